@@ -1,0 +1,3 @@
+//! The `af-registry` program.
+
+fn main() {}

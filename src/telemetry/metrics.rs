@@ -1,0 +1,158 @@
+//! Every metric of the registry, by name, once.
+//!
+//! Labels are bounded: methods, endpoint names, status codes, call names, outcomes. A repository, a tag, a digest or
+//! a subject never becomes a label.
+
+use std::time::{Duration, Instant};
+
+use metrics::{
+    Gauge, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+};
+
+const HTTP_REQUESTS: &str = "registry_http_requests_total";
+const HTTP_DURATION: &str = "registry_http_request_duration_seconds";
+const HTTP_IN_FLIGHT: &str = "registry_http_requests_in_flight";
+const HTTP_REFUSED: &str = "registry_http_refused_total";
+const CONNECTIONS: &str = "registry_connections_open";
+const RECEIVED_BYTES: &str = "registry_blob_received_bytes_total";
+const SENT_BYTES: &str = "registry_blob_sent_bytes_total";
+const UPLOADS_OPEN: &str = "registry_uploads_open";
+const QUARANTINED: &str = "registry_blobs_quarantined_total";
+const KUBO_CALLS: &str = "registry_kubo_call_duration_seconds";
+const POSTGRES_CALLS: &str = "registry_postgres_call_duration_seconds";
+const BUILD_INFO: &str = "registry_build_info";
+
+/// Upper bounds of the duration histograms, in seconds: a pull of a manifest is the first, a push of a large layer
+/// the last.
+pub const DURATION_BUCKETS: [f64; 14] =
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0, 120.0, 600.0];
+
+/// Registers the help text of every metric. Call once, after the recorder is installed.
+pub fn describe() {
+    describe_counter!(
+        HTTP_REQUESTS,
+        Unit::Count,
+        "Requests answered, by method, endpoint and status"
+    );
+    describe_histogram!(
+        HTTP_DURATION,
+        Unit::Seconds,
+        "Time from request head to the end of the answer, by endpoint"
+    );
+    describe_gauge!(HTTP_IN_FLIGHT, Unit::Count, "Requests being answered");
+    describe_counter!(
+        HTTP_REFUSED,
+        Unit::Count,
+        "Requests and connections refused by a limit, by reason"
+    );
+    describe_gauge!(CONNECTIONS, Unit::Count, "Client connections open");
+    describe_counter!(RECEIVED_BYTES, Unit::Bytes, "Bytes of blobs received from clients");
+    describe_counter!(SENT_BYTES, Unit::Bytes, "Bytes of blobs sent to clients");
+    describe_gauge!(UPLOADS_OPEN, Unit::Count, "Blob uploads whose bytes are moving");
+    describe_counter!(
+        QUARANTINED,
+        Unit::Count,
+        "Blobs whose stored bytes did not match their digest"
+    );
+    describe_histogram!(KUBO_CALLS, Unit::Seconds, "Calls to Kubo, by call and outcome");
+    describe_histogram!(
+        POSTGRES_CALLS,
+        Unit::Seconds,
+        "Calls to PostgreSQL, by statement and outcome"
+    );
+    describe_gauge!(BUILD_INFO, Unit::Count, "Always 1; the label tells the version");
+    gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+}
+
+/// Counts one answered request.
+pub fn request(method: &'static str, endpoint: &'static str, status: u16, took: Duration) {
+    counter!(HTTP_REQUESTS, "method" => method, "endpoint" => endpoint, "status" => status.to_string())
+        .increment(1);
+    histogram!(HTTP_DURATION, "endpoint" => endpoint).record(took);
+}
+
+/// Counts a request or connection that a limit turned away.
+pub fn refused(reason: &'static str) {
+    counter!(HTTP_REFUSED, "reason" => reason).increment(1);
+}
+
+/// Counts bytes of blobs that came in.
+pub fn received(bytes: u64) {
+    counter!(RECEIVED_BYTES).increment(bytes);
+}
+
+/// Counts bytes of blobs that went out.
+pub fn sent(bytes: u64) {
+    counter!(SENT_BYTES).increment(bytes);
+}
+
+/// Counts a blob put under quarantine: an operator should look.
+pub fn quarantined() {
+    counter!(QUARANTINED).increment(1);
+}
+
+/// A gauge that is up while this value lives.
+#[derive(Debug)]
+pub struct Raised(Gauge);
+
+impl Raised {
+    fn new(gauge: Gauge) -> Self {
+        gauge.increment(1.0);
+        Self(gauge)
+    }
+}
+
+impl Drop for Raised {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
+    }
+}
+
+/// One more request in flight, until dropped.
+pub fn request_in_flight() -> Raised {
+    Raised::new(gauge!(HTTP_IN_FLIGHT))
+}
+
+/// One more client connection, until dropped.
+pub fn connection_open() -> Raised {
+    Raised::new(gauge!(CONNECTIONS))
+}
+
+/// One more upload whose bytes are moving, until dropped.
+pub fn upload_open() -> Raised {
+    Raised::new(gauge!(UPLOADS_OPEN))
+}
+
+/// A call to a partner under way. Ends as `ok` or `error` by [`Call::end`], as `dropped` when nobody waited.
+#[derive(Debug)]
+pub struct Call {
+    metric: &'static str,
+    name: &'static str,
+    began: Instant,
+    outcome: &'static str,
+}
+
+impl Call {
+    /// Notes how the call ended and hands the result on.
+    pub fn end<T, E>(mut self, result: Result<T, E>) -> Result<T, E> {
+        self.outcome = if result.is_ok() { "ok" } else { "error" };
+        result
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        histogram!(self.metric, "call" => self.name, "outcome" => self.outcome)
+            .record(self.began.elapsed());
+    }
+}
+
+/// Times a call to Kubo; `name` is the RPC's, such as `block/put`, or `gateway`.
+pub fn kubo_call(name: &'static str) -> Call {
+    Call { metric: KUBO_CALLS, name, began: Instant::now(), outcome: "dropped" }
+}
+
+/// Times a statement; `name` is its file's below `sql/queries`, such as `blob/linked`.
+pub fn postgres_call(name: &'static str) -> Call {
+    Call { metric: POSTGRES_CALLS, name, began: Instant::now(), outcome: "dropped" }
+}

@@ -1,0 +1,3 @@
+//! What the operator sees: the log and the metrics. Free to all rooms, knows none.
+
+pub mod metrics;
