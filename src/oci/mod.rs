@@ -2,14 +2,33 @@
 //! else is spelled in a request or a manifest.
 //!
 //! Pure: nothing here is async, does I/O or knows another room. Bytes from outside become one of these types
-//! once, by `FromStr`, and are never checked again.
+//! once, by `FromStr` or `parse`, and are never checked again.
 
+mod descriptor;
 mod digest;
+mod error_code;
+pub mod header;
+mod manifest;
+pub mod media_type;
 mod name;
+mod page;
+mod path;
+mod query;
+mod range;
 mod reference;
 mod tag;
+mod upload_id;
 
+pub use descriptor::Descriptor;
 pub use digest::{Algorithm, Digest, DigestError, is_well_formed};
+pub use error_code::ErrorCode;
+pub use manifest::{Manifest, ManifestError};
+pub use media_type::{ManifestKind, MediaTypeError};
 pub use name::{NameError, RepositoryName};
+pub use page::{Page, PageError, next_link};
+pub use path::{DigestOf, Path, PathError};
+pub use query::{Query, QueryError};
+pub use range::{Chunk, ChunkError, Selection, content_range, received_range, unsatisfied_range};
 pub use reference::{Reference, ReferenceError};
 pub use tag::{Tag, TagError};
+pub use upload_id::{UploadId, UploadIdError};

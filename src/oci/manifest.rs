@@ -1,0 +1,266 @@
+//! Manifests: what the registry must know of one before it stores its bytes.
+
+use std::collections::BTreeMap;
+use std::iter;
+
+use bytes::Bytes;
+use serde::Deserialize;
+use thiserror::Error;
+
+use super::descriptor::DescriptorFlaw;
+use super::{Descriptor, ManifestKind, MediaTypeError};
+
+/// Most descriptors in one manifest. Each costs a look-up, so the 4 MiB that a manifest may have are no sufficient
+/// bound; the largest index seen in the wild has some hundreds.
+const MAX_DESCRIPTORS: usize = 4096;
+
+/// Deepest nesting of arrays and objects, which is also what serde_json builds at most.
+const MAX_DEPTH: usize = 127;
+
+/// Why bytes are not a manifest that is stored here.
+#[derive(Debug, Error)]
+pub enum ManifestError {
+    /// Not JSON, or not of the shape the image specification gives; the text says where.
+    #[error("the manifest cannot be read: {0}")]
+    Json(#[from] serde_json::Error),
+    /// Arrays or objects nested too deeply.
+    #[error("the manifest is nested deeper than {MAX_DEPTH} levels")]
+    Depth,
+    /// `Content-Type` or `mediaType` is none of the known types. [`MediaTypeError::Schema1`] has its own answer.
+    #[error(transparent)]
+    MediaType(#[from] MediaTypeError),
+    /// The header says one kind, the document another.
+    #[error("Content-Type says {header}, mediaType says {body}")]
+    Disagree {
+        /// The kind of the header.
+        header: &'static str,
+        /// The `mediaType` of the document.
+        body: String,
+    },
+    /// Neither a `Content-Type` nor a `mediaType` nor a telling shape.
+    #[error("neither Content-Type nor mediaType says what kind of manifest this is")]
+    Unidentified,
+    /// `schemaVersion` is missing or not 2.
+    #[error("schemaVersion is not 2")]
+    SchemaVersion,
+    /// Both an index and an image (CVE-2021-41190).
+    #[error("the manifest has both `manifests` and `config` or `layers`")]
+    Ambiguous,
+    /// An index by its type with the fields of an image, or the reverse.
+    #[error("the manifest does not have the fields of its type {0}")]
+    Shape(&'static str),
+    /// A digest in a descriptor is malformed.
+    #[error("`{0}` in a descriptor is not a digest")]
+    Digest(String),
+    /// A size in a descriptor is beyond any file.
+    #[error("size {0} in a descriptor is too large")]
+    Size(u64),
+    /// Over 4096 descriptors.
+    #[error("the manifest has more than {MAX_DESCRIPTORS} descriptors")]
+    Descriptors,
+}
+
+/// The known fields. Serde refuses a known field that comes twice; unknown ones are kept in the raw bytes.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Document {
+    schema_version: Option<u64>,
+    media_type: Option<String>,
+    artifact_type: Option<String>,
+    config: Option<Descriptor>,
+    layers: Option<Vec<Descriptor>>,
+    manifests: Option<Vec<Descriptor>>,
+    subject: Option<Descriptor>,
+    annotations: Option<BTreeMap<String, String>>,
+}
+
+/// A manifest of a known kind, checked in shape. The bytes are kept exactly as they came.
+#[derive(Debug)]
+pub struct Manifest {
+    kind: ManifestKind,
+    raw: Bytes,
+    artifact_type: Option<String>,
+    config: Option<Descriptor>,
+    layers: Vec<Descriptor>,
+    children: Vec<Descriptor>,
+    subject: Option<Descriptor>,
+    annotations: Option<BTreeMap<String, String>>,
+}
+
+impl Manifest {
+    /// Parses what was pushed under the given `Content-Type` (distribution specification, "Pushing Manifests").
+    ///
+    /// A missing header is taken from `mediaType`; without that, too, the shape decides.
+    pub fn parse(raw: &Bytes, content_type: Option<&str>) -> Result<Self, ManifestError> {
+        let header = content_type.map(str::parse::<ManifestKind>).transpose()?;
+        if is_deep(raw) {
+            return Err(ManifestError::Depth);
+        }
+        let document: Document = serde_json::from_slice(raw)?;
+        let kind = document.kind(header)?;
+        document.check(kind)?;
+        Ok(Self {
+            kind,
+            raw: raw.clone(),
+            artifact_type: document.artifact_type,
+            config: document.config,
+            layers: document.layers.unwrap_or_default(),
+            children: document.manifests.unwrap_or_default(),
+            subject: document.subject,
+            annotations: document.annotations,
+        })
+    }
+
+    /// What it is.
+    pub fn kind(&self) -> ManifestKind {
+        self.kind
+    }
+
+    /// Its media type, without parameters, as it is served.
+    pub fn media_type(&self) -> &'static str {
+        self.kind.media_type()
+    }
+
+    /// The bytes as they were pushed.
+    pub fn raw(&self) -> &Bytes {
+        &self.raw
+    }
+
+    /// Configuration and layers that must exist in the repository. May name one digest twice.
+    pub fn blobs(&self) -> impl Iterator<Item = &Descriptor> {
+        self.config.iter().chain(&self.layers).filter(|blob| !blob.is_loose())
+    }
+
+    /// Layers that may be absent: non-distributable, with `urls`.
+    pub fn loose_blobs(&self) -> impl Iterator<Item = &Descriptor> {
+        self.config.iter().chain(&self.layers).filter(|blob| blob.is_loose())
+    }
+
+    /// What an index lists: manifests, and in caches of BuildKit blobs. May name one digest twice.
+    pub fn children(&self) -> impl Iterator<Item = &Descriptor> {
+        self.children.iter()
+    }
+
+    /// What it refers to; it need not exist.
+    pub fn subject(&self) -> Option<&Descriptor> {
+        self.subject.as_ref()
+    }
+
+    /// The artifact type in a referrers list: its own; failing that, of an image manifest, the type of its
+    /// configuration (distribution specification, "Listing Referrers").
+    pub fn artifact_type(&self) -> Option<&str> {
+        let own = self.artifact_type.as_deref();
+        let config = || self.config.as_ref().map(|config| config.media_type.as_str());
+        own.filter(|own| !own.is_empty()).or_else(config).filter(|value| !value.is_empty())
+    }
+
+    /// The annotations of the manifest itself.
+    pub fn annotations(&self) -> Option<&BTreeMap<String, String>> {
+        self.annotations.as_ref()
+    }
+
+    /// The annotations for a JSONB column: as [`jsonb_safe`](Self::jsonb_safe), `None` when one holds a NUL.
+    pub fn jsonb_annotations(&self) -> Option<serde_json::Value> {
+        let annotations = self.annotations.as_ref()?;
+        if annotations.iter().any(|(key, value)| key.contains('\0') || value.contains('\0')) {
+            return None;
+        }
+        let entry = |(key, value): (&String, &String)| (key.clone(), value.clone().into());
+        Some(serde_json::Value::Object(annotations.iter().map(entry).collect()))
+    }
+
+    /// The whole document for a JSONB column. `None` when it holds what JSONB cannot: a NUL or a lone surrogate in a
+    /// string, or a number beyond double precision.
+    pub fn jsonb_safe(&self) -> Option<serde_json::Value> {
+        let value = serde_json::from_slice(&self.raw).ok()?;
+        (!holds_nul(&value)).then_some(value)
+    }
+}
+
+impl Document {
+    fn kind(&self, header: Option<ManifestKind>) -> Result<ManifestKind, ManifestError> {
+        if self.schema_version == Some(1) {
+            return Err(MediaTypeError::Schema1.into());
+        }
+        let body = self.media_type.as_deref().filter(|body| !body.is_empty());
+        match (header, body) {
+            (Some(header), Some(body)) if body.parse() != Ok(header) => {
+                let body = body.chars().take(128).collect();
+                Err(ManifestError::Disagree { header: header.media_type(), body })
+            }
+            (Some(header), _) => Ok(header),
+            (None, Some(body)) => Ok(body.parse()?),
+            (None, None) if self.manifests.is_some() => Ok(ManifestKind::OciIndex),
+            (None, None) if self.config.is_some() => Ok(ManifestKind::OciManifest),
+            (None, None) => Err(ManifestError::Unidentified),
+        }
+    }
+
+    fn check(&self, kind: ManifestKind) -> Result<(), ManifestError> {
+        if self.schema_version != Some(2) {
+            return Err(ManifestError::SchemaVersion);
+        }
+        let is_image = self.config.is_some() || self.layers.is_some();
+        if self.manifests.is_some() && is_image {
+            return Err(ManifestError::Ambiguous);
+        }
+        // Go writes an empty list as null, so a list may be missing; a configuration may not.
+        let fits = if kind.is_index() { !is_image } else { self.config.is_some() };
+        if !fits {
+            return Err(ManifestError::Shape(kind.media_type()));
+        }
+        let mut count = 0;
+        for descriptor in self.descriptors() {
+            count += 1;
+            match descriptor.flaw() {
+                Some(DescriptorFlaw::Digest) => {
+                    return Err(ManifestError::Digest(
+                        descriptor.digest.chars().take(256).collect(),
+                    ));
+                }
+                Some(DescriptorFlaw::Size) => return Err(ManifestError::Size(descriptor.size)),
+                None => {}
+            }
+        }
+        if count > MAX_DESCRIPTORS { Err(ManifestError::Descriptors) } else { Ok(()) }
+    }
+
+    fn descriptors(&self) -> impl Iterator<Item = &Descriptor> {
+        let lists = iter::chain(&self.layers, &self.manifests).flatten();
+        iter::chain(&self.config, &self.subject).chain(lists)
+    }
+}
+
+/// Whether brackets nest deeper than [`MAX_DEPTH`]. Of what is not JSON the answer does not matter.
+fn is_deep(json: &[u8]) -> bool {
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for byte in json {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => depth += 1,
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > MAX_DEPTH {
+            return true;
+        }
+    }
+    false
+}
+
+fn holds_nul(value: &serde_json::Value) -> bool {
+    match value {
+        serde_json::Value::String(text) => text.contains('\0'),
+        serde_json::Value::Array(items) => items.iter().any(holds_nul),
+        serde_json::Value::Object(entries) => {
+            entries.iter().any(|(key, value)| key.contains('\0') || holds_nul(value))
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+#[path = "manifest_tests.rs"]
+mod tests;

@@ -1,0 +1,372 @@
+//! The grammar of paths under `/v2`, spelled once: the router reads it, `Location` and `Link` are written by it.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use thiserror::Error;
+
+use super::{
+    Digest, DigestError, NameError, Reference, ReferenceError, RepositoryName, TagError, UploadId,
+};
+
+/// A path of the API. `Display` writes it as it stands in a request line or a `Location`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Path {
+    /// `/v2/`, with or without the slash.
+    Base,
+    /// `/v2/_catalog`
+    Catalog,
+    /// `/v2/_oci/ext/discover`
+    Extensions,
+    /// `/v2/<name>/blobs/<digest>`
+    Blob {
+        /// Where the blob is looked for.
+        repository: RepositoryName,
+        /// Which blob.
+        digest: Digest,
+    },
+    /// `/v2/<name>/blobs/uploads/`, with or without the last slash.
+    Uploads {
+        /// Where the blob goes.
+        repository: RepositoryName,
+    },
+    /// `/v2/<name>/blobs/uploads/<id>`
+    Upload {
+        /// Where the blob goes.
+        repository: RepositoryName,
+        /// Which upload session.
+        id: UploadId,
+    },
+    /// `/v2/<name>/manifests/<reference>`
+    Manifest {
+        /// Where the manifest is.
+        repository: RepositoryName,
+        /// A tag or a digest.
+        reference: Reference,
+    },
+    /// `/v2/<name>/tags/list`
+    Tags {
+        /// Whose tags.
+        repository: RepositoryName,
+    },
+    /// `/v2/<name>/referrers/<digest>`
+    Referrers {
+        /// Where the referrers are.
+        repository: RepositoryName,
+        /// The subject.
+        digest: Digest,
+    },
+}
+
+/// What the digest of a [`PathError::Digest`] would have named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DigestOf {
+    /// `…/blobs/<digest>`
+    Blob,
+    /// `…/manifests/<digest>`
+    Manifest,
+    /// `…/referrers/<digest>`
+    Subject,
+}
+
+/// Why a path names nothing. Where the repository is legal it is given, so that the caller can ask for permission
+/// before it explains anything.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum PathError {
+    /// Not under `/v2`.
+    #[error("not a path of the distribution API")]
+    Foreign,
+    /// Under `/v2`, but of no known shape.
+    #[error("no such path in the distribution API")]
+    Unknown,
+    /// The repository's name is illegal.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// The digest is malformed ([`DigestError::Malformed`], [`DigestError::Encoding`]), or well-formed but of an
+    /// algorithm that nothing here was stored under ([`DigestError::Unsupported`]).
+    #[error("{error}")]
+    Digest {
+        /// The repository of the path.
+        repository: RepositoryName,
+        /// What was asked for.
+        of: DigestOf,
+        /// What is wrong with it.
+        error: DigestError,
+    },
+    /// The tag is malformed: reading, there is no such manifest; writing, it is the client's mistake.
+    #[error("{error}")]
+    Tag {
+        /// The repository of the path.
+        repository: RepositoryName,
+        /// What is wrong with it.
+        error: TagError,
+    },
+    /// The upload's name is none that this registry gives out.
+    #[error("no such upload")]
+    UploadId {
+        /// The repository of the path.
+        repository: RepositoryName,
+    },
+}
+
+impl Path {
+    /// Parses the raw path of a request, without its query.
+    ///
+    /// The path is matched as it came and from the right, since `manifests` or `tags/list` are legal names.
+    /// Nothing is decoded or normalised: an encoded slash, `..`, `//` or `;` fails the grammar of the segment it is
+    /// in. The one exception is `%3A` for the colon of a digest, which some HTTP libraries insist on.
+    pub fn parse(raw: &str) -> Result<Self, PathError> {
+        let rest = match raw.strip_prefix("/v2") {
+            Some("" | "/") => return Ok(Self::Base),
+            Some(rest) => rest.strip_prefix('/').ok_or(PathError::Foreign)?,
+            None => return Err(PathError::Foreign),
+        };
+        match rest {
+            "_catalog" => return Ok(Self::Catalog),
+            "_oci/ext/discover" => return Ok(Self::Extensions),
+            _ => {}
+        }
+        if let Some(name) = rest.strip_suffix("/tags/list") {
+            return Ok(Self::Tags { repository: name.parse()? });
+        }
+        for suffix in ["/blobs/uploads", "/blobs/uploads/"] {
+            if let Some(name) = rest.strip_suffix(suffix) {
+                return Ok(Self::Uploads { repository: name.parse()? });
+            }
+        }
+        let (head, last) = rest.rsplit_once('/').ok_or(PathError::Unknown)?;
+        if last.is_empty() {
+            return Err(PathError::Unknown);
+        }
+        if let Some(name) = head.strip_suffix("/blobs/uploads") {
+            return Self::parse_upload(name.parse()?, last);
+        }
+        let (name, noun) = head.rsplit_once('/').ok_or(PathError::Unknown)?;
+        match noun {
+            "blobs" => {
+                let (repository, digest) = parse_digest(name, last, DigestOf::Blob)?;
+                Ok(Self::Blob { repository, digest })
+            }
+            "referrers" => {
+                let (repository, digest) = parse_digest(name, last, DigestOf::Subject)?;
+                Ok(Self::Referrers { repository, digest })
+            }
+            "manifests" => Self::parse_manifest(name.parse()?, last),
+            _ => Err(PathError::Unknown),
+        }
+    }
+
+    fn parse_upload(repository: RepositoryName, id: &str) -> Result<Self, PathError> {
+        match id.parse() {
+            Ok(id) => Ok(Self::Upload { repository, id }),
+            Err(_) => Err(PathError::UploadId { repository }),
+        }
+    }
+
+    fn parse_manifest(repository: RepositoryName, reference: &str) -> Result<Self, PathError> {
+        match decode_colon(reference).parse() {
+            Ok(reference) => Ok(Self::Manifest { repository, reference }),
+            Err(ReferenceError::Digest(error)) => {
+                Err(PathError::Digest { repository, of: DigestOf::Manifest, error })
+            }
+            Err(ReferenceError::Tag(error)) => Err(PathError::Tag { repository, error }),
+        }
+    }
+
+    /// The repository the path is in, when it is in one.
+    pub fn repository(&self) -> Option<&RepositoryName> {
+        match self {
+            Self::Base | Self::Catalog | Self::Extensions => None,
+            Self::Blob { repository, .. }
+            | Self::Uploads { repository }
+            | Self::Upload { repository, .. }
+            | Self::Manifest { repository, .. }
+            | Self::Tags { repository }
+            | Self::Referrers { repository, .. } => Some(repository),
+        }
+    }
+
+    /// The path of a blob, as `Location` gives it.
+    pub fn blob(repository: &RepositoryName, digest: &Digest) -> String {
+        Self::Blob { repository: repository.clone(), digest: digest.clone() }.to_string()
+    }
+
+    /// The path of an upload session, as `Location` gives it.
+    pub fn upload(repository: &RepositoryName, id: UploadId) -> String {
+        Self::Upload { repository: repository.clone(), id }.to_string()
+    }
+
+    /// The path of a manifest by digest, as `Location` gives it.
+    pub fn manifest(repository: &RepositoryName, digest: &Digest) -> String {
+        let reference = Reference::Digest(digest.clone());
+        Self::Manifest { repository: repository.clone(), reference }.to_string()
+    }
+}
+
+fn parse_digest(
+    name: &str,
+    text: &str,
+    of: DigestOf,
+) -> Result<(RepositoryName, Digest), PathError> {
+    let repository: RepositoryName = name.parse()?;
+    match decode_colon(text).parse() {
+        Ok(digest) => Ok((repository, digest)),
+        Err(error) => Err(PathError::Digest { repository, of, error }),
+    }
+}
+
+fn decode_colon(segment: &str) -> Cow<'_, str> {
+    if segment.contains('%') {
+        Cow::Owned(segment.replace("%3A", ":").replace("%3a", ":"))
+    } else {
+        Cow::Borrowed(segment)
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Base => f.write_str("/v2/"),
+            Self::Catalog => f.write_str("/v2/_catalog"),
+            Self::Extensions => f.write_str("/v2/_oci/ext/discover"),
+            Self::Blob { repository, digest } => write!(f, "/v2/{repository}/blobs/{digest}"),
+            Self::Uploads { repository } => write!(f, "/v2/{repository}/blobs/uploads/"),
+            Self::Upload { repository, id } => write!(f, "/v2/{repository}/blobs/uploads/{id}"),
+            Self::Manifest { repository, reference } => {
+                write!(f, "/v2/{repository}/manifests/{reference}")
+            }
+            Self::Tags { repository } => write!(f, "/v2/{repository}/tags/list"),
+            Self::Referrers { repository, digest } => {
+                write!(f, "/v2/{repository}/referrers/{digest}")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    const ID: &str = "67e55044-10b1-426f-9247-bb680e5fe0c8";
+
+    fn name(text: &str) -> RepositoryName {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn reads_and_writes_every_shape() {
+        let digest: Digest = DIGEST.parse().unwrap();
+        let id: UploadId = ID.parse().unwrap();
+        let tag = |tag: &str| Reference::Tag(tag.parse().unwrap());
+        let cases = [
+            ("/v2/".to_owned(), Path::Base),
+            ("/v2/_catalog".to_owned(), Path::Catalog),
+            ("/v2/_oci/ext/discover".to_owned(), Path::Extensions),
+            (
+                format!("/v2/a/b/blobs/{DIGEST}"),
+                Path::Blob { repository: name("a/b"), digest: digest.clone() },
+            ),
+            ("/v2/a/blobs/uploads/".to_owned(), Path::Uploads { repository: name("a") }),
+            (format!("/v2/a/blobs/uploads/{ID}"), Path::Upload { repository: name("a"), id }),
+            (
+                "/v2/a/manifests/latest".to_owned(),
+                Path::Manifest { repository: name("a"), reference: tag("latest") },
+            ),
+            (
+                format!("/v2/a/manifests/{DIGEST}"),
+                Path::Manifest {
+                    repository: name("a"),
+                    reference: Reference::Digest(digest.clone()),
+                },
+            ),
+            ("/v2/a/tags/list".to_owned(), Path::Tags { repository: name("a") }),
+            (
+                format!("/v2/a/referrers/{DIGEST}"),
+                Path::Referrers { repository: name("a"), digest },
+            ),
+            // Names that look like nouns.
+            (
+                "/v2/manifests/manifests/manifests".to_owned(),
+                Path::Manifest { repository: name("manifests"), reference: tag("manifests") },
+            ),
+            (
+                "/v2/blobs/uploads/tags/list".to_owned(),
+                Path::Tags { repository: name("blobs/uploads") },
+            ),
+            ("/v2/tags/list/tags/list".to_owned(), Path::Tags { repository: name("tags/list") }),
+            (
+                format!("/v2/blobs/uploads/blobs/uploads/{ID}"),
+                Path::Upload { repository: name("blobs/uploads"), id },
+            ),
+            (
+                "/v2/a/blobs/uploads/manifests/tags".to_owned(),
+                Path::Manifest { repository: name("a/blobs/uploads"), reference: tag("tags") },
+            ),
+        ];
+        for (text, path) in cases {
+            assert_eq!(Path::parse(&text).as_ref(), Ok(&path), "{text}");
+            assert_eq!(path.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn takes_the_tolerated_spellings() {
+        assert_eq!(Path::parse("/v2"), Ok(Path::Base));
+        let uploads = Path::Uploads { repository: name("a") };
+        assert_eq!(Path::parse("/v2/a/blobs/uploads"), Ok(uploads));
+        for colon in ["%3A", "%3a"] {
+            let encoded = DIGEST.replace(':', colon);
+            for noun in ["blobs", "manifests", "referrers"] {
+                let plain = Path::parse(&format!("/v2/a/{noun}/{DIGEST}"));
+                assert_eq!(Path::parse(&format!("/v2/a/{noun}/{encoded}")), plain);
+                assert!(plain.is_ok());
+            }
+        }
+    }
+
+    #[test]
+    fn tells_the_mistakes_apart() {
+        let repository = name("a");
+        let bad_tag = || PathError::Tag { repository: name("a"), error: TagError };
+        let digest = |of, error| PathError::Digest { repository: name("a"), of, error };
+        let cases = [
+            ("/", PathError::Foreign),
+            ("", PathError::Foreign),
+            ("/v1/_ping", PathError::Foreign),
+            ("/v2x/", PathError::Foreign),
+            ("/v2/foo", PathError::Unknown),
+            ("/v2/foo/bar/baz", PathError::Unknown),
+            ("/v2/manifests/latest", PathError::Unknown),
+            ("/v2/tags/list", PathError::Unknown),
+            ("/v2/a/manifests/", PathError::Unknown),
+            ("/v2/a/tags/list/", PathError::Unknown),
+            ("/v2/a/_catalog", PathError::Unknown),
+            ("/v2//manifests/x", PathError::Name(NameError::Malformed)),
+            ("/v2/a//b/manifests/x", PathError::Name(NameError::Malformed)),
+            ("/v2/A/tags/list", PathError::Name(NameError::Malformed)),
+            ("/v2/a%2Fb/tags/list", PathError::Name(NameError::Malformed)),
+            ("/v2/a/../b/blobs/uploads/", PathError::Name(NameError::Malformed)),
+            ("/v2/a;x/manifests/x", PathError::Name(NameError::Malformed)),
+            ("/v2/a\\b/manifests/x", PathError::Name(NameError::Malformed)),
+            ("/v2/a/manifests/..", bad_tag()),
+            ("/v2/a/manifests/a+b", bad_tag()),
+            ("/v2/a/manifests/a%2Fb", bad_tag()),
+            ("/v2/a/manifests/x;y", bad_tag()),
+            ("/v2/a/blobs/x", digest(DigestOf::Blob, DigestError::Malformed)),
+            ("/v2/a/blobs/sha256%2Fab", digest(DigestOf::Blob, DigestError::Malformed)),
+            (
+                "/v2/a/manifests/sha256:ab",
+                digest(DigestOf::Manifest, DigestError::Encoding(super::super::Algorithm::Sha256)),
+            ),
+            (
+                "/v2/a/referrers/md5:ab",
+                digest(DigestOf::Subject, DigestError::Unsupported("md5".into())),
+            ),
+            ("/v2/a/blobs/uploads/x", PathError::UploadId { repository }),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(Path::parse(text), Err(expected), "{text}");
+        }
+    }
+}
