@@ -7,5 +7,6 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod cid;
+pub mod config;
 pub mod oci;
 pub mod telemetry;

@@ -1,0 +1,27 @@
+//! Names that deployments already set and that have no meaning here yet: taken without a warning, never read.
+
+use super::setting::{Group, Kind, Setting};
+
+const ENVIRONMENT: Setting = Setting {
+    env: "OPEN_REGISTRY_ENVIRONMENT",
+    kind: Kind::Value("NAME"),
+    default: None,
+    help: "Has no effect yet.",
+};
+const SIGNING_SECRET: Setting = Setting {
+    env: "OPEN_REGISTRY_SIGNING_SECRET",
+    kind: Kind::Secret,
+    default: None,
+    help: "Has no effect yet.",
+};
+const SUPPORTED_SERVICES: Setting = Setting {
+    env: "OPEN_REGISTRY_SUPPORTED_SERVICES",
+    kind: Kind::Value("NAMES"),
+    default: None,
+    help: "Has no effect yet.",
+};
+
+pub(super) const GROUP: Group = Group {
+    title: "Accepted for existing deployments",
+    settings: &[&ENVIRONMENT, &SIGNING_SECRET, &SUPPORTED_SERVICES],
+};

@@ -1,0 +1,56 @@
+//! Where private partners keep their data.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use super::error::ConfigError;
+use super::setting::{Group, Kind, Setting};
+use super::source::Source;
+
+const DATA_DIR: Setting = Setting {
+    env: "OPEN_REGISTRY_DATA_DIR",
+    kind: Kind::Value("DIR"),
+    default: None,
+    help: "Directory of the private PostgreSQL and Kubo. Default: /var/lib/af-registry for root (whose home \
+           PostgreSQL, run as another user, cannot enter) and for a user without a home; else \
+           $XDG_DATA_HOME/af-registry, which is ~/.local/share/af-registry.",
+};
+
+pub(super) const GROUP: Group = Group { title: "Data", settings: &[&DATA_DIR] };
+
+/// The absolute path; the directory need not exist yet.
+pub(super) fn read(source: &Source) -> Result<PathBuf, ConfigError> {
+    let given = source.read_optional(&DATA_DIR, |text| {
+        std::path::absolute(text).map_err(|error| error.to_string())
+    })?;
+    let root = rustix::process::geteuid().is_root();
+    Ok(given
+        .unwrap_or_else(|| usual(root, source.foreign("XDG_DATA_HOME"), source.foreign("HOME"))))
+}
+
+fn usual(root: bool, xdg: Option<&OsString>, home: Option<&OsString>) -> PathBuf {
+    // The XDG specification has relative paths ignored.
+    let absolute = |path: &&OsString| Path::new(path).is_absolute();
+    let xdg = xdg.filter(absolute).map(PathBuf::from);
+    let share = xdg.or_else(|| Some(Path::new(home.filter(absolute)?).join(".local/share")));
+    match share {
+        Some(share) if !root => share.join("af-registry"),
+        _ => PathBuf::from("/var/lib/af-registry"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_usual_place_depends_on_the_user() {
+        let (xdg, home, odd) = (OsString::from("/x"), OsString::from("/home/me"), "x".into());
+        let usual = |root, xdg, home| usual(root, xdg, home).to_string_lossy().into_owned();
+        assert_eq!(usual(true, Some(&xdg), Some(&home)), "/var/lib/af-registry");
+        assert_eq!(usual(false, Some(&xdg), Some(&home)), "/x/af-registry");
+        assert_eq!(usual(false, None, Some(&home)), "/home/me/.local/share/af-registry");
+        assert_eq!(usual(false, Some(&odd), Some(&home)), "/home/me/.local/share/af-registry");
+        assert_eq!(usual(false, None, None), "/var/lib/af-registry");
+    }
+}

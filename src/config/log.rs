@@ -1,0 +1,71 @@
+//! How the log is written.
+
+use crate::telemetry::log::{Filter, Format};
+
+use super::error::ConfigError;
+use super::setting::{Group, Kind, Setting};
+use super::source::Source;
+use super::value;
+
+const FORMAT: Setting = Setting {
+    env: "OPEN_REGISTRY_LOG_FORMAT",
+    kind: Kind::Value("auto|json|text"),
+    default: Some("auto"),
+    help: "Form of the log on stderr: one JSON object a line, or text; auto writes text to a terminal and JSON else.",
+};
+const LEVEL: Setting = Setting {
+    env: "OPEN_REGISTRY_LOG_LEVEL",
+    kind: Kind::Value("error|warn|info|debug|trace"),
+    default: None,
+    help: "What the log holds; info when not set. RUST_LOG, in its own syntax, wins over it.",
+};
+const DEBUG: Setting = Setting {
+    env: "OPEN_REGISTRY_DEBUG",
+    kind: Kind::Switch,
+    default: Some("false"),
+    help: "The same as OPEN_REGISTRY_LOG_LEVEL=debug, which wins.",
+};
+
+pub(super) const GROUP: Group = Group { title: "Log", settings: &[&FORMAT, &LEVEL, &DEBUG] };
+
+/// How the log is written.
+#[derive(Clone, Debug)]
+pub struct Log {
+    /// JSON or text.
+    pub format: Format,
+    /// What it holds.
+    pub filter: Filter,
+}
+
+impl Log {
+    pub(super) fn read(source: &Source) -> Result<Self, ConfigError> {
+        let format = source.read(&FORMAT, format)?;
+        let debug = source.read(&DEBUG, value::switch)?;
+        let level = source.read_optional(&LEVEL, level)?;
+        let level = level.unwrap_or(if debug { "debug" } else { "info" });
+        let filter = match source.foreign("RUST_LOG").map(|value| value.to_str()) {
+            Some(directives) => directives
+                .ok_or_else(|| "is not valid UTF-8".to_owned())
+                .and_then(|directives| Filter::parse(directives).map_err(|error| error.to_string()))
+                .map_err(|reason| ConfigError::bad("RUST_LOG", reason))?,
+            None => Filter::level(level),
+        };
+        Ok(Self { format, filter })
+    }
+}
+
+fn format(text: &str) -> Result<Format, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "auto" => Ok(Format::Auto),
+        "json" => Ok(Format::Json),
+        "text" => Ok(Format::Text),
+        _ => Err("not a log format; write auto, json or text".into()),
+    }
+}
+
+fn level(text: &str) -> Result<&'static str, String> {
+    let text = text.to_ascii_lowercase();
+    let levels = ["error", "warn", "info", "debug", "trace"];
+    let level = levels.into_iter().find(|level| *level == text);
+    level.ok_or_else(|| "not a level; write error, warn, info, debug or trace".into())
+}

@@ -1,0 +1,107 @@
+//! Every setting, read once and checked before anything is bound or started.
+//!
+//! One file per section; each declares its settings as constants, a plain struct, and how the one becomes the other.
+//! A setting has one name, `OPEN_REGISTRY_…`, and a flag made of it: `OPEN_REGISTRY_DB_HOST` is `--db-host`. A flag
+//! wins over the environment, an empty variable counts as not set (compose files pass those for settings left out).
+//! Nothing here reads the process environment: the caller hands it in, so a test needs no `set_var`.
+
+mod accepted;
+mod access;
+mod command;
+mod data_dir;
+mod endpoint;
+mod error;
+mod kubo;
+mod limits;
+mod listen;
+mod log;
+mod postgres;
+mod secret;
+mod setting;
+mod source;
+mod value;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+pub use endpoint::Endpoint;
+pub use error::ConfigError;
+pub use kubo::Kubo;
+pub use limits::Limits;
+pub use listen::Listen;
+pub use log::Log;
+pub use postgres::Postgres;
+pub use secret::Secret;
+
+use setting::Group;
+use source::Source;
+
+/// All sections in the order of `--help`.
+const GROUPS: [&Group; 8] = [
+    &listen::GROUP,
+    &access::GROUP,
+    &data_dir::GROUP,
+    &postgres::GROUP,
+    &kubo::GROUP,
+    &limits::GROUP,
+    &log::GROUP,
+    &accepted::GROUP,
+];
+
+/// The whole configuration, valid.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where to listen, and the name clients know.
+    pub listen: Listen,
+    /// Sizes, times and counts that bound what a client may do.
+    pub limits: Limits,
+    /// The PostgreSQL to use; `None` starts a private one.
+    pub postgres: Option<Postgres>,
+    /// The Kubo to use; `None` starts a private one.
+    pub kubo: Option<Kubo>,
+    /// Absolute path below which private partners keep their data.
+    pub data_dir: PathBuf,
+    /// Whether an index may name children that are not there.
+    pub allow_sparse_index: bool,
+    /// Whether everyone who reaches the port may read and write.
+    pub insecure_anonymous: bool,
+    /// How the log is written.
+    pub log: Log,
+    /// What the operator should know although it stops nothing; one line each, for the log once it stands.
+    pub warnings: Vec<String>,
+}
+
+impl Config {
+    /// Reads and checks all settings.
+    ///
+    /// `args` begins with the program's name, as [`std::env::args_os`] does; `env` is what [`std::env::vars_os`] gives.
+    ///
+    /// # Errors
+    /// The first setting that is not valid, or [`ConfigError::Asked`] when `--help` or `--version` was given.
+    pub fn load<A, E, T>(args: A, env: E) -> Result<Self, ConfigError>
+    where
+        A: IntoIterator<Item: Into<OsString> + Clone>,
+        E: IntoIterator<Item = (T, T)>,
+        T: Into<OsString>,
+    {
+        let flags = command::command(&GROUPS).try_get_matches_from(args)?;
+        let env = env.into_iter().map(|(name, value)| (name.into(), value.into()));
+        let mut source = Source::new(flags, env);
+        source.warn_of_unknown(&GROUPS);
+        let access = access::Access::read(&source)?;
+        Ok(Self {
+            listen: Listen::read(&source, access.insecure_anonymous)?,
+            limits: Limits::read(&source)?,
+            postgres: Postgres::read(&mut source)?,
+            kubo: Kubo::read(&mut source)?,
+            data_dir: data_dir::read(&source)?,
+            allow_sparse_index: access.allow_sparse_index,
+            insecure_anonymous: access.insecure_anonymous,
+            log: Log::read(&source)?,
+            warnings: source.warnings,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

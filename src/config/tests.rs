@@ -1,0 +1,188 @@
+//! The settings as an operator meets them: values in, one line out.
+
+use std::time::Duration;
+
+use super::*;
+
+fn load(env: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    with_args(&[], env)
+}
+
+fn with_args(args: &[&str], env: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    let args = std::iter::once("af-registry").chain(args.iter().copied());
+    Config::load(args, env.iter().copied())
+}
+
+/// The error line, which must be one.
+fn refusal(env: &[(&str, &str)]) -> String {
+    let line = load(env).unwrap_err().to_string();
+    assert!(!line.contains('\n'), "{line}");
+    line
+}
+
+#[test]
+fn nothing_set_gives_a_private_registry_on_loopback() {
+    let config = load(&[("HOME", "/home/me")]).unwrap();
+    assert_eq!(config.listen.host.to_string(), "127.0.0.1");
+    assert_eq!((config.listen.port, config.listen.metrics_port), (5000, 9464));
+    assert!(config.postgres.is_none() && config.kubo.is_none());
+    assert!(!config.insecure_anonymous && !config.allow_sparse_index);
+    assert_eq!(config.limits.header_bytes, 65_536);
+    assert_eq!(config.limits.header_time, Duration::from_secs(10));
+    assert_eq!(config.limits.idle_time, Duration::from_secs(75));
+    assert_eq!(config.limits.body_stall, Duration::from_secs(60));
+    assert_eq!((config.limits.connections, config.limits.uploads), (4096, 64));
+    assert_eq!(config.limits.manifest_bytes, 4 << 20);
+    assert_eq!(config.limits.drain, Duration::from_secs(60));
+    assert_eq!(config.limits.upload_idle, Duration::from_secs(86_400));
+    assert_eq!(config.limits.page, 1000);
+    assert!(config.data_dir.is_absolute());
+    assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+}
+
+#[test]
+fn the_names_that_deployments_already_set_are_understood() {
+    let config = load(&[
+        ("OPEN_REGISTRY_DOMAIN", "registry.example"),
+        ("OPEN_REGISTRY_HOST", "0.0.0.0"),
+        ("OPEN_REGISTRY_INSECURE_ANONYMOUS", "true"),
+        ("OPEN_REGISTRY_ENVIRONMENT", "production"),
+        ("OPEN_REGISTRY_SIGNING_SECRET", "hush"),
+        ("OPEN_REGISTRY_SUPPORTED_SERVICES", "token,github"),
+        ("OPEN_REGISTRY_DB_HOST", "postgres"),
+        ("OPEN_REGISTRY_DB_PORT", "5433"),
+        ("OPEN_REGISTRY_DB_USER", "postgres"),
+        ("OPEN_REGISTRY_DB_PASSWORD", "hunter2"),
+        ("OPEN_REGISTRY_DB_NAME", "open_registry"),
+        ("OPEN_REGISTRY_DFS_IPFS_ENABLED", "true"),
+        ("OPEN_REGISTRY_DFS_IPFS_API_URL", "http://ipfs:5001"),
+        ("OPEN_REGISTRY_DFS_IPFS_GATEWAY_URL", "http://ipfs"),
+        ("OPEN_REGISTRY_DEBUG", "1"),
+    ])
+    .unwrap();
+    let shown = format!("{config:?}");
+    assert!(!shown.contains("hunter2") && !shown.contains("hush"), "{shown}");
+    let postgres = config.postgres.unwrap();
+    assert_eq!((postgres.host.as_str(), postgres.port), ("postgres", 5433));
+    assert_eq!((postgres.user.as_str(), postgres.name.as_str()), ("postgres", "open_registry"));
+    assert_eq!(postgres.password.expose(), "hunter2");
+    let kubo = config.kubo.unwrap();
+    assert_eq!(kubo.api.to_string(), "ipfs:5001");
+    assert_eq!(kubo.gateway.unwrap().to_string(), "ipfs:8080");
+    assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+}
+
+#[test]
+fn a_flag_wins_and_an_empty_variable_is_not_set() {
+    let env = [("OPEN_REGISTRY_PORT", "6000"), ("OPEN_REGISTRY_DB_HOST", "")];
+    let config = with_args(&["--port", "7000", "--allow-sparse-index"], &env).unwrap();
+    assert_eq!(config.listen.port, 7000);
+    assert!(config.allow_sparse_index && config.postgres.is_none());
+    assert_eq!(load(&env).unwrap().listen.port, 6000);
+}
+
+#[test]
+fn a_bad_value_is_one_line_with_name_and_reason() {
+    assert_eq!(
+        refusal(&[("OPEN_REGISTRY_PORT", "http")]),
+        "OPEN_REGISTRY_PORT: `http`: not a whole number between 0 and 65535"
+    );
+    for (name, value) in [
+        ("OPEN_REGISTRY_HOST", "registry.example"),
+        ("OPEN_REGISTRY_LIMIT_HEADER_TIME", "10"),
+        ("OPEN_REGISTRY_LIMIT_HEADER_BYTES", "1KiB"),
+        ("OPEN_REGISTRY_LIMIT_PAGE_SIZE", "0"),
+        ("OPEN_REGISTRY_DEBUG", "maybe\nnot"),
+        ("OPEN_REGISTRY_LOG_FORMAT", "xml"),
+        ("OPEN_REGISTRY_LOG_LEVEL", "loud"),
+        ("OPEN_REGISTRY_DOMAIN", "https://registry.example"),
+        ("OPEN_REGISTRY_DB_PORT", "0"),
+        ("OPEN_REGISTRY_DB_HOST", "postgres://x"),
+        ("OPEN_REGISTRY_DFS_IPFS_ENABLED", "false"),
+        ("OPEN_REGISTRY_DFS_IPFS_API_URL", "https://kubo"),
+        ("OPEN_REGISTRY_DFS_IPFS_GATEWAY_URL", "kubo"),
+        ("OPEN_REGISTRY_METRICS_PORT", "5000"),
+        ("RUST_LOG", "af_registry=loud"),
+    ] {
+        let line = refusal(&[(name, value)]);
+        assert!(line.starts_with(&format!("{name}: ")), "{line}");
+    }
+}
+
+#[test]
+fn a_bad_flag_is_one_line_too() {
+    for (args, want) in [
+        (&["--prot=1"][..], "--port"),
+        (&["--port=x"], "--port: `x`"),
+        (&["--port"], "--port"),
+        (&["serve"], "serve"),
+    ] {
+        let line = with_args(args, &[]).unwrap_err().to_string();
+        assert!(line.contains(want) && !line.contains('\n'), "{line}");
+    }
+}
+
+#[test]
+fn no_secret_is_echoed() {
+    let address = ("OPEN_REGISTRY_DFS_IPFS_API_URL", "http://me:hunter2@kubo:5001");
+    assert!(!refusal(&[address]).contains("hunter2"));
+    let file = ("OPEN_REGISTRY_DB_PASSWORD_FILE", "/nonexistent");
+    let both = refusal(&[("OPEN_REGISTRY_DB_PASSWORD", "hunter2"), file]);
+    assert!(both.contains("PASSWORD_FILE: OPEN_REGISTRY_DB_PASSWORD is set as well"), "{both}");
+    assert!(!both.contains("hunter2"));
+}
+
+#[test]
+fn a_secret_comes_from_a_file_without_its_last_newline() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "hunter 2\n").unwrap();
+    let path = file.path().to_str().unwrap();
+    let host = ("OPEN_REGISTRY_DB_HOST", "postgres");
+    let config = load(&[host, ("OPEN_REGISTRY_DB_PASSWORD_FILE", path)]).unwrap();
+    assert_eq!(config.postgres.unwrap().password.expose(), "hunter 2");
+    let config = with_args(&["--db-password-file", path], &[host]).unwrap();
+    assert_eq!(config.postgres.unwrap().password.expose(), "hunter 2");
+    let missing = refusal(&[("OPEN_REGISTRY_DB_PASSWORD_FILE", "/nonexistent")]);
+    assert!(missing.contains("`/nonexistent`"), "{missing}");
+}
+
+#[test]
+fn every_address_but_loopback_must_be_meant() {
+    for host in ["0.0.0.0", "::", "10.0.0.1"] {
+        let line = refusal(&[("OPEN_REGISTRY_HOST", host)]);
+        assert!(line.contains("OPEN_REGISTRY_INSECURE_ANONYMOUS=true"), "{line}");
+        let meant = ("OPEN_REGISTRY_INSECURE_ANONYMOUS", "true");
+        assert!(load(&[("OPEN_REGISTRY_HOST", host), meant]).is_ok());
+    }
+    for host in ["127.0.0.1", "127.8.8.8", "::1", "localhost", "::ffff:127.0.0.1"] {
+        assert!(load(&[("OPEN_REGISTRY_HOST", host)]).is_ok(), "{host}");
+    }
+}
+
+#[test]
+fn what_has_no_effect_is_a_warning() {
+    let warnings = |env: &[(&str, &str)]| load(env).unwrap().warnings.join("|");
+    assert_eq!(
+        warnings(&[("OPEN_REGISTRY_PROT", "1"), ("OPEN_REGISTERY_PORT", "1")]),
+        "OPEN_REGISTRY_PROT is no setting; did you mean OPEN_REGISTRY_PORT?"
+    );
+    let file = warnings(&[("OPEN_REGISTRY_DB_PASWORD_FILE", "x")]);
+    assert!(file.contains("OPEN_REGISTRY_DB_PASSWORD_FILE?"), "{file}");
+    let odd = warnings(&[("OPEN_REGISTRY_ZZZ", "1")]);
+    assert!(odd.contains("--help"), "{odd}");
+    let idle = warnings(&[("OPEN_REGISTRY_DB_USER", "me"), ("OPEN_REGISTRY_DB_PASSWORD", "x")]);
+    assert!(idle.contains("DB_USER, OPEN_REGISTRY_DB_PASSWORD has no effect"), "{idle}");
+    let idle = warnings(&[("OPEN_REGISTRY_DFS_IPFS_GATEWAY_URL", "http://kubo")]);
+    assert!(idle.contains("API_URL"), "{idle}");
+}
+
+#[test]
+fn help_is_the_reference_of_all_settings() {
+    let Err(ConfigError::Asked(help)) = with_args(&["--help"], &[]) else { panic!("no help") };
+    for setting in GROUPS.iter().flat_map(|group| group.settings) {
+        assert!(help.contains(setting.env), "{}", setting.env);
+        assert!(help.contains(&format!("--{}", setting.flag())), "{}", setting.flag());
+    }
+    assert!(help.contains("[default: 5000]") && help.contains("PostgreSQL:"));
+    assert!(matches!(with_args(&["--version"], &[]), Err(ConfigError::Asked(_))));
+}

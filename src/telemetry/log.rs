@@ -1,0 +1,314 @@
+//! The log: one JSON object a line for collectors, or compact text for people, on stderr.
+//!
+//! A line is flat: `timestamp` (RFC 3339, UTC, milliseconds), `level`, `service`, `event`, then the fields of the
+//! event and of the spans around it, numbers as numbers, `None` left out. An event names itself by a field:
+//! `info!(event = "blob_upload", %digest, size)`. One without is called `log` and carries its `target`. The text of
+//! the macro is the field `message`. stdout stays free for what a user asks for, such as `--help`.
+
+use std::fmt;
+use std::io::{self, IsTerminal, Write};
+
+use serde::ser::{SerializeMap, Serializer};
+use serde_json::Value;
+use thiserror::Error;
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Registry, fmt as text};
+
+const SERVICE: &str = "af-registry";
+
+/// Names that a line writes itself; a field of that name is left out.
+const RESERVED: [&str; 3] = ["timestamp", "level", "service"];
+
+/// The form of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Text on a terminal, JSON else.
+    Auto,
+    /// One JSON object a line.
+    Json,
+    /// Compact text, with colours on a terminal.
+    Text,
+}
+
+/// What the log holds, in the syntax of `RUST_LOG`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Filter(String);
+
+/// Why there is no log.
+#[derive(Debug, Error)]
+pub enum LogError {
+    /// Not in the syntax of `RUST_LOG`.
+    #[error("not a log filter ({0}); write a level such as debug, or warn,af_registry=debug")]
+    Filter(String),
+    /// [`init`] ran before, or another subscriber is in place.
+    #[error("the log is already set up")]
+    AlreadySet,
+}
+
+impl Filter {
+    /// Checks `directives` as `RUST_LOG` takes them.
+    ///
+    /// # Errors
+    /// When one of them cannot be read.
+    pub fn parse(directives: &str) -> Result<Self, LogError> {
+        match EnvFilter::try_new(directives) {
+            Ok(_) => Ok(Self(directives.to_owned())),
+            Err(error) => Err(LogError::Filter(error.to_string().replace('\n', " "))),
+        }
+    }
+
+    /// `level` for the registry's own events; of its dependencies only warnings and errors.
+    pub fn level(level: &str) -> Self {
+        Self(match level {
+            "error" => level.to_owned(),
+            _ => format!("warn,af_registry={level}"),
+        })
+    }
+}
+
+/// Sets up the log of the whole process. Call once, first of all.
+///
+/// # Errors
+/// When a log is in place already.
+pub fn init(format: Format, filter: &Filter) -> Result<(), LogError> {
+    let terminal = io::stderr().is_terminal();
+    let json = match format {
+        Format::Auto => !terminal,
+        Format::Json => true,
+        Format::Text => false,
+    };
+    let filter = EnvFilter::try_new(&filter.0).map_err(|e| LogError::Filter(e.to_string()))?;
+    let lines: Box<dyn Layer<Registry> + Send + Sync> = if json {
+        Box::new(JsonLines { writer: io::stderr })
+    } else {
+        let colours = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        Box::new(
+            text::layer().compact().with_target(false).with_ansi(colours).with_writer(io::stderr),
+        )
+    };
+    tracing_subscriber::registry()
+        .with(lines.with_filter(filter))
+        .try_init()
+        .map_err(|_| LogError::AlreadySet)
+}
+
+/// Writes each event as one line of JSON.
+struct JsonLines<W> {
+    writer: W,
+}
+
+/// Fields in the order in which they were recorded; a later one of the same name takes the place of the first.
+#[derive(Clone, Default)]
+struct Fields(Vec<(&'static str, Value)>);
+
+impl Fields {
+    fn set(&mut self, name: &'static str, value: Value) {
+        match self.0.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, old)) => *old = value,
+            None => self.0.push((name, value)),
+        }
+    }
+
+    fn take(&mut self, name: &str) -> Option<Value> {
+        let place = self.0.iter().position(|(known, _)| *known == name)?;
+        Some(self.0.remove(place).1)
+    }
+}
+
+impl Visit for Fields {
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.set(field.name(), value.into());
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.set(field.name(), value.into());
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.set(field.name(), value.into());
+    }
+
+    fn record_u128(&mut self, field: &Field, value: u128) {
+        // `Duration::as_millis` is one; it fits but in theory.
+        match u64::try_from(value) {
+            Ok(value) => self.set(field.name(), value.into()),
+            Err(_) => self.set(field.name(), value.to_string().into()),
+        }
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.set(field.name(), value.into());
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.set(field.name(), value.into());
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.set(field.name(), format!("{value:?}").into());
+    }
+}
+
+impl<S, W> Layer<S> for JsonLines<W>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + 'static,
+{
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        let mut fields = Fields::default();
+        attributes.record(&mut fields);
+        if let Some(span) = context.span(id) {
+            span.extensions_mut().insert(fields);
+        }
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
+        if let Some(span) = context.span(id)
+            && let Some(fields) = span.extensions_mut().get_mut::<Fields>()
+        {
+            values.record(fields);
+        }
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        let mut fields = Fields::default();
+        for span in context.event_scope(event).into_iter().flat_map(|scope| scope.from_root()) {
+            if let Some(outer) = span.extensions().get::<Fields>() {
+                outer.0.iter().for_each(|(name, value)| fields.set(name, value.clone()));
+            }
+        }
+        event.record(&mut fields);
+        // There is nowhere left to report that the log itself cannot be written.
+        if let Ok(line) = line(event.metadata(), fields) {
+            let _ = self.writer.make_writer_for(event.metadata()).write_all(&line);
+        }
+    }
+}
+
+fn line(metadata: &Metadata<'_>, mut fields: Fields) -> serde_json::Result<Vec<u8>> {
+    let event = fields.take("event");
+    let mut line = Vec::with_capacity(256);
+    let mut serializer = serde_json::Serializer::new(&mut line);
+    let mut map = serializer.serialize_map(None)?;
+    map.serialize_entry("timestamp", &timestamp())?;
+    map.serialize_entry("level", &metadata.level().as_str().to_ascii_lowercase())?;
+    map.serialize_entry("service", SERVICE)?;
+    match &event {
+        Some(event) => map.serialize_entry("event", event)?,
+        None => {
+            map.serialize_entry("event", "log")?;
+            fields.set("target", metadata.target().into());
+        }
+    }
+    for (name, value) in &fields.0 {
+        // A field called r#type arrives with the marks of a raw identifier.
+        let name = name.strip_prefix("r#").unwrap_or(name);
+        if !RESERVED.contains(&name) {
+            map.serialize_entry(name, value)?;
+        }
+    }
+    map.end()?;
+    line.push(b'\n');
+    Ok(line)
+}
+
+fn timestamp() -> String {
+    let mut now = String::with_capacity(32);
+    // Gives microseconds, `2026-11-24T07:09:00.123456Z`.
+    if SystemTime.format_time(&mut Writer::new(&mut now)).is_ok() && now.is_char_boundary(23) {
+        now.truncate(23);
+        now.push('Z');
+    }
+    now
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use tracing::{info, info_span, subscriber};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn written(log: impl FnOnce()) -> String {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let layer = JsonLines { writer: move || writer.clone() };
+        subscriber::with_default(tracing_subscriber::registry().with(layer), log);
+        let bytes = lines.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn a_line_is_one_flat_object() {
+        let line = written(|| {
+            let none: Option<u64> = None;
+            let size = 42_u64;
+            info!(event = "blob_upload", size, none, ok = true, name = "a\"\u{1b}[31m\n", "stored");
+        });
+        assert!(line.starts_with("{\"timestamp\":\"2"), "{line}");
+        assert_eq!(line.matches('\n').count(), 1);
+        assert!(!line.contains('\u{1b}'));
+        let object: Value = serde_json::from_str(&line).unwrap();
+        let stamp = object["timestamp"].as_str().unwrap();
+        assert_eq!((stamp.len(), stamp.as_bytes()[10], stamp.as_bytes()[19]), (24, b'T', b'.'));
+        assert_eq!(object["level"], "info");
+        assert_eq!(object["service"], "af-registry");
+        assert_eq!(object["event"], "blob_upload");
+        assert_eq!(object["size"], 42);
+        assert_eq!(object["ok"], true);
+        assert_eq!(object["name"], "a\"\u{1b}[31m\n");
+        assert_eq!(object["message"], "stored");
+        assert_eq!(object.get("none"), None);
+        assert_eq!(object.get("target"), None);
+    }
+
+    #[test]
+    fn spans_lend_their_fields_and_the_event_wins() {
+        let line = written(|| {
+            let span = info_span!(
+                "request",
+                request_id = "r1",
+                status = 0_u64,
+                subject = tracing::field::Empty
+            );
+            span.record("subject", "me");
+            span.in_scope(|| info!(status = 200_u64, level = "fake", "answered"));
+        });
+        let object: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(object["request_id"], "r1");
+        assert_eq!(object["subject"], "me");
+        assert_eq!(object["status"], 200);
+        assert_eq!(object["level"], "info");
+        assert_eq!(object["event"], "log");
+        assert!(object["target"].as_str().unwrap().contains("telemetry::log"));
+    }
+
+    #[test]
+    fn filters_are_checked() {
+        assert!(Filter::parse("warn,af_registry=debug").is_ok());
+        assert!(!Filter::parse("af_registry=loud").unwrap_err().to_string().contains('\n'));
+        assert_eq!(Filter::level("debug"), Filter("warn,af_registry=debug".into()));
+    }
+}
