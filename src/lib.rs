@@ -7,5 +7,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod cid;
+pub mod ipfs;
 pub mod oci;
+pub mod stream;
 pub mod telemetry;
