@@ -8,5 +8,7 @@
 
 pub mod cid;
 pub mod config;
+pub mod ipfs;
 pub mod oci;
+pub mod stream;
 pub mod telemetry;

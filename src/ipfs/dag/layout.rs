@@ -1,0 +1,27 @@
+//! The balanced tree of the profile.
+
+use super::{Layout, Leaf, Link, MAX_LINKS, encode, sha256};
+use crate::cid::{Cid, Codec};
+
+/// The tree that `ipfs add` builds over these leaves: level by level, [`MAX_LINKS`] children a node, the last node of
+/// a level with what is left. One leaf is the file itself; no leaf is the empty file, whose block is empty.
+///
+/// The CID equals Kubo's when every leaf but the last has 1 MiB.
+pub fn layout(leaves: &[Leaf]) -> Layout {
+    let mut level: Vec<Link> = leaves
+        .iter()
+        .map(|leaf| Link { cid: leaf.cid, size: leaf.size, total: leaf.size })
+        .collect();
+    let mut nodes = Vec::new();
+    while level.len() > 1 {
+        let mut parents = Vec::with_capacity(level.len().div_ceil(MAX_LINKS));
+        for children in level.chunks(MAX_LINKS) {
+            let (node, link) = encode::node(children);
+            nodes.push(node);
+            parents.push(link);
+        }
+        level = parents;
+    }
+    let root = level.first().map_or_else(|| Cid::new(Codec::Raw, sha256(&[])), |link| link.cid);
+    Layout { root, nodes }
+}

@@ -1,0 +1,84 @@
+//! A node, read. Takes the canonical form alone: what it accepts, [`super::layout`] would write byte for byte.
+
+use thiserror::Error;
+
+use super::encode::{BLOCK_SIZE, DATA, FILE, FILE_SIZE, LINK, LINK_HASH, LINK_NAME, LINK_TSIZE};
+use super::{Link, varint};
+use crate::cid::Cid;
+
+/// Why a block is not a file node of the profile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum DagError {
+    /// A number or length ends beyond its block, or is not in its shortest form.
+    #[error("a field is cut or badly written")]
+    Cut,
+    /// A field that the canonical form does not have at this place.
+    #[error("a field that a file node of this profile does not have")]
+    Field,
+    /// A link to something other than a version 1 SHA-256 CID of a raw or dag-pb block.
+    #[error("a link to an unknown kind of CID")]
+    Cid,
+    /// Links, `blocksizes` and `filesize` contradict each other.
+    #[error("links and sizes do not match")]
+    Sizes,
+}
+
+/// Reads the children of a file node, in the order of the file.
+pub fn parse_node(block: &[u8]) -> Result<Vec<Link>, DagError> {
+    let mut rest = block;
+    let mut links = Vec::new();
+    while rest.first() == Some(&LINK) {
+        links.push(link(field(&mut rest, LINK)?)?);
+    }
+    let data = field(&mut rest, DATA)?;
+    if !rest.is_empty() {
+        return Err(DagError::Field);
+    }
+    sizes(data, &mut links)?;
+    Ok(links)
+}
+
+/// A `PBLink`; its `size` is known only from the UnixFS message.
+fn link(mut rest: &[u8]) -> Result<Link, DagError> {
+    let cid = Cid::from_bytes(field(&mut rest, LINK_HASH)?).ok_or(DagError::Cid)?;
+    if !field(&mut rest, LINK_NAME)?.is_empty() {
+        return Err(DagError::Field);
+    }
+    let total = number(&mut rest, LINK_TSIZE)?;
+    if rest.is_empty() { Ok(Link { cid, size: 0, total }) } else { Err(DagError::Field) }
+}
+
+/// Takes the size of each child from the UnixFS message.
+fn sizes(data: &[u8], links: &mut [Link]) -> Result<(), DagError> {
+    let mut rest = data.strip_prefix(&FILE).ok_or(DagError::Field)?;
+    let size = number(&mut rest, FILE_SIZE)?;
+    let mut sum = 0u64;
+    for link in links {
+        if rest.is_empty() {
+            return Err(DagError::Sizes);
+        }
+        link.size = number(&mut rest, BLOCK_SIZE)?;
+        sum = sum.checked_add(link.size).ok_or(DagError::Sizes)?;
+    }
+    if rest.is_empty() && sum == size { Ok(()) } else { Err(DagError::Sizes) }
+}
+
+/// Takes a field of bytes.
+fn field<'a>(rest: &mut &'a [u8], tag: u8) -> Result<&'a [u8], DagError> {
+    let len = usize::try_from(number(rest, tag)?).map_err(|_| DagError::Cut)?;
+    let (value, after) = rest.split_at_checked(len).ok_or(DagError::Cut)?;
+    *rest = after;
+    Ok(value)
+}
+
+/// Takes a field that is a number.
+fn number(rest: &mut &[u8], tag: u8) -> Result<u64, DagError> {
+    match rest.split_first() {
+        None => Err(DagError::Cut),
+        Some((found, _)) if *found != tag => Err(DagError::Field),
+        Some((_, after)) => {
+            *rest = after;
+            varint::take(rest).ok_or(DagError::Cut)
+        }
+    }
+}
