@@ -1,0 +1,99 @@
+//! `/v2/<name>/blobs/<digest>`.
+
+use hyper::header::{
+    ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue,
+};
+use hyper::{Response, StatusCode};
+
+use crate::auth::{Authorized, Delete, Pull};
+use crate::http::dispatch::Request;
+use crate::http::respond::Facts;
+use crate::http::{Body, HttpError, byteranges, request, respond};
+use crate::oci::{Digest, Selection, content_range, media_type};
+use crate::registry::pull::BlobRead;
+use crate::stream::paced::Paced;
+
+/// Says what a blob is (end-2). Kubo is not asked; Range counts for nothing (RFC 9110, 14.2).
+pub(in crate::http) async fn head(
+    request: Request,
+    may: Authorized<Pull>,
+    digest: Digest,
+) -> Result<Response<Body>, HttpError> {
+    let blob = request.edge.registry().blob_head(may.repository(), &digest).await?;
+    let mut response = respond::with(StatusCode::OK, Body::empty());
+    describe(response.headers_mut(), &blob);
+    respond::insert(response.headers_mut(), CONTENT_LENGTH, &blob.size.to_string());
+    Ok(noted(response, &blob))
+}
+
+/// Serves a blob, or ranges of it (end-2).
+pub(in crate::http) async fn get(
+    request: Request,
+    may: Authorized<Pull>,
+    digest: Digest,
+) -> Result<Response<Body>, HttpError> {
+    let registry = request.edge.registry();
+    let blob = registry.blob(may.repository(), &digest).await?;
+    let etag = etag(&blob.digest);
+    if request::none_match_hits(&request.headers, &etag) {
+        let mut response = respond::empty(StatusCode::NOT_MODIFIED);
+        describe(response.headers_mut(), &blob);
+        return Ok(noted(response, &blob));
+    }
+    let response = match request::selection(&request.headers, &etag, blob.size) {
+        Selection::Unsatisfiable => return Err(HttpError::RangeUnsatisfiable(blob.size)),
+        Selection::Whole => {
+            let body = registry.read_blob(&blob, None).await?;
+            let mut response =
+                respond::with(StatusCode::OK, Body::streamed(Paced::new(body)));
+            describe(response.headers_mut(), &blob);
+            response
+        }
+        Selection::One(range) => {
+            let body = registry.read_blob(&blob, Some(range.clone())).await?;
+            let mut response =
+                respond::with(StatusCode::PARTIAL_CONTENT, Body::streamed(Paced::new(body)));
+            describe(response.headers_mut(), &blob);
+            respond::content_range(response.headers_mut(), &content_range(&range, blob.size));
+            response
+        }
+        Selection::Many(ranges) => {
+            let many = byteranges::open(registry.clone(), blob.clone(), ranges).await?;
+            let mut response = respond::with(StatusCode::PARTIAL_CONTENT, many.body);
+            describe(response.headers_mut(), &blob);
+            respond::insert(response.headers_mut(), CONTENT_TYPE, &many.content_type);
+            response
+        }
+    };
+    Ok(noted(response, &blob))
+}
+
+/// Unlinks a blob from this repository (end-10).
+pub(in crate::http) async fn delete(
+    request: Request,
+    may: Authorized<Delete>,
+    digest: Digest,
+) -> Result<Response<Body>, HttpError> {
+    request.edge.registry().delete_blob(may.repository(), &digest).await?;
+    let facts = Facts { digest: Some(digest.to_string()), ..Facts::default() };
+    Ok(respond::note(respond::empty(StatusCode::ACCEPTED), facts))
+}
+
+/// A blob never changes: its digest is its entity tag.
+fn etag(digest: &Digest) -> String {
+    format!("\"{digest}\"")
+}
+
+fn describe(headers: &mut HeaderMap, blob: &BlobRead) {
+    respond::content_digest(headers, &blob.digest);
+    respond::insert(headers, ETAG, &etag(&blob.digest));
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type::OCTET_STREAM));
+    headers.insert(CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));
+}
+
+fn noted(response: Response<Body>, blob: &BlobRead) -> Response<Body> {
+    let facts =
+        Facts { digest: Some(blob.digest.to_string()), cid: Some(blob.cid), size: Some(blob.size) };
+    respond::note(response, facts)
+}

@@ -1,0 +1,25 @@
+//! `GET /v2/_catalog`.
+
+use hyper::header::LINK;
+use hyper::{Response, StatusCode};
+use serde_json::json;
+
+use crate::http::dispatch::Request;
+use crate::http::{Body, HttpError, respond};
+use crate::oci::{Page, Path, next_link};
+
+/// Lists repositories in byte order, Docker's addition to the specification.
+pub(in crate::http) async fn list(
+    request: Request,
+    page: Page,
+) -> Result<Response<Body>, HttpError> {
+    let registry = request.edge.registry();
+    let n = page.limit(registry.page_limit());
+    let (repositories, more) = registry.catalog(n, page.last.as_deref()).await?;
+    let mut response = respond::json(StatusCode::OK, &json!({ "repositories": repositories }));
+    if let (true, Some(last)) = (more, repositories.last()) {
+        let link = next_link(&Path::Catalog, &[("n", &n.to_string()), ("last", last)]);
+        respond::insert(response.headers_mut(), LINK, &link);
+    }
+    Ok(response)
+}

@@ -1,0 +1,40 @@
+//! `GET /v2/<name>/referrers/<digest>`.
+
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue, LINK};
+use hyper::{Response, StatusCode};
+
+use crate::auth::{Authorized, Pull};
+use crate::http::dispatch::Request;
+use crate::http::endpoint::ReferrersOf;
+use crate::http::{Body, HttpError, respond};
+use crate::oci::{Path, header, media_type, next_link};
+
+/// Lists what names a digest as its subject, as an image index (end-12). Never a 404: a client would take that for
+/// a registry without this endpoint.
+pub(in crate::http) async fn list(
+    request: Request,
+    may: Authorized<Pull>,
+    of: ReferrersOf,
+) -> Result<Response<Body>, HttpError> {
+    let repository = may.repository();
+    let (n, last) = (of.page.n, of.page.last.as_deref());
+    let registry = request.edge.registry();
+    let page = registry.referrers(repository, &of.subject, &of.artifact_types, n, last).await?;
+    let mut response = respond::with(StatusCode::OK, Body::full(page.index));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type::OCI_INDEX));
+    if !of.artifact_types.is_empty() {
+        let filters = HeaderName::from_static(header::OCI_FILTERS_APPLIED);
+        headers.insert(filters, HeaderValue::from_static("artifactType"));
+    }
+    if let Some(next) = page.next {
+        let count = n.map(|n| n.to_string());
+        let mut parameters: Vec<(&str, &str)> =
+            of.artifact_types.iter().map(|t| ("artifactType", t.as_str())).collect();
+        parameters.extend(count.as_deref().map(|n| ("n", n)));
+        parameters.push(("last", &next));
+        let path = Path::Referrers { repository: repository.clone(), digest: of.subject };
+        respond::insert(headers, LINK, &next_link(&path, &parameters));
+    }
+    Ok(response)
+}

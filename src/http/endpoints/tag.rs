@@ -1,0 +1,30 @@
+//! `GET /v2/<name>/tags/list`.
+
+use hyper::header::LINK;
+use hyper::{Response, StatusCode};
+use serde_json::json;
+
+use crate::auth::{Authorized, Pull};
+use crate::http::dispatch::Request;
+use crate::http::{Body, HttpError, respond};
+use crate::oci::{Page, Path, next_link};
+
+/// Lists tags in byte order (end-8).
+pub(in crate::http) async fn list(
+    request: Request,
+    may: Authorized<Pull>,
+    page: Page,
+) -> Result<Response<Body>, HttpError> {
+    let registry = request.edge.registry();
+    let repository = may.repository();
+    let n = page.limit(registry.page_limit());
+    let (tags, more) = registry.tags(repository, n, page.last.as_deref()).await?;
+    let body = json!({ "name": repository.as_str(), "tags": tags });
+    let mut response = respond::json(StatusCode::OK, &body);
+    if let (true, Some(last)) = (more, tags.last()) {
+        let path = Path::Tags { repository: repository.clone() };
+        let link = next_link(&path, &[("n", &n.to_string()), ("last", last)]);
+        respond::insert(response.headers_mut(), LINK, &link);
+    }
+    Ok(response)
+}

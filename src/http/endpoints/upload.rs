@@ -1,0 +1,181 @@
+//! `/v2/<name>/blobs/uploads/`.
+//!
+//! Whatever takes bytes runs in a task of its own: when the client goes away, hyper drops the handler, and parts
+//! that Kubo has already stored must still get their rows.
+
+use std::pin::Pin;
+
+use hyper::{Response, StatusCode};
+
+use crate::auth::{Authorized, Pull, Push};
+use crate::http::dispatch::Request;
+use crate::http::linger::Lingering;
+use crate::http::respond::Facts;
+use crate::http::{Body, Edge, HttpError, request, respond};
+use crate::oci::{Algorithm, Digest, Path, UploadId};
+use crate::registry::RegistryError;
+use crate::registry::push::Stored;
+use crate::stream::stall::Stalling;
+
+/// Opens a session (end-4a, end-4c).
+pub(in crate::http) async fn start(
+    request: Request,
+    may: Authorized<Push>,
+    algorithm: Option<Algorithm>,
+) -> Result<Response<Body>, HttpError> {
+    let registry = request.edge.registry();
+    let state = registry.start_upload(may.repository(), may.subject(), algorithm).await?;
+    Ok(respond::upload(StatusCode::ACCEPTED, may.repository(), state))
+}
+
+/// Links a blob that `from`, or else any repository that the caller may pull, holds; or opens a session (end-11).
+pub(in crate::http) async fn mount(
+    request: Request,
+    may: Authorized<Push>,
+    digest: Digest,
+    from: Option<Authorized<Pull>>,
+) -> Result<Response<Body>, HttpError> {
+    let registry = request.edge.registry();
+    let from = from.as_ref().map(Authorized::repository);
+    if registry.mount_blob(may.repository(), &digest, from).await? {
+        let facts = Facts { digest: Some(digest.to_string()), ..Facts::default() };
+        return Ok(respond::note(respond::blob_created(may.repository(), &digest), facts));
+    }
+    start(request, may, None).await
+}
+
+/// Takes a whole blob (end-4b). Without a body and for another digest than that of nothing it opens a session.
+pub(in crate::http) async fn monolithic(
+    request: Request,
+    may: Authorized<Push>,
+    digest: Digest,
+) -> Result<Response<Body>, HttpError> {
+    request::refuse_encoding(&request.headers)?;
+    if http_body::Body::is_end_stream(&request.body) && !is_of_nothing(&digest) {
+        return start(request, may, Some(digest.algorithm())).await;
+    }
+    let (edge, mut body) = take_body(request);
+    let registry = edge.registry().clone();
+    let (repository, subject) = (may.repository().clone(), may.subject().to_owned());
+    let named = digest.clone();
+    let stored = tokio::spawn(async move {
+        registry.put_blob(&repository, &subject, &named, &mut body).await
+    });
+    let stored = stored.await.map_err(|error| RegistryError::Cut(error.to_string()))??;
+    Ok(created(&may, &digest, stored))
+}
+
+/// Says how far a session got (end-13).
+pub(in crate::http) async fn status(
+    request: Request,
+    may: Authorized<Push>,
+    id: UploadId,
+) -> Result<Response<Body>, HttpError> {
+    let registry = request.edge.registry();
+    let state = registry.upload_state(may.repository(), id, may.subject()).await?;
+    let mut response = respond::upload(StatusCode::NO_CONTENT, may.repository(), state);
+    response.headers_mut().remove(hyper::header::CONTENT_LENGTH);
+    Ok(response)
+}
+
+/// Takes bytes into a session (end-5).
+pub(in crate::http) async fn append(
+    request: Request,
+    may: Authorized<Push>,
+    id: UploadId,
+) -> Result<Response<Body>, HttpError> {
+    request::refuse_encoding(&request.headers)?;
+    let chunk = match request::chunk(&request.headers) {
+        Ok(chunk) => chunk,
+        Err(error) => return Err(misplaced(&request, &may, id, error).await),
+    };
+    let (edge, mut body) = take_body(request);
+    let registry = edge.registry().clone();
+    let (repository, subject) = (may.repository().clone(), may.subject().to_owned());
+    let received = tokio::spawn(async move {
+        registry.receive(&repository, id, &subject, chunk, &mut body).await
+    });
+    let received = received.await.map_err(|error| RegistryError::Cut(error.to_string()))?;
+    let state = received.map_err(|error| located(&may, id, error))?;
+    Ok(respond::upload(StatusCode::ACCEPTED, may.repository(), state))
+}
+
+/// Takes the last bytes, if any, and makes the session a blob (end-6).
+pub(in crate::http) async fn finish(
+    request: Request,
+    may: Authorized<Push>,
+    id: UploadId,
+    digest: Digest,
+) -> Result<Response<Body>, HttpError> {
+    request::refuse_encoding(&request.headers)?;
+    let chunk = match request::chunk(&request.headers) {
+        Ok(chunk) => chunk,
+        Err(error) => return Err(misplaced(&request, &may, id, error).await),
+    };
+    let (edge, mut body) = take_body(request);
+    let registry = edge.registry().clone();
+    let (repository, subject) = (may.repository().clone(), may.subject().to_owned());
+    let named = digest.clone();
+    let stored = tokio::spawn(async move {
+        registry.finish_upload(&repository, id, &subject, &named, chunk, &mut body).await
+    });
+    let stored = stored.await.map_err(|error| RegistryError::Cut(error.to_string()))?;
+    let stored = stored.map_err(|error| located(&may, id, error))?;
+    Ok(created(&may, &digest, stored))
+}
+
+/// Ends a session without a blob (end-14).
+pub(in crate::http) async fn cancel(
+    request: Request,
+    may: Authorized<Push>,
+    id: UploadId,
+) -> Result<Response<Body>, HttpError> {
+    request.edge.registry().cancel_upload(may.repository(), id, may.subject()).await?;
+    Ok(respond::empty(StatusCode::NO_CONTENT))
+}
+
+fn take_body(request: Request) -> (Edge, Pin<Box<Stalling<Lingering>>>) {
+    let stall = request.edge.limits().body_stall;
+    (request.edge.clone(), Box::pin(Stalling::new(request.body, stall)))
+}
+
+/// A 416 says where to go on: clients resume from its Location and Range.
+fn located(may: &Authorized<Push>, id: UploadId, error: RegistryError) -> HttpError {
+    match error {
+        RegistryError::OutOfOrder { received } => {
+            HttpError::OutOfOrder { location: Path::upload(may.repository(), id), received }
+        }
+        other => other.into(),
+    }
+}
+
+/// The answer to a Content-Range that is none: where the session stands, if there is such a session.
+async fn misplaced(
+    request: &Request,
+    may: &Authorized<Push>,
+    id: UploadId,
+    error: HttpError,
+) -> HttpError {
+    let registry = request.edge.registry();
+    match registry.upload_state(may.repository(), id, may.subject()).await {
+        Ok(state) => HttpError::OutOfOrder {
+            location: Path::upload(may.repository(), id),
+            received: state.received,
+        },
+        Err(RegistryError::UploadUnknown) => RegistryError::UploadUnknown.into(),
+        Err(_) => error,
+    }
+}
+
+fn created(may: &Authorized<Push>, digest: &Digest, stored: Stored) -> Response<Body> {
+    let facts = Facts {
+        digest: Some(digest.to_string()),
+        cid: Some(stored.cid),
+        size: Some(stored.size),
+    };
+    respond::note(respond::blob_created(may.repository(), digest), facts)
+}
+
+fn is_of_nothing(digest: &Digest) -> bool {
+    crate::stream::hashing::Hasher::new(digest.algorithm()).finish() == *digest
+}

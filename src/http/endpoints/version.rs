@@ -1,0 +1,31 @@
+//! `GET /v2/`: this is a registry, and what it can do beside the specification.
+
+use hyper::header::{HeaderName, HeaderValue};
+use hyper::{Response, StatusCode};
+use serde_json::json;
+
+use crate::http::{Body, respond};
+use crate::oci::header;
+
+/// Answers end-1, by which clients find out whether this is a registry and how to log in.
+pub(in crate::http) fn get() -> Response<Body> {
+    let mut response = respond::json(StatusCode::OK, &json!({}));
+    response.headers_mut().insert(
+        HeaderName::from_static(header::DOCKER_DISTRIBUTION_API_VERSION),
+        HeaderValue::from_static(header::REGISTRY_2_0),
+    );
+    response
+}
+
+/// Answers `_oci/ext/discover` (specification, extensions): Docker's catalog is the one.
+pub(in crate::http) fn extensions() -> Response<Body> {
+    respond::json(
+        StatusCode::OK,
+        &json!({ "extensions": [{
+            "name": "_catalog",
+            "description": "lists repositories",
+            "url": "https://distribution.github.io/distribution/spec/api/#catalog",
+            "endpoints": ["/v2/_catalog"],
+        }] }),
+    )
+}

@@ -1,0 +1,26 @@
+//! The edge: one request's way from a parsed head to an answer. The only room with status codes and headers.
+//!
+//! `service` runs one request: route, authorize, dispatch, render errors, count, log, in that order, once. `router`
+//! turns method and URI into an [`Endpoint`]; `dispatch` is one exhaustive match over it; `endpoints/<noun>` holds
+//! one function a verb.
+
+mod body;
+mod byteranges;
+mod dispatch;
+mod endpoint;
+mod endpoints;
+mod error;
+mod linger;
+mod operator;
+mod record;
+mod request;
+mod respond;
+mod router;
+mod service;
+
+pub use body::Body;
+pub use endpoint::Endpoint;
+pub use error::HttpError;
+pub use operator::OperatorService;
+pub use router::route;
+pub use service::{Edge, EdgeService, Limits};

@@ -1,0 +1,190 @@
+//! The one log line and the one count of each request, written when its answer has ended: sent, cut or dropped.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use hyper::{Method, StatusCode};
+use pin_project_lite::pin_project;
+use tracing::{debug, info, warn};
+use uuid::Uuid;
+
+use super::respond::Facts;
+use super::{Body, Endpoint};
+use crate::registry::RegistryError;
+use crate::telemetry::metrics;
+
+/// What is known of a request while it is answered. Writes its line when dropped.
+pub(super) struct Record {
+    pub(super) request_id: Uuid,
+    method: &'static str,
+    path: String,
+    endpoint: &'static str,
+    repository: Option<String>,
+    subject: String,
+    status: StatusCode,
+    facts: Facts,
+    sent: u64,
+    ending: Ending,
+    began: Instant,
+    _in_flight: metrics::Raised,
+}
+
+/// How the answer ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// The client went away before the end.
+    Dropped,
+    /// We cut it: the bytes were not what they should be.
+    Cut,
+    /// Sent to its last byte.
+    Done,
+}
+
+impl Record {
+    pub(super) fn begin(method: &Method, path: &str) -> Self {
+        Self {
+            request_id: Uuid::new_v4(),
+            method: bounded(method),
+            path: path.chars().take(256).collect(),
+            endpoint: "unknown",
+            repository: None,
+            subject: String::new(),
+            status: StatusCode::OK,
+            facts: Facts::default(),
+            sent: 0,
+            ending: Ending::Dropped,
+            began: Instant::now(),
+            _in_flight: metrics::request_in_flight(),
+        }
+    }
+
+    pub(super) fn routed(&mut self, endpoint: &Endpoint, subject: &str) {
+        self.endpoint = endpoint.name();
+        self.repository = endpoint.repository().map(ToString::to_string);
+        self.subject = subject.to_owned();
+    }
+
+    pub(super) fn answered(&mut self, status: StatusCode, facts: Facts) {
+        self.status = status;
+        self.facts = facts;
+    }
+
+    fn write(&self) {
+        let duration_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let ending = match self.ending {
+            Ending::Dropped => "dropped",
+            Ending::Cut => "cut",
+            Ending::Done => "done",
+        };
+        macro_rules! line {
+            ($level:ident) => {
+                $level!(
+                    event = self.endpoint,
+                    repository = self.repository.as_deref(),
+                    digest = self.facts.digest.as_deref(),
+                    ipfs_cid = self.facts.cid.map(tracing::field::display),
+                    size = self.facts.size,
+                    duration_ms,
+                    method = self.method,
+                    path = self.path,
+                    status = self.status.as_u16(),
+                    request_id = %self.request_id,
+                    bytes_sent = self.sent,
+                    subject = self.subject,
+                    ending,
+                    "{} {} {}", self.method, self.path, self.status.as_u16()
+                )
+            };
+        }
+        match self.endpoint {
+            _ if self.ending == Ending::Cut || self.status.is_server_error() => line!(warn),
+            "health" | "ready" => line!(debug),
+            _ => line!(info),
+        }
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        metrics::request(self.method, self.endpoint, self.status.as_u16(), self.began.elapsed());
+        self.write();
+    }
+}
+
+/// A method as a label: a client must not be able to invent label values.
+fn bounded(method: &Method) -> &'static str {
+    match *method {
+        Method::DELETE => "DELETE",
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::PATCH => "PATCH",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        _ => "other",
+    }
+}
+
+pin_project! {
+    /// An answer's body that keeps the request's record until it ends.
+    pub struct Recorded {
+        #[pin]
+        body: Body,
+        record: Record,
+        blob: bool,
+    }
+}
+
+impl Recorded {
+    pub(super) fn new(body: Body, mut record: Record) -> Self {
+        if body.is_end_stream() {
+            record.ending = Ending::Done;
+        }
+        let blob = record.endpoint == "blob_pull";
+        Self { body, record, blob }
+    }
+}
+
+impl HttpBody for Recorded {
+    type Data = Bytes;
+    type Error = RegistryError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, RegistryError>>> {
+        let mut this = self.project();
+        let polled = this.body.as_mut().poll_frame(cx);
+        match &polled {
+            Poll::Ready(Some(Ok(frame))) => {
+                let bytes = frame.data_ref().map_or(0, Bytes::len) as u64;
+                this.record.sent += bytes;
+                if *this.blob {
+                    metrics::sent(bytes);
+                }
+                // hyper does not ask again after the last byte that Content-Length promised.
+                if this.body.is_end_stream() {
+                    this.record.ending = Ending::Done;
+                }
+            }
+            Poll::Ready(Some(Err(error))) => {
+                this.record.ending = Ending::Cut;
+                let request_id = this.record.request_id;
+                warn!(event = "answer_cut", %request_id, %error, "an answer was cut short: {error}");
+            }
+            Poll::Ready(None) => this.record.ending = Ending::Done,
+            Poll::Pending => {}
+        }
+        polled
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+}

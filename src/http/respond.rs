@@ -1,0 +1,92 @@
+//! Building answers.
+
+use hyper::header::{
+    CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RANGE,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use hyper::{Response, StatusCode};
+use serde::Serialize;
+
+use super::Body;
+use crate::cid::Cid;
+use crate::oci::{Digest, Path, RepositoryName, header, received_range};
+use crate::registry::push::UploadState;
+
+/// An answer with a body.
+pub(super) fn with(status: StatusCode, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    // What clients pushed is served as data, whatever a browser would like to make of it.
+    response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// An answer without a body. Says so with a Content-Length where HTTP lets it.
+pub(super) fn empty(status: StatusCode) -> Response<Body> {
+    let mut response = with(status, Body::empty());
+    if status != StatusCode::NO_CONTENT && status != StatusCode::NOT_MODIFIED {
+        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    }
+    response
+}
+
+/// A JSON answer.
+pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response<Body> {
+    let text = serde_json::to_vec(value).unwrap_or_default();
+    let mut response = with(status, Body::full(text));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// Sets a header whose value is made of what was parsed before, so of legal characters only.
+pub(super) fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}
+
+/// Sets Content-Range.
+pub(super) fn content_range(headers: &mut HeaderMap, value: &str) {
+    insert(headers, CONTENT_RANGE, value);
+}
+
+/// Sets Docker-Content-Digest.
+pub(super) fn content_digest(headers: &mut HeaderMap, digest: &Digest) {
+    insert(headers, HeaderName::from_static(header::DOCKER_CONTENT_DIGEST), digest.as_str());
+}
+
+/// Where an upload session is and how far it got: Location, Range and Docker-Upload-UUID.
+pub(super) fn upload(
+    status: StatusCode,
+    repository: &RepositoryName,
+    state: UploadState,
+) -> Response<Body> {
+    let mut response = empty(status);
+    let headers = response.headers_mut();
+    insert(headers, LOCATION, &Path::upload(repository, state.id));
+    insert(headers, RANGE, &received_range(state.received));
+    insert(headers, HeaderName::from_static(header::DOCKER_UPLOAD_UUID), &state.id.to_string());
+    response
+}
+
+/// 201 for a blob.
+pub(super) fn blob_created(repository: &RepositoryName, digest: &Digest) -> Response<Body> {
+    let mut response = empty(StatusCode::CREATED);
+    insert(response.headers_mut(), LOCATION, &Path::blob(repository, digest));
+    content_digest(response.headers_mut(), digest);
+    response
+}
+
+/// What the log should know of an answer beside its status. Travels with the response to the one place that logs.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Facts {
+    pub(super) digest: Option<String>,
+    pub(super) cid: Option<Cid>,
+    pub(super) size: Option<u64>,
+}
+
+/// Attaches facts for the log.
+pub(super) fn note(mut response: Response<Body>, facts: Facts) -> Response<Body> {
+    response.extensions_mut().insert(facts);
+    response
+}

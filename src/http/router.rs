@@ -1,0 +1,183 @@
+//! Method and URI to [`Endpoint`]: a pure function.
+
+use hyper::{Method, Uri};
+
+use super::HttpError;
+use super::endpoint::{BlobAt, Endpoint, ManifestAt, ReferrersOf, TagsOf, UploadAt};
+use crate::oci::{
+    Algorithm, Digest, DigestError, DigestOf, ErrorCode, Page, Path, PathError, Query, Reference,
+    RepositoryName, Tag,
+};
+
+/// Most tags beside a reference in one push (end-7b asks for at least ten).
+const MAX_TAGS: usize = 100;
+
+/// Finds out what a request asks for.
+///
+/// # Errors
+/// The answer that the request gets instead: an unknown path, a verb the path does not have, or a part of path or
+/// query that does not parse.
+pub fn route(method: &Method, uri: &Uri) -> Result<Endpoint, HttpError> {
+    if let Some(endpoint) = operator_endpoint(method, uri.path())? {
+        return Ok(endpoint);
+    }
+    let path = Path::parse(uri.path()).map_err(|error| path_error(method, error))?;
+    let query = Query::parse(uri.query()).map_err(|e| HttpError::unsupported(e.to_string()))?;
+    match path {
+        Path::Base => read(method, Endpoint::Version),
+        Path::Extensions => read(method, Endpoint::Extensions),
+        Path::Catalog => read(method, Endpoint::Catalog(page(&query)?)),
+        Path::Tags { repository } => {
+            read(method, Endpoint::TagList(TagsOf { repository, page: page(&query)? }))
+        }
+        Path::Referrers { repository, digest } => {
+            read(method, referrers(repository, digest, &query)?)
+        }
+        Path::Blob { repository, digest } => blob(method, BlobAt { repository, digest }),
+        Path::Uploads { repository } => uploads(method, repository, &query),
+        Path::Upload { repository, id } => upload(method, UploadAt { repository, id }, &query),
+        Path::Manifest { repository, reference } => {
+            manifest(method, ManifestAt { repository, reference }, &query)
+        }
+    }
+}
+
+fn operator_endpoint(method: &Method, path: &str) -> Result<Option<Endpoint>, HttpError> {
+    match path {
+        "/healthz" => read(method, Endpoint::Health).map(Some),
+        "/readyz" => read(method, Endpoint::Ready).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// What can only be read: GET, and HEAD as the same without a body.
+fn read(method: &Method, endpoint: Endpoint) -> Result<Endpoint, HttpError> {
+    match *method {
+        Method::GET | Method::HEAD => Ok(endpoint),
+        _ => Err(HttpError::MethodNotAllowed("GET, HEAD")),
+    }
+}
+
+fn blob(method: &Method, at: BlobAt) -> Result<Endpoint, HttpError> {
+    match *method {
+        Method::GET => Ok(Endpoint::BlobGet(at)),
+        Method::HEAD => Ok(Endpoint::BlobHead(at)),
+        Method::DELETE => Ok(Endpoint::BlobDelete(at)),
+        _ => Err(HttpError::MethodNotAllowed("GET, HEAD, DELETE")),
+    }
+}
+
+fn uploads(
+    method: &Method,
+    repository: RepositoryName,
+    query: &Query,
+) -> Result<Endpoint, HttpError> {
+    if *method != Method::POST {
+        return Err(HttpError::MethodNotAllowed("POST"));
+    }
+    if let Some(digest) = query.first("mount") {
+        let at = BlobAt { repository, digest: parse_digest(digest)? };
+        // A source that is no name holds nothing: the client gets an upload session, as for any other miss.
+        return Ok(match query.first("from").map(str::parse) {
+            None => Endpoint::UploadMount(at, None),
+            Some(Ok(from)) => Endpoint::UploadMount(at, Some(from)),
+            Some(Err(_)) => Endpoint::UploadStart(at.repository, None),
+        });
+    }
+    if let Some(digest) = query.first("digest") {
+        let digest = parse_digest(digest)?;
+        return Ok(Endpoint::UploadMonolithic(BlobAt { repository, digest }));
+    }
+    let algorithm = query.first("digest-algorithm").map(str::parse::<Algorithm>).transpose();
+    Ok(Endpoint::UploadStart(repository, algorithm.map_err(digest_invalid)?))
+}
+
+fn upload(method: &Method, at: UploadAt, query: &Query) -> Result<Endpoint, HttpError> {
+    match *method {
+        Method::GET | Method::HEAD => Ok(Endpoint::UploadStatus(at)),
+        Method::PATCH => Ok(Endpoint::UploadAppend(at)),
+        Method::DELETE => Ok(Endpoint::UploadCancel(at)),
+        Method::PUT => {
+            let digest = query.first("digest").unwrap_or_default();
+            Ok(Endpoint::UploadFinish(at, parse_digest(digest)?))
+        }
+        _ => Err(HttpError::MethodNotAllowed("GET, HEAD, PATCH, PUT, DELETE")),
+    }
+}
+
+fn manifest(method: &Method, at: ManifestAt, query: &Query) -> Result<Endpoint, HttpError> {
+    match *method {
+        Method::GET => Ok(Endpoint::ManifestGet(at)),
+        Method::HEAD => Ok(Endpoint::ManifestHead(at)),
+        Method::DELETE => Ok(Endpoint::ManifestDelete(at)),
+        Method::PUT => {
+            let tags = tags(&at.reference, query)?;
+            Ok(Endpoint::ManifestPut(at, tags))
+        }
+        _ => Err(HttpError::MethodNotAllowed("GET, HEAD, PUT, DELETE")),
+    }
+}
+
+/// `?tag=` once a tag, or several in one with commas between (end-7b); only beside a digest.
+fn tags(reference: &Reference, query: &Query) -> Result<Vec<Tag>, HttpError> {
+    let mut tags = Vec::new();
+    for tag in query.all("tag").flat_map(|tags| tags.split(',')).filter(|tag| !tag.is_empty()) {
+        let tag = tag.parse().map_err(|e: crate::oci::TagError| HttpError::name(e.to_string()))?;
+        if !tags.contains(&tag) {
+            tags.push(tag);
+        }
+    }
+    if tags.len() > MAX_TAGS {
+        return Err(HttpError::TooManyTags(MAX_TAGS));
+    }
+    if !tags.is_empty() && matches!(reference, Reference::Tag(_)) {
+        return Err(HttpError::unsupported("?tag= goes with a push by digest only".to_owned()));
+    }
+    Ok(tags)
+}
+
+fn referrers(
+    repository: RepositoryName,
+    subject: Digest,
+    query: &Query,
+) -> Result<Endpoint, HttpError> {
+    let artifact_types = query.all("artifactType").filter(|t| !t.is_empty());
+    let artifact_types = artifact_types.map(str::to_owned).collect();
+    let page = page(query)?;
+    Ok(Endpoint::ReferrerList(ReferrersOf { repository, subject, artifact_types, page }))
+}
+
+fn page(query: &Query) -> Result<Page, HttpError> {
+    Page::parse(query).map_err(|error| HttpError::unsupported(error.to_string()))
+}
+
+fn parse_digest(text: &str) -> Result<Digest, HttpError> {
+    text.parse().map_err(digest_invalid)
+}
+
+fn digest_invalid(error: DigestError) -> HttpError {
+    HttpError::bad_request(ErrorCode::DigestInvalid, error.to_string())
+}
+
+/// What a path that does not parse is answered with.
+fn path_error(method: &Method, error: PathError) -> HttpError {
+    let message = error.to_string();
+    let reads = matches!(*method, Method::GET | Method::HEAD | Method::DELETE);
+    match error {
+        PathError::Foreign | PathError::Unknown => HttpError::PathUnknown,
+        PathError::Name(_) => HttpError::name(message),
+        // Nothing is ever stored under an algorithm that this registry does not compute.
+        PathError::Digest { of, error: DigestError::Unsupported(_), .. } if reads => match of {
+            DigestOf::Blob => HttpError::not_found(ErrorCode::BlobUnknown, message),
+            DigestOf::Manifest => HttpError::not_found(ErrorCode::ManifestUnknown, message),
+            DigestOf::Subject => HttpError::bad_request(ErrorCode::DigestInvalid, message),
+        },
+        PathError::Digest { .. } => HttpError::bad_request(ErrorCode::DigestInvalid, message),
+        // Not the code TAG_INVALID: containers/image would take it for a fault of the manifest's format.
+        PathError::Tag { .. } if reads => HttpError::not_found(ErrorCode::ManifestUnknown, message),
+        PathError::Tag { .. } => HttpError::name(message),
+        PathError::UploadId { .. } => {
+            HttpError::not_found(ErrorCode::BlobUploadUnknown, "no such upload session".to_owned())
+        }
+    }
+}

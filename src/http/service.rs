@@ -1,0 +1,129 @@
+//! One request from head to answer: route, authorize, dispatch, render, count and log, in that order, once.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::header::{EXPECT, HeaderName, HeaderValue};
+use hyper::service::Service;
+use hyper::{Method, Request, Response};
+use tokio_util::sync::CancellationToken;
+use tracing::error;
+
+use super::dispatch::{self, dispatch};
+use super::linger::Lingering;
+use super::record::{Record, Recorded};
+use super::respond::Facts;
+use super::{Body, HttpError, route};
+use crate::auth::Caller;
+use crate::registry::Registry;
+
+/// The bounds of one request.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Most bytes of a manifest.
+    pub manifest_bytes: usize,
+    /// Longest wait for the next frame of a request body.
+    pub body_stall: Duration,
+}
+
+/// What every request is answered with. Cheap to clone.
+#[derive(Clone)]
+pub struct Edge(Arc<Parts>);
+
+struct Parts {
+    registry: Registry,
+    limits: Limits,
+    draining: CancellationToken,
+}
+
+impl Edge {
+    /// The edge of `registry`; `draining` tells that the server is on its way down.
+    pub fn new(registry: Registry, limits: Limits, draining: CancellationToken) -> Self {
+        Self(Arc::new(Parts { registry, limits, draining }))
+    }
+
+    pub(super) fn registry(&self) -> &Registry {
+        &self.0.registry
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    pub(super) fn is_draining(&self) -> bool {
+        self.0.draining.is_cancelled()
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Response<Recorded> {
+        let mut record = Record::begin(request.method(), request.uri().path());
+        let head = request.method() == Method::HEAD;
+        let mut response = match self.handle(request, &mut record).await {
+            Ok(response) => response,
+            Err(error) => {
+                if error.is_ours() {
+                    let request_id = record.request_id;
+                    error!(event = "request_failed", %request_id, error = %error, "a request failed: {error}");
+                }
+                error.render()
+            }
+        };
+        let facts = response.extensions_mut().remove::<Facts>().unwrap_or_default();
+        record.answered(response.status(), facts);
+        let id = HeaderValue::from_str(&record.request_id.to_string());
+        if let Ok(id) = id {
+            response.headers_mut().insert(HeaderName::from_static("x-request-id"), id);
+        }
+        if head {
+            response = without_body(response);
+        }
+        response.map(|body| Recorded::new(body, record))
+    }
+
+    async fn handle(
+        &self,
+        request: Request<Incoming>,
+        record: &mut Record,
+    ) -> Result<Response<Body>, HttpError> {
+        let (parts, body) = request.into_parts();
+        let body = Lingering::new(body, parts.headers.contains_key(EXPECT));
+        let endpoint = route(&parts.method, &parts.uri)?;
+        let caller = Caller::anonymous();
+        record.routed(&endpoint, caller.subject());
+        let request = dispatch::Request { edge: self.clone(), headers: parts.headers, body };
+        dispatch(request, endpoint, &caller).await
+    }
+}
+
+/// HEAD gets the headers of GET, its Content-Length too, and nothing else.
+fn without_body(mut response: Response<Body>) -> Response<Body> {
+    let length = http_body::Body::size_hint(response.body()).exact();
+    if let (Some(length @ 1..), headers) = (length, response.headers_mut()) {
+        headers.insert(hyper::header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    response.map(|_| Body::empty())
+}
+
+/// The edge as hyper calls it.
+#[derive(Clone)]
+pub struct EdgeService(Edge);
+
+impl EdgeService {
+    /// Serves `edge`.
+    pub fn new(edge: Edge) -> Self {
+        Self(edge)
+    }
+}
+
+impl Service<Request<Incoming>> for EdgeService {
+    type Response = Response<Recorded>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Recorded>, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let edge = self.0.clone();
+        Box::pin(async move { Ok(edge.answer(request).await) })
+    }
+}

@@ -1,0 +1,5 @@
+//! Taking manifests in.
+
+mod put;
+
+pub use put::{Accepted, Pushed};

@@ -1,0 +1,122 @@
+//! Checking a manifest and storing it with its tags.
+
+use bytes::Bytes;
+
+use crate::oci::{Algorithm, Descriptor, Digest, Manifest, Reference, RepositoryName, Tag};
+use crate::registry::{Registry, RegistryError};
+use crate::store::{NewManifest, Put};
+use crate::stream::hashing::Hasher;
+
+/// A manifest as a client pushes it.
+#[derive(Clone, Debug)]
+pub struct Pushed {
+    /// Where to.
+    pub repository: RepositoryName,
+    /// What it is pushed as.
+    pub reference: Reference,
+    /// Tags beside the reference.
+    pub tags: Vec<Tag>,
+    /// The Content-Type header, if there was one.
+    pub content_type: Option<String>,
+    /// The exact bytes.
+    pub raw: Bytes,
+}
+
+/// A manifest that is stored.
+#[derive(Clone, Debug)]
+pub struct Accepted {
+    /// Of the algorithm that the client used.
+    pub digest: Digest,
+    /// The subject it names.
+    pub subject: Option<String>,
+    /// Its length in bytes.
+    pub size: u64,
+}
+
+impl Registry {
+    /// Stores a manifest whose parts this repository holds, and moves its tags, in one transaction.
+    ///
+    /// # Errors
+    /// [`RegistryError::ManifestInvalid`], [`RegistryError::DigestMismatch`],
+    /// [`RegistryError::ReferencesUnknown`].
+    pub async fn put_manifest(&self, pushed: Pushed) -> Result<Accepted, RegistryError> {
+        let manifest = Manifest::parse(&pushed.raw, pushed.content_type.as_deref())?;
+        let digest = digest_of(&pushed)?;
+        let references = References::of(&manifest)?;
+        let mut tags = pushed.tags;
+        if let Reference::Tag(tag) = pushed.reference {
+            tags.push(tag);
+        }
+        let subject = manifest.subject().map(|subject| subject.digest.clone());
+        let size = pushed.raw.len() as u64;
+        let new = NewManifest {
+            repository: pushed.repository,
+            digest: digest.clone(),
+            media_type: manifest.media_type().to_owned(),
+            data: manifest.jsonb_safe(),
+            artifact_type: manifest.artifact_type().map(str::to_owned),
+            subject: subject.clone(),
+            annotations: manifest.jsonb_annotations(),
+            blobs: references.blobs,
+            loose_blobs: references.loose_blobs,
+            children: references.children,
+            allow_sparse: self.0.limits.allow_sparse_index,
+            tags,
+            raw: pushed.raw,
+        };
+        match self.store().put_manifest(&new).await? {
+            Put::Done => Ok(Accepted { digest, subject, size }),
+            Put::Missing(missing) => {
+                let missing = missing.iter().map(Digest::to_string).collect();
+                Err(RegistryError::ReferencesUnknown(missing))
+            }
+        }
+    }
+}
+
+/// The digest of the bytes, in the algorithm of the reference; it must be the one that the reference names.
+fn digest_of(pushed: &Pushed) -> Result<Digest, RegistryError> {
+    let algorithm = match &pushed.reference {
+        Reference::Digest(named) => named.algorithm(),
+        Reference::Tag(_) => Algorithm::Sha256,
+    };
+    let mut hasher = Hasher::new(algorithm);
+    hasher.update(&pushed.raw);
+    let actual = hasher.finish();
+    match &pushed.reference {
+        Reference::Digest(named) if *named != actual => {
+            Err(RegistryError::DigestMismatch { named: named.clone(), actual })
+        }
+        Reference::Digest(_) | Reference::Tag(_) => Ok(actual),
+    }
+}
+
+/// The digests a manifest names. One of an algorithm that this registry cannot compute cannot be here.
+struct References {
+    blobs: Vec<Digest>,
+    loose_blobs: Vec<Digest>,
+    children: Vec<Digest>,
+}
+
+impl References {
+    fn of(manifest: &Manifest) -> Result<Self, RegistryError> {
+        let mut unknown = Vec::new();
+        let mut storable = |descriptors: &mut dyn Iterator<Item = &Descriptor>| -> Vec<Digest> {
+            let mut digests = Vec::new();
+            for descriptor in descriptors {
+                match descriptor.storable_digest() {
+                    Some(digest) => digests.push(digest),
+                    None => unknown.push(descriptor.digest.clone()),
+                }
+            }
+            digests
+        };
+        let blobs = storable(&mut manifest.blobs());
+        let children = storable(&mut manifest.children());
+        let loose_blobs = manifest.loose_blobs().filter_map(Descriptor::storable_digest).collect();
+        if !unknown.is_empty() {
+            return Err(RegistryError::ReferencesUnknown(unknown));
+        }
+        Ok(Self { blobs, loose_blobs, children })
+    }
+}

@@ -1,0 +1,33 @@
+//! Reading manifests: one round trip, no Kubo.
+
+use crate::oci::{Reference, RepositoryName};
+use crate::registry::{Registry, RegistryError};
+use crate::store::{ManifestHead, StoredManifest};
+
+impl Registry {
+    /// A manifest, its bytes exactly as they were pushed.
+    ///
+    /// # Errors
+    /// [`RegistryError::ManifestUnknown`].
+    pub async fn manifest(
+        &self,
+        repository: &RepositoryName,
+        reference: &Reference,
+    ) -> Result<StoredManifest, RegistryError> {
+        let found = self.store().manifest(repository, reference).await?;
+        found.ok_or_else(|| RegistryError::ManifestUnknown(reference.to_string()))
+    }
+
+    /// What a manifest is, without its bytes.
+    ///
+    /// # Errors
+    /// [`RegistryError::ManifestUnknown`].
+    pub async fn manifest_head(
+        &self,
+        repository: &RepositoryName,
+        reference: &Reference,
+    ) -> Result<ManifestHead, RegistryError> {
+        let found = self.store().manifest_head(repository, reference).await?;
+        found.ok_or_else(|| RegistryError::ManifestUnknown(reference.to_string()))
+    }
+}

@@ -1,0 +1,48 @@
+//! Making one file of an upload's parts, with the CID that one `ipfs add` of the whole would give.
+
+use super::readback::extents;
+use crate::cid::Cid;
+use crate::ipfs::dag;
+use crate::registry::{Registry, RegistryError};
+use crate::store::Upload;
+
+/// A file that Kubo holds and pins.
+pub(super) struct Composed {
+    pub(super) cid: Cid,
+    /// Nodes between root and leaves: pinned while no root held them, needless once it does.
+    pub(super) inner: Vec<Cid>,
+}
+
+impl Registry {
+    /// Writes the nodes above the leaves of all parts. Nothing is copied: the leaves are already there.
+    pub(super) async fn compose(&self, upload: &Upload) -> Result<Composed, RegistryError> {
+        let extents = extents(upload);
+        match extents.as_slice() {
+            [] => {
+                let cid = self.ipfs().put_raw(Vec::new()).await?;
+                return Ok(Composed { cid, inner: Vec::new() });
+            }
+            [(part, length)] if *length == part.size => {
+                return Ok(Composed { cid: part.cid, inner: Vec::new() });
+            }
+            _ => {}
+        }
+        let mut leaves = Vec::new();
+        for (part, length) in extents {
+            let mut covered = 0;
+            for leaf in self.ipfs().leaves(&part.cid, part.size).await? {
+                if covered + leaf.size > length {
+                    break;
+                }
+                covered += leaf.size;
+                leaves.push(leaf);
+            }
+        }
+        let layout = dag::layout(&leaves);
+        for node in &layout.nodes {
+            self.ipfs().put_node(node, true).await?;
+        }
+        let inner = layout.nodes.iter().map(|node| node.cid).filter(|cid| *cid != layout.root);
+        Ok(Composed { cid: layout.root, inner: inner.collect() })
+    }
+}

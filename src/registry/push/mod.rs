@@ -1,0 +1,28 @@
+//! The upload pipeline.
+//!
+//! An upload is a list of parts. A part is one Kubo `add` of at most [`PART_BYTES`], streamed while it arrives; its
+//! row is committed after Kubo said that its bytes are stored and pinned. What the rows cover is what a client may
+//! count on after a cut connection or a restart.
+//!
+//! `start` opens a session, `receive` takes bytes into it, `commit` ends it as a blob; `mount` links a blob that
+//! another repository holds.
+
+mod commit;
+mod compose;
+mod intaken;
+mod mount;
+mod part;
+mod readback;
+mod receive;
+mod session;
+mod start;
+
+pub use commit::Stored;
+pub use session::{Sessions, UploadState};
+
+/// Most bytes of one part: 64 leaves, so that its root is one small node and Kubo's lock is held only so long.
+pub const PART_BYTES: u64 = 64 * LEAF_BYTES;
+
+/// Bytes of one leaf under Kubo's import profile `unixfs-v1-2025`. Parts begin at multiples of it, so that the
+/// leaves of an upload are the leaves that one `ipfs add` of the whole would make.
+pub const LEAF_BYTES: u64 = 1 << 20;

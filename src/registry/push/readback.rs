@@ -1,0 +1,39 @@
+//! Reading an upload's parts back, to hash what this process did not see pass.
+
+use bytes::Bytes;
+use http_body_util::BodyExt;
+
+use super::LEAF_BYTES;
+use crate::oci::{Algorithm, Digest};
+use crate::registry::{Registry, RegistryError};
+use crate::store::{Part, Upload};
+use crate::stream::hashing::Hasher;
+
+/// The bytes that each part contributes: up to where the next begins, which repeats a partial last leaf.
+pub(super) fn extents(upload: &Upload) -> Vec<(Part, u64)> {
+    let ends = upload.parts.iter().skip(1).map(|next| next.offset).chain([upload.received]);
+    upload.parts.iter().cloned().zip(ends).map(|(part, end)| (part.clone(), end - part.offset)).collect()
+}
+
+impl Registry {
+    /// Hashes the stored bytes of an upload.
+    pub(super) async fn hash_stored(
+        &self,
+        upload: &Upload,
+        algorithm: Algorithm,
+    ) -> Result<Digest, RegistryError> {
+        let mut hasher = Hasher::new(algorithm);
+        for (part, length) in extents(upload) {
+            let range = (length < part.size).then_some(0..length);
+            let mut body = Box::pin(self.ipfs().read(&part.cid, part.size, range).await?);
+            while let Some(frame) = body.frame().await {
+                let data: Bytes = frame?.into_data().unwrap_or_default();
+                for piece in data.chunks(usize::try_from(LEAF_BYTES).unwrap_or(usize::MAX)) {
+                    hasher.update(piece);
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+        Ok(hasher.finish())
+    }
+}

@@ -1,0 +1,122 @@
+//! The manifests that name another as their subject.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Registry, RegistryError};
+use crate::oci::{Digest, RepositoryName, media_type};
+use crate::store::Referrer;
+
+/// A page ends before it grows past this: most clients never ask for a second page, none reads an index over 4 MiB.
+const PAGE_BYTES: usize = 4 << 20;
+
+/// Rows asked from the store at once.
+const BATCH: u32 = 100;
+
+/// One page of referrers, rendered as an image index.
+#[derive(Debug)]
+pub struct ReferrerPage {
+    /// The image index, JSON.
+    pub index: Vec<u8>,
+    /// The digest after which the next page begins, when there is one.
+    pub next: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Entry {
+    media_type: String,
+    digest: String,
+    size: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    artifact_type: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    annotations: Option<Value>,
+}
+
+impl From<Referrer> for Entry {
+    fn from(row: Referrer) -> Self {
+        Self {
+            media_type: row.media_type,
+            digest: row.digest.to_string(),
+            size: row.size,
+            artifact_type: row.artifact_type,
+            annotations: row.annotations,
+        }
+    }
+}
+
+impl Registry {
+    /// The referrers of `subject` in digest order, after the digest `last`, of any of `artifact_types` (none: all).
+    /// The subject itself need not exist (distribution specification, "Listing Referrers").
+    ///
+    /// # Errors
+    /// Only those of the store.
+    pub async fn referrers(
+        &self,
+        repository: &RepositoryName,
+        subject: &Digest,
+        artifact_types: &[String],
+        n: Option<u32>,
+        last: Option<&str>,
+    ) -> Result<ReferrerPage, RegistryError> {
+        let most = n.filter(|n| *n > 0).unwrap_or(u32::MAX);
+        let mut page = Page::new();
+        let mut after = last.map(str::to_owned);
+        loop {
+            let wanted = (most - page.entries).min(BATCH);
+            let found = self
+                .store()
+                .referrers(repository, subject, artifact_types, after.as_deref(), wanted)
+                .await?;
+            for row in found.page {
+                let digest = row.digest.to_string();
+                if !page.push(row.into()) {
+                    return Ok(page.end(after));
+                }
+                after = Some(digest);
+            }
+            if !found.more {
+                return Ok(page.end(None));
+            }
+            if page.entries >= most {
+                return Ok(page.end(after));
+            }
+        }
+    }
+}
+
+struct Page {
+    json: Vec<u8>,
+    entries: u32,
+}
+
+impl Page {
+    fn new() -> Self {
+        let head = format!(
+            r#"{{"schemaVersion":2,"mediaType":"{}","manifests":["#,
+            media_type::OCI_INDEX
+        );
+        Self { json: head.into_bytes(), entries: 0 }
+    }
+
+    /// Takes one entry unless the page is full. The first always fits: a page without one would never end.
+    fn push(&mut self, entry: Entry) -> bool {
+        let Ok(entry) = serde_json::to_vec(&entry) else { return true };
+        let full = self.json.len() + entry.len() + 3 > PAGE_BYTES;
+        if self.entries > 0 && full {
+            return false;
+        }
+        if self.entries > 0 {
+            self.json.push(b',');
+        }
+        self.json.extend_from_slice(&entry);
+        self.entries += 1;
+        true
+    }
+
+    fn end(mut self, next: Option<String>) -> ReferrerPage {
+        self.json.extend_from_slice(b"]}");
+        ReferrerPage { index: self.json, next }
+    }
+}

@@ -1,0 +1,21 @@
+//! The list of a repository's tags.
+
+use super::catalog::cut_page;
+use super::{Registry, RegistryError};
+use crate::oci::RepositoryName;
+
+impl Registry {
+    /// At most `n` tags after `last`, in byte order, and whether more follow.
+    ///
+    /// # Errors
+    /// [`RegistryError::RepositoryUnknown`] when nothing was ever pushed there.
+    pub async fn tags(
+        &self,
+        repository: &RepositoryName,
+        n: u32,
+        last: Option<&str>,
+    ) -> Result<(Vec<String>, bool), RegistryError> {
+        let tags = self.store().tags(repository, n.saturating_add(1), last).await?;
+        Ok(cut_page(tags.ok_or(RegistryError::RepositoryUnknown)?, n))
+    }
+}

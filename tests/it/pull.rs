@@ -1,0 +1,157 @@
+//! Pulling blobs: whole, in ranges, under conditions, through the gateway and through `cat`.
+
+use bytes::Bytes;
+
+use crate::rig::client::random;
+use crate::rig::server::{Server, builder, server};
+
+const MIB: usize = 1 << 20;
+
+async fn both() -> [Server; 2] {
+    [server().await, builder().await.without_gateway().start().await]
+}
+
+#[tokio::test]
+async fn a_blob_says_what_it_is() {
+    let server = server().await;
+    let client = server.client();
+    let bytes = random(30, 5000);
+    let digest = client.push_blob("pull", &bytes).await;
+    let path = format!("/v2/pull/blobs/{digest}");
+    for answer in [client.head(&path).await.expect(200), client.get(&path).await.expect(200)] {
+        assert_eq!(answer.header("docker-content-digest"), digest.as_str());
+        assert_eq!(answer.header("content-length"), "5000");
+        assert_eq!(answer.header("accept-ranges"), "bytes");
+        assert_eq!(answer.header("etag"), format!("\"{digest}\""));
+        assert_eq!(answer.header("content-type"), "application/octet-stream");
+        assert_eq!(answer.header("content-encoding"), "");
+    }
+    assert!(client.head(&path).await.body.is_empty());
+    // Clients that encode the colon.
+    client.get(&path.replace("sha256:", "sha256%3A")).await.expect(200);
+}
+
+#[tokio::test]
+async fn ranges_are_exact_by_either_way_of_reading() {
+    for server in both().await {
+        let client = server.client();
+        let bytes = random(31, 3 * MIB + 10);
+        let digest = client.push_blob("range", &bytes).await;
+        let path = format!("/v2/range/blobs/{digest}");
+        let size = bytes.len();
+        for (range, first, last) in [
+            ("bytes=0-0", 0, 0),
+            ("bytes=500-1499", 500, 1499),
+            ("bytes=1048575-1048576", 1_048_575, 1_048_576),
+            ("bytes=3000000-", 3_000_000, size - 1),
+            ("bytes=-7", size - 7, size - 1),
+            ("bytes=2000-99999999", 2000, size - 1),
+        ] {
+            let answer = client.get_with(&path, &[("range", range)]).await.expect(206);
+            assert_eq!(answer.header("content-range"), format!("bytes {first}-{last}/{size}"));
+            assert_eq!(answer.header("content-length"), (last - first + 1).to_string());
+            assert_eq!(answer.body, bytes.slice(first..=last), "{range}");
+        }
+        for range in ["bytes=-0", "bytes=5-2", "bytes=99999999-"] {
+            let answer = client.get_with(&path, &[("range", range)]).await;
+            let answer = answer.refused(416, "BLOB_UPLOAD_INVALID");
+            assert_eq!(answer.header("content-range"), format!("bytes */{size}"), "{range}");
+        }
+        let whole = client.get_with(&path, &[("range", "lines=1-2")]).await.expect(200);
+        assert_eq!(whole.body, bytes);
+    }
+}
+
+#[tokio::test]
+async fn several_ranges_come_as_several_parts() {
+    for server in both().await {
+        let client = server.client();
+        let bytes = random(32, 2 * MIB);
+        let digest = client.push_blob("multi", &bytes).await;
+        let path = format!("/v2/multi/blobs/{digest}");
+        let answer = client.get_with(&path, &[("range", "bytes=10-19,1048570-1048579,-5")]).await.expect(206);
+        let boundary = answer.header("content-type").strip_prefix("multipart/byteranges; boundary=").unwrap();
+        assert!(boundary.bytes().all(|b| b.is_ascii_hexdigit()), "{boundary}");
+        let mut expected = Vec::new();
+        let size = bytes.len();
+        for (i, range) in [10..20, 1_048_570..1_048_580, size - 5..size].into_iter().enumerate() {
+            let lead = if i == 0 { "" } else { "\r\n" };
+            let (first, last) = (range.start, range.end - 1);
+            expected.extend_from_slice(format!("{lead}--{boundary}\r\nContent-Type: application/octet-stream\r\nContent-Range: bytes {first}-{last}/{size}\r\n\r\n").as_bytes());
+            expected.extend_from_slice(&bytes[range]);
+        }
+        expected.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
+        assert_eq!(answer.header("content-length"), expected.len().to_string());
+        assert!(answer.body == expected, "parts differ");
+    }
+}
+
+#[tokio::test]
+async fn conditions_are_honoured() {
+    let server = server().await;
+    let client = server.client();
+    let bytes = random(33, 1000);
+    let digest = client.push_blob("cond", &bytes).await;
+    let path = format!("/v2/cond/blobs/{digest}");
+    let etag = format!("\"{digest}\"");
+    for value in [etag.as_str(), "*", &format!("W/{etag}"), &format!("\"x\", {etag}")] {
+        let answer = client.get_with(&path, &[("if-none-match", value)]).await.expect(304);
+        assert!(answer.body.is_empty());
+        assert_eq!(answer.header("etag"), etag);
+    }
+    client.get_with(&path, &[("if-none-match", "\"x\"")]).await.expect(200);
+    let range = ("range", "bytes=0-9");
+    client.get_with(&path, &[range, ("if-range", &etag)]).await.expect(206);
+    client.get_with(&path, &[range, ("if-range", "\"x\"")]).await.expect(200);
+}
+
+#[tokio::test]
+async fn an_empty_blob_has_no_ranges() {
+    for server in both().await {
+        let client = server.client();
+        let digest = client.push_blob("empty", &Bytes::new()).await;
+        let path = format!("/v2/empty/blobs/{digest}");
+        for range in ["bytes=0-", "bytes=0-0", "bytes=-1"] {
+            let answer = client.get_with(&path, &[("range", range)]).await.expect(200);
+            assert_eq!(answer.header("content-length"), "0");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_here_is_not_found() {
+    let server = server().await;
+    let client = server.client();
+    let digest = client.push_blob("here", &random(34, 10)).await;
+    client.get(&format!("/v2/elsewhere/blobs/{digest}")).await.refused(404, "BLOB_UNKNOWN");
+    client.head(&format!("/v2/elsewhere/blobs/{digest}")).await.expect(404);
+    client.get("/v2/here/blobs/sha256:12").await.refused(400, "DIGEST_INVALID");
+    let blake3 = format!("/v2/here/blobs/blake3:{}", "0".repeat(64));
+    client.get(&blake3).await.refused(404, "BLOB_UNKNOWN");
+}
+
+#[tokio::test]
+async fn a_deleted_blob_is_gone_here_and_stays_elsewhere() {
+    let server = server().await;
+    let client = server.client();
+    let digest = client.push_blob("one", &random(35, 10)).await;
+    client.ask("POST", &format!("/v2/two/blobs/uploads/?mount={digest}&from=one")).await.expect(201);
+    let path = format!("/v2/one/blobs/{digest}");
+    client.delete(&path).await.expect(202);
+    client.delete(&path).await.refused(404, "BLOB_UNKNOWN");
+    client.head(&path).await.expect(404);
+    client.get(&path.replace("one", "two")).await.expect(200);
+    client.get(&path).await.refused(404, "BLOB_UNKNOWN");
+}
+
+#[tokio::test]
+async fn a_blob_that_an_image_needs_cannot_be_deleted() {
+    let server = server().await;
+    let client = server.client();
+    let (manifest, layer) = client.push_image("needed", "latest", &random(36, 100)).await;
+    let path = format!("/v2/needed/blobs/{layer}");
+    client.delete(&path).await.refused(405, "UNSUPPORTED");
+    client.get(&path).await.expect(200);
+    client.delete(&format!("/v2/needed/manifests/{manifest}")).await.expect(202);
+    client.delete(&path).await.expect(202);
+}

@@ -1,0 +1,198 @@
+//! A real `af-registry` process over a database of its own and the shared Kubo.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::client::Client;
+use super::postgres::Database;
+
+/// How long a start or a stop may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What a server is started with.
+pub struct Builder {
+    env: Vec<(String, String)>,
+    database: Arc<Database>,
+    gateway: bool,
+}
+
+/// A running server. Killed when dropped.
+pub struct Server {
+    pub addr: SocketAddr,
+    pub metrics: SocketAddr,
+    child: Child,
+    lines: Arc<Mutex<Vec<Value>>>,
+    builder: Builder,
+}
+
+/// A server with its own database, everything else at its default.
+pub async fn server() -> Server {
+    builder().await.start().await
+}
+
+/// The same, to be changed before it starts.
+pub async fn builder() -> Builder {
+    Builder { env: Vec::new(), database: Arc::new(super::postgres::database().await), gateway: true }
+}
+
+impl Builder {
+    /// Sets one environment variable.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Reads through `cat` instead of the gateway.
+    pub fn without_gateway(mut self) -> Self {
+        self.gateway = false;
+        self
+    }
+
+    /// Lets a second server share this one's database.
+    pub fn beside(other: &Server) -> Self {
+        let builder = &other.builder;
+        Self {
+            env: builder.env.clone(),
+            database: Arc::clone(&builder.database),
+            gateway: builder.gateway,
+        }
+    }
+
+    /// Starts the process and waits until it listens.
+    pub async fn start(self) -> Server {
+        let kubo = super::kubo::kubo().await;
+        let mut command = Command::new(env!("CARGO_BIN_EXE_af-registry"));
+        command
+            .env_remove("RUST_LOG")
+            .env("OPEN_REGISTRY_PORT", "0")
+            .env("OPEN_REGISTRY_METRICS_PORT", "0")
+            .env("OPEN_REGISTRY_LOG_FORMAT", "json")
+            .env("OPEN_REGISTRY_DFS_IPFS_API_URL", format!("http://{}", kubo.api))
+            .envs(self.database.environment())
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped());
+        if let (true, Some(gateway)) = (self.gateway, &kubo.gateway) {
+            command.env("OPEN_REGISTRY_DFS_IPFS_GATEWAY_URL", format!("http://{gateway}"));
+        }
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        let mut child = command.spawn().expect("the server starts");
+        let lines = follow(&mut child);
+        let (addr, metrics) = listening(&lines).await;
+        Server { addr, metrics, child, lines, builder: self }
+    }
+}
+
+/// Gathers the server's log, and shows what is not JSON: that is a panic or worse.
+fn follow(child: &mut Child) -> Arc<Mutex<Vec<Value>>> {
+    let stderr = BufReader::new(child.stderr.take().expect("stderr is piped"));
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let gathered = Arc::clone(&lines);
+    std::thread::spawn(move || {
+        for line in stderr.lines().map_while(Result::ok) {
+            match serde_json::from_str(&line) {
+                Ok(value) => gathered.lock().expect("the log lock").push(value),
+                Err(_) => eprintln!("server: {line}"),
+            }
+        }
+    });
+    lines
+}
+
+async fn listening(lines: &Mutex<Vec<Value>>) -> (SocketAddr, SocketAddr) {
+    let began = Instant::now();
+    loop {
+        let found = lines.lock().expect("the log lock").iter().find_map(|line| {
+            (line["event"] == "listening").then(|| (line["address"].clone(), line["metrics"].clone()))
+        });
+        if let Some((addr, metrics)) = found {
+            let parse = |value: Value| value.as_str().expect("an address").parse().expect("an address");
+            return (parse(addr), parse(metrics));
+        }
+        if began.elapsed() > PATIENCE {
+            panic!("the server did not listen; it said {:#?}", lines.lock());
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+impl Server {
+    /// A client of this server.
+    pub fn client(&self) -> Client {
+        Client { addr: self.addr }
+    }
+
+    /// `host:port`.
+    pub fn host(&self) -> String {
+        self.addr.to_string()
+    }
+
+    /// The process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The database it works on.
+    pub fn database(&self) -> &Database {
+        &self.builder.database
+    }
+
+    /// The log so far.
+    pub fn log(&self) -> Vec<Value> {
+        self.lines.lock().expect("the log lock").clone()
+    }
+
+    /// Waits for a line of the log with this event for which `matches` holds.
+    pub async fn logged(&self, event: &str, matches: impl Fn(&Value) -> bool) -> Value {
+        let began = Instant::now();
+        loop {
+            if let Some(line) = self.log().into_iter().find(|l| l["event"] == event && matches(l)) {
+                return line;
+            }
+            assert!(began.elapsed() < PATIENCE, "no {event} in {:#?}", self.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Ends the process at once, as `kill -9` does.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("the server was running");
+        self.child.wait().expect("the server ends");
+    }
+
+    /// Asks the process to end.
+    pub fn terminate(&self) {
+        let status = Command::new("kill").arg(self.child.id().to_string()).status();
+        assert!(status.expect("kill runs").success());
+    }
+
+    /// Waits for the process to end.
+    pub async fn ended(&mut self) -> ExitStatus {
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("the server is ours") {
+                return status;
+            }
+            assert!(began.elapsed() < PATIENCE, "the server did not end");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Starts a new process on the same database, after this one was ended or killed.
+    pub async fn restart(mut self) -> Server {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        Builder::beside(&self).start().await
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
