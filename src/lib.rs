@@ -7,6 +7,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod cid;
+pub mod net;
 pub mod oci;
 pub mod stream;
 pub mod telemetry;
