@@ -6,9 +6,13 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod auth;
 pub mod cid;
 pub mod config;
+pub mod http;
 pub mod ipfs;
+pub mod net;
 pub mod oci;
+pub mod registry;
 pub mod stream;
 pub mod telemetry;

@@ -1,0 +1,107 @@
+//! Stopping: signals become a token that everything listens to.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+/// The wish to stop. Cheap to clone; all clones are one.
+///
+/// First *begun*: nothing new is accepted, what was accepted is finished. Then, after the drain time or at once when
+/// asked a second time, *cut*: what still runs is dropped.
+#[derive(Clone, Debug)]
+pub struct Shutdown {
+    begun: CancellationToken,
+    cut: CancellationToken,
+    drain: Duration,
+}
+
+impl Shutdown {
+    /// A shutdown that only [`begin`](Self::begin) begins; `drain` is the time for finishing.
+    pub fn new(drain: Duration) -> Self {
+        let cut = CancellationToken::new();
+        Self { begun: CancellationToken::new(), cut, drain }
+    }
+
+    /// A shutdown that SIGTERM or SIGINT begins and a second one of them cuts short.
+    pub fn on_signals(drain: Duration) -> io::Result<Self> {
+        let shutdown = Self::new(drain);
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let signalled = shutdown.clone();
+        tokio::spawn(async move {
+            loop {
+                let name = tokio::select! {
+                    _ = terminate.recv() => "SIGTERM",
+                    _ = interrupt.recv() => "SIGINT",
+                };
+                if signalled.is_begun() {
+                    info!(signal = name, "stopping at once");
+                    signalled.cut();
+                } else {
+                    info!(signal = name, drain_seconds = drain.as_secs(), "stopping");
+                    signalled.begin();
+                }
+            }
+        });
+        Ok(shutdown)
+    }
+
+    /// Stop accepting, finish what runs.
+    pub fn begin(&self) {
+        self.begun.cancel();
+    }
+
+    /// Drop what runs.
+    pub fn cut(&self) {
+        self.begun.cancel();
+        self.cut.cancel();
+    }
+
+    /// Whether it has begun.
+    pub fn is_begun(&self) -> bool {
+        self.begun.is_cancelled()
+    }
+
+    /// Resolves when it has begun.
+    pub async fn begun(&self) {
+        self.begun.cancelled().await;
+    }
+
+    /// Resolves when waiting is over.
+    pub async fn is_cut(&self) {
+        self.cut.cancelled().await;
+    }
+
+    /// The time for finishing.
+    pub fn drain(&self) -> Duration {
+        self.drain
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, id};
+
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_first_signal_begins_and_the_second_cuts() {
+        let wait = Duration::from_secs(5);
+        let kill = |signal: &str| {
+            let done = Command::new("kill").arg(signal).arg(id().to_string()).status();
+            assert!(done.unwrap().success());
+        };
+        let shutdown = Shutdown::on_signals(wait).unwrap();
+        assert!(!shutdown.is_begun());
+        kill("-TERM");
+        timeout(wait, shutdown.begun()).await.unwrap();
+        assert!(!shutdown.cut.is_cancelled());
+        kill("-INT");
+        timeout(wait, shutdown.is_cut()).await.unwrap();
+    }
+}
