@@ -12,7 +12,7 @@ use crate::cid::{Cid, Codec};
 const BLOCK: usize = 2 << 20;
 
 #[derive(Deserialize)]
-struct Put {
+struct Stored {
     #[serde(rename = "Key", deserialize_with = "answer::cid")]
     key: Cid,
     #[serde(rename = "Size")]
@@ -35,6 +35,23 @@ impl Kubo {
         if cid == node.cid { Ok(cid) } else { Err(other_cid(&node.cid, &cid)) }
     }
 
+    /// Whether the node holds every block of a file of `size` bytes, each of its right length: a call for each MiB.
+    ///
+    /// When a read by the gateway breaks off, this tells a broken file from a node that merely went away. It does not
+    /// find a block of the right length with other bytes; such a read does not break off, it fails its digest.
+    pub async fn examine(&self, cid: &Cid, size: u64) -> Result<(), IpfsError> {
+        for leaf in self.leaves(cid, size).await? {
+            let rpc = Rpc::new("block/stat").about(&leaf.cid).with("offline=true");
+            let stat: Stored = rpc.json(&self.api).await?;
+            if (stat.key, stat.size) != (leaf.cid, leaf.size) {
+                let Stored { key, size } = stat;
+                let message = format!("leaf {key} of {cid} has {size} bytes, not {}", leaf.size);
+                return Err(IpfsError::Broken(message));
+            }
+        }
+        Ok(())
+    }
+
     async fn put(
         &self,
         options: &str,
@@ -43,9 +60,9 @@ impl Kubo {
         size: u64,
     ) -> Result<Cid, IpfsError> {
         let rpc = Rpc::new("block/put").with("mhtype=sha2-256&allow-big-block=false").with(options);
-        let put: Put = rpc.file(frames).json(&self.api).await?;
+        let put: Stored = rpc.file(frames).json(&self.api).await?;
         if put.key.codec() != codec || put.size != size {
-            let Put { key, size: stored } = put;
+            let Stored { key, size: stored } = put;
             let message = format!("block/put of {size} bytes stored {stored} as {key}");
             return Err(IpfsError::Broken(message));
         }

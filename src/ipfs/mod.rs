@@ -17,6 +17,8 @@ mod multipart;
 mod pin;
 mod read;
 mod rpc;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
