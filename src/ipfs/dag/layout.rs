@@ -1,6 +1,6 @@
 //! The balanced tree of the profile.
 
-use super::{Layout, Leaf, Link, MAX_LINKS, encode, sha256};
+use super::{CHUNK, Layout, Leaf, Link, MAX_LINKS, encode, sha256};
 use crate::cid::{Cid, Codec};
 
 /// The tree that `ipfs add` builds over these leaves: level by level, [`MAX_LINKS`] children a node, the last node of
@@ -24,4 +24,13 @@ pub fn layout(leaves: &[Leaf]) -> Layout {
     }
     let root = level.first().map_or_else(|| Cid::new(Codec::Raw, sha256(&[])), |link| link.cid);
     Layout { root, nodes }
+}
+
+/// The size that Kubo reports of a file of `size` bytes: that of all its blocks, nodes included.
+pub(in crate::ipfs) fn stored_size(size: u64) -> u64 {
+    let leaf = |size| Leaf { cid: Cid::new(Codec::Raw, [0; 32]), size };
+    let mut leaves: Vec<Leaf> = (0..size / CHUNK).map(|_| leaf(CHUNK)).collect();
+    leaves.extend((!size.is_multiple_of(CHUNK)).then(|| leaf(size % CHUNK)));
+    let nodes = layout(&leaves).nodes;
+    size + nodes.iter().map(|node| node.bytes.len() as u64).sum::<u64>()
 }

@@ -18,8 +18,11 @@ use crate::oci::Algorithm;
 use crate::stream::hashing::Hasher;
 
 pub use layout::layout;
+pub(super) use layout::stored_size;
 pub use parse::{DagError, parse_node};
 
+/// Bytes of a leaf of the profile; the last one of a file may have fewer.
+pub const CHUNK: u64 = 1 << 20;
 /// Links a node of the profile has at most.
 pub const MAX_LINKS: usize = 1024;
 

@@ -1,0 +1,215 @@
+//! A file streamed into Kubo.
+//!
+//! Success is more than a `Hash`: Kubo names the file before it syncs and pins it, and tells a later failure in the
+//! trailer only (Kubo `core/coreunix/add.go`). And it takes a body that merely stops for a shorter file. So a file
+//! counts when the answer ended cleanly, with one `Hash` whose size fits the bytes sent, and one given up is torn
+//! by a reset.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::Response;
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use serde::Deserialize;
+use tokio::time::timeout;
+
+use super::answer::Answer;
+use super::connection::{Connection, Drops, Origin};
+use super::dag::{CHUNK, stored_size};
+use super::error::{text, unavailable};
+use super::multipart::{Envelope, Outgoing, Sender};
+use super::{IpfsError, Kubo, answer, rpc};
+use crate::cid::{Cid, Codec};
+use crate::telemetry::metrics::{self, Call};
+
+/// Every option that shapes the tree is named, so that no setting of a node changes a CID: the profile
+/// `unixfs-v1-2025`.
+const OPTIONS: &str = "?cid-version=1&raw-leaves=true&chunker=size-1048576&max-file-links=1024\
+                       &pin=true&progress=false&fast-provide-root=false";
+/// Longest time that Kubo takes nothing.
+const STALL: Duration = Duration::from_secs(60);
+/// Time for Kubo to sync, pin and answer after the last byte.
+const ANSWER: Duration = Duration::from_secs(60);
+/// Time for an answer to come through after the connection broke.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+/// Longest answer: one line.
+const LINE: usize = 16 << 10;
+
+type Head = Pin<Box<dyn Future<Output = hyper::Result<Response<Incoming>>> + Send>>;
+
+/// A file on its way into Kubo, on a connection of its own.
+///
+/// Dropped before [`finish`](Self::finish), it is torn: nothing gets a name or a pin.
+pub struct Add {
+    sender: Sender,
+    sent: u64,
+    /// `None` once the add has failed.
+    reply: Option<Reply>,
+}
+
+/// The answer to come. Dropping it resets the connection.
+struct Reply {
+    head: Head,
+    connection: Connection,
+    origin: Arc<Origin>,
+    call: Call,
+}
+
+/// A file that is stored, synced as the node does, and pinned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Added {
+    /// Its CID.
+    pub cid: Cid,
+}
+
+impl Kubo {
+    /// Begins a file.
+    pub async fn begin_add(&self) -> Result<Add, IpfsError> {
+        let call = metrics::kubo_call("add");
+        let origin = Arc::clone(&self.api);
+        let mut connection = match origin.open(Drops::Reset).await {
+            Ok(connection) => connection,
+            Err(error) => return call.end(Err(error)),
+        };
+        let envelope = Envelope::new();
+        let (sender, body) = Outgoing::arriving(&envelope);
+        let mut request = rpc::post(rpc::uri("add", OPTIONS)?, body);
+        if let Ok(content_type) = HeaderValue::try_from(envelope.content_type()) {
+            request.headers_mut().insert(CONTENT_TYPE, content_type);
+        }
+        let head = Box::pin(connection.send(origin.address(request)));
+        Ok(Add { sender, sent: 0, reply: Some(Reply { head, connection, origin, call }) })
+    }
+}
+
+impl Add {
+    /// Hands over the next bytes; waits until the connection took those before.
+    ///
+    /// After an error the file is lost, and so it is when the future was dropped midway.
+    pub async fn send(&mut self, frame: Bytes) -> Result<(), IpfsError> {
+        if frame.is_empty() {
+            return Ok(());
+        }
+        self.sent += frame.len() as u64;
+        // Put back only when the frame is on its way.
+        let Some(mut reply) = self.reply.take() else { return Err(lost("an earlier part")) };
+        let early = tokio::select! {
+            biased;
+            early = &mut reply.head => early,
+            taken = timeout(STALL, self.sender.send(frame)) => match taken {
+                Ok(true) => {
+                    self.reply = Some(reply);
+                    return Ok(());
+                }
+                Ok(false) => match timeout(LAST_WORDS, &mut reply.head).await {
+                    Ok(early) => early,
+                    Err(_) => return reply.call.end(Err(lost("the connection"))),
+                },
+                Err(_) => return reply.call.end(Err(lost(&format!("{STALL:?} to a stall")))),
+            },
+        };
+        let result = refused(early, reply.connection, reply.origin).await;
+        reply.call.end(Err(result))
+    }
+
+    /// Ends the file. All bytes are handed over when this returns; the future waits for Kubo to sync, pin and answer,
+    /// and a file whose future is dropped may be stored or not.
+    pub fn finish(self) -> impl Future<Output = Result<Added, IpfsError>> + Send + 'static {
+        let Self { sender, sent, reply } = self;
+        if reply.is_some() {
+            sender.finish();
+        }
+        async move {
+            let Some(Reply { head, connection, origin, call }) = reply else {
+                return Err(lost("an earlier part"));
+            };
+            let added = timeout(ANSWER, added(head, connection, origin, sent)).await;
+            let late = |_| IpfsError::Unavailable(format!("add got no answer in {ANSWER:?}"));
+            call.end(added.map_err(late).and_then(|added| added))
+        }
+    }
+}
+
+/// Reads the answer to a whole file of `sent` bytes.
+async fn added(
+    head: Head,
+    connection: Connection,
+    origin: Arc<Origin>,
+    sent: u64,
+) -> Result<Added, IpfsError> {
+    let head = head.await.map_err(|error| unavailable("add", &error))?;
+    let body = Answer::new("add", head, connection, origin).accepted().await??.bytes(LINE).await?;
+    parse(&body, sent)
+}
+
+/// The one line that names the file.
+fn parse(body: &[u8], sent: u64) -> Result<Added, IpfsError> {
+    #[derive(Deserialize)]
+    struct Line {
+        #[serde(rename = "Hash", deserialize_with = "answer::cid")]
+        hash: Cid,
+        #[serde(rename = "Size")]
+        size: String,
+    }
+    let broken = || IpfsError::Broken(format!("add of {sent} bytes answered `{}`", text(body)));
+    // A second line would be a second file: more than one JSON value is an error.
+    let line: Line = serde_json::from_slice(body).map_err(|_| broken())?;
+    let whole = line.size.parse() == Ok(stored_size(sent));
+    let raw = sent <= CHUNK;
+    if whole && raw == (line.hash.codec() == Codec::Raw) {
+        Ok(Added { cid: line.hash })
+    } else {
+        Err(broken())
+    }
+}
+
+/// What an answer that came before the end of the file says.
+async fn refused(
+    early: hyper::Result<Response<Incoming>>,
+    connection: Connection,
+    origin: Arc<Origin>,
+) -> IpfsError {
+    let head = match early {
+        Ok(head) => head,
+        Err(error) => return unavailable("add", &error),
+    };
+    match timeout(LAST_WORDS, Answer::new("add", head, connection, origin).accepted()).await {
+        Ok(Ok(Err(refusal))) => refusal.into(),
+        Ok(Ok(Ok(_))) => IpfsError::Broken("add answered before the end of the file".into()),
+        Ok(Err(error)) => error,
+        Err(_) => lost("an early answer"),
+    }
+}
+
+fn lost(to: &str) -> IpfsError {
+    IpfsError::Unavailable(format!("add was lost to {to}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{IpfsError, parse};
+
+    const HELLO: &str = r#"{"Name":"blob","Hash":"bafkreibm6jg3ux5qumhcn2b3flc3tyu6dmlb4xa7u5bf44yegnrjhc4yeq","Size":"5"}"#;
+
+    #[test]
+    fn one_line_that_fits_the_bytes_sent_is_a_success() {
+        assert!(parse(format!("{HELLO}\n").as_bytes(), 5).is_ok());
+    }
+
+    #[test]
+    fn anything_else_is_broken() {
+        let two = format!("{HELLO}\n{HELLO}\n");
+        let node = HELLO.replace(
+            "bafkreibm6jg3ux5qumhcn2b3flc3tyu6dmlb4xa7u5bf44yegnrjhc4yeq",
+            "bafybeigrx6mtmwoe7ttahpxciis72e6lnundhdgh3czrgoost2enpyoe2e",
+        );
+        for (body, sent) in
+            [("", 5), ("{}", 5), (&two, 5), (HELLO, 6), (HELLO, 2 << 20), (&node, 5)]
+        {
+            assert!(matches!(parse(body.as_bytes(), sent), Err(IpfsError::Broken(_))), "{body}");
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Answers of Kubo, read to their end within bounds.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper::header::{HeaderMap, HeaderName};
+use hyper::http::response::Parts;
+use hyper::{Response, StatusCode};
+use serde::de::{DeserializeOwned, Error};
+use serde::{Deserialize, Deserializer};
+use tokio::time::timeout;
+
+use super::IpfsError;
+use super::connection::{Connection, Origin};
+use super::error::{Refusal, text, unavailable};
+use crate::cid::Cid;
+
+/// Longest silence inside an answer.
+pub(super) const SILENCE: Duration = Duration::from_secs(30);
+/// Longest answer of a call that does not carry content.
+const SMALL: usize = 64 << 10;
+/// Where an RPC that already said 200 tells that it failed after all (go-ipfs-cmds `http/responseemitter.go`).
+const STREAM_ERROR: HeaderName = HeaderName::from_static("x-stream-error");
+
+/// An answer whose head is here, and the connection its body comes from.
+pub(super) struct Answer {
+    call: &'static str,
+    pub(super) head: Parts,
+    pub(super) body: Incoming,
+    pub(super) connection: Connection,
+    pub(super) origin: Arc<Origin>,
+}
+
+/// The JSON of an error (go-ipfs-cmds `Error`).
+#[derive(Deserialize)]
+struct Message {
+    #[serde(rename = "Message")]
+    message: String,
+}
+
+impl Answer {
+    pub(super) fn new(
+        call: &'static str,
+        response: Response<Incoming>,
+        connection: Connection,
+        origin: Arc<Origin>,
+    ) -> Self {
+        let (head, body) = response.into_parts();
+        Self { call, head, body, connection, origin }
+    }
+
+    /// Tells a success from a refusal, whose text is read.
+    pub(super) async fn accepted(self) -> Result<Result<Self, Refusal>, IpfsError> {
+        let (call, status) = (self.call, self.head.status);
+        if matches!(status, StatusCode::OK | StatusCode::PARTIAL_CONTENT) {
+            return Ok(Ok(self));
+        }
+        let body = self.bytes(SMALL).await?;
+        let message = serde_json::from_slice::<Message>(&body).map(|json| json.message);
+        let message = message.unwrap_or_else(|_| text(&body));
+        Ok(Err(Refusal { call, status, message }))
+    }
+
+    /// All of the body, at most `limit` bytes.
+    pub(super) async fn bytes(mut self, limit: usize) -> Result<Bytes, IpfsError> {
+        let mut frames = Vec::new();
+        let mut len = 0;
+        while let Some(frame) = self.frame().await? {
+            len += frame.len();
+            if len > limit {
+                return Err(IpfsError::Broken(format!(
+                    "{} answered over {limit} bytes",
+                    self.call
+                )));
+            }
+            frames.push(frame);
+        }
+        self.origin.keep(self.connection);
+        match <[Bytes; 1]>::try_from(frames) {
+            Ok([whole]) => Ok(whole),
+            Err(frames) => Ok(frames.concat().into()),
+        }
+    }
+
+    /// All of the body as JSON.
+    pub(super) async fn json<T: DeserializeOwned>(self) -> Result<T, IpfsError> {
+        let call = self.call;
+        let body = self.bytes(SMALL).await?;
+        serde_json::from_slice(&body)
+            .map_err(|_| IpfsError::Broken(format!("{call} answered `{}`", text(&body))))
+    }
+
+    /// The next data of the body. `None` is a clean end.
+    async fn frame(&mut self) -> Result<Option<Bytes>, IpfsError> {
+        let call = self.call;
+        loop {
+            let frame = timeout(SILENCE, self.body.frame()).await;
+            let frame = frame.map_err(|_| IpfsError::Unavailable(format!("{call} fell silent")))?;
+            let Some(frame) = frame else { return Ok(None) };
+            let frame = frame.map_err(|error| unavailable(call, &error))?;
+            match frame.into_data() {
+                Ok(data) => return Ok(Some(data)),
+                Err(frame) => {
+                    frame.trailers_ref().map_or(Ok(()), |trailers| check(call, trailers))?;
+                }
+            }
+        }
+    }
+}
+
+/// Fails when the trailers tell an error.
+pub(super) fn check(call: &str, trailers: &HeaderMap) -> Result<(), IpfsError> {
+    match trailers.get(STREAM_ERROR) {
+        None => Ok(()),
+        Some(error) => {
+            Err(IpfsError::Broken(format!("{call} failed at its end: {}", text(error.as_bytes()))))
+        }
+    }
+}
+
+/// A CID in an answer, for `deserialize_with`.
+pub(super) fn cid<'de, D: Deserializer<'de>>(json: D) -> Result<Cid, D::Error> {
+    String::deserialize(json)?.parse().map_err(Error::custom)
+}

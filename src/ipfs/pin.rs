@@ -1,0 +1,51 @@
+//! Pins. In Kubo they are a set, not a count: who holds a CID is for the caller to know.
+
+use std::time::Duration;
+
+use super::rpc::Rpc;
+use super::{IpfsError, Kubo};
+use crate::cid::Cid;
+use crate::telemetry::metrics;
+
+/// Time for a pin: all that is below the CID is read.
+const PIN: Duration = Duration::from_secs(30);
+
+impl Kubo {
+    /// Pins a CID and all below it.
+    pub async fn pin(&self, cid: &Cid) -> Result<(), IpfsError> {
+        // `pin/add` of what is pinned first takes the pin away and reads everything again before it puts it back
+        // (boxo `pinning/pinner/dspinner/pin.go`), so it is not called for nothing.
+        if self.is_pinned(cid).await? {
+            return Ok(());
+        }
+        let call = metrics::kubo_call("pin/add");
+        let rpc = Rpc::new("pin/add").about(cid).within(PIN);
+        let rpc = rpc.with("recursive=true&progress=false&offline=true&timeout=30s");
+        let result = async { rpc.send(&self.api).await?.json::<serde::de::IgnoredAny>().await };
+        call.end(result.await).map(drop)
+    }
+
+    /// Lets a CID go. One that is not pinned is let go already.
+    pub async fn unpin(&self, cid: &Cid) -> Result<(), IpfsError> {
+        self.pinned("pin/rm", "recursive=true", cid).await.map(drop)
+    }
+
+    async fn is_pinned(&self, cid: &Cid) -> Result<bool, IpfsError> {
+        self.pinned("pin/ls", "type=recursive", cid).await
+    }
+
+    /// A call whose refusal may say that there is no such pin: `false`.
+    async fn pinned(&self, name: &'static str, with: &str, cid: &Cid) -> Result<bool, IpfsError> {
+        let call = metrics::kubo_call(name);
+        let rpc = Rpc::new(name).about(cid).with(with);
+        let result = async {
+            match rpc.try_send(&self.api).await? {
+                Ok(answer) => answer.json::<serde::de::IgnoredAny>().await.map(|_| true),
+                // `not pinned or pinned indirectly`, `path '…' is not pinned`
+                Err(refusal) if refusal.message.contains("not pinned") => Ok(false),
+                Err(refusal) => Err(refusal.about(cid)),
+            }
+        };
+        call.end(result.await)
+    }
+}

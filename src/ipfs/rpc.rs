@@ -1,0 +1,118 @@
+//! A small call: `POST /api/v0/<name>?<query>`, with at most one file.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::{Method, Request, Uri};
+use serde::de::DeserializeOwned;
+
+use super::answer::Answer;
+use super::connection::Origin;
+use super::error::Refusal;
+use super::multipart::{Envelope, Outgoing};
+use super::{FIRST_BYTE, IpfsError};
+use crate::cid::Cid;
+use crate::telemetry::metrics;
+
+/// A call that may be sent again without harm, as all of them may.
+pub(super) struct Rpc {
+    name: &'static str,
+    query: String,
+    about: Option<Cid>,
+    content_type: Option<String>,
+    frames: VecDeque<Bytes>,
+    first_byte: Duration,
+}
+
+impl Rpc {
+    /// A call without arguments.
+    pub(super) fn new(name: &'static str) -> Self {
+        let frames = VecDeque::new();
+        let query = String::new();
+        Self { name, query, about: None, content_type: None, frames, first_byte: FIRST_BYTE }
+    }
+
+    /// Adds options, `key=value&…`.
+    pub(super) fn with(mut self, options: &str) -> Self {
+        self.query.push(if self.query.is_empty() { '?' } else { '&' });
+        self.query.push_str(options);
+        self
+    }
+
+    /// Adds the CID that the call is about.
+    pub(super) fn about(mut self, cid: &Cid) -> Self {
+        self.about = Some(*cid);
+        self.with(&format!("arg={cid}"))
+    }
+
+    /// Adds a file.
+    pub(super) fn file(mut self, frames: impl IntoIterator<Item = Bytes>) -> Self {
+        let envelope = Envelope::new();
+        self.content_type = Some(envelope.content_type());
+        self.frames = [envelope.opening()].into_iter().chain(frames).collect();
+        self.frames.push_back(envelope.closing());
+        self
+    }
+
+    /// Waits so long for the answer to begin.
+    pub(super) fn within(mut self, first_byte: Duration) -> Self {
+        self.first_byte = first_byte;
+        self
+    }
+
+    /// Makes the call; an answer in JSON.
+    pub(super) async fn json<T: DeserializeOwned>(self, api: &Arc<Origin>) -> Result<T, IpfsError> {
+        let call = metrics::kubo_call(self.name);
+        let result = async { self.send(api).await?.json().await };
+        call.end(result.await)
+    }
+
+    /// Makes the call; an answer of at most `limit` bytes.
+    pub(super) async fn bytes(self, api: &Arc<Origin>, limit: usize) -> Result<Bytes, IpfsError> {
+        let call = metrics::kubo_call(self.name);
+        let result = async { self.send(api).await?.bytes(limit).await };
+        call.end(result.await)
+    }
+
+    /// Makes the call, not timed; a refusal is an error.
+    pub(super) async fn send(&self, api: &Arc<Origin>) -> Result<Answer, IpfsError> {
+        self.try_send(api).await?.map_err(|refusal| match &self.about {
+            Some(cid) => refusal.about(cid),
+            None => refusal.into(),
+        })
+    }
+
+    /// Makes the call, not timed; a refusal is for the caller to judge.
+    pub(super) async fn try_send(
+        &self,
+        api: &Arc<Origin>,
+    ) -> Result<Result<Answer, Refusal>, IpfsError> {
+        let uri = uri(self.name, &self.query)?;
+        let request = || {
+            let mut request = post(uri.clone(), Outgoing::Whole(self.frames.clone()));
+            let content_type = self.content_type.as_deref().map(HeaderValue::from_str);
+            if let Some(Ok(content_type)) = content_type {
+                request.headers_mut().insert(CONTENT_TYPE, content_type);
+            }
+            request
+        };
+        api.call(self.name, self.first_byte, request).await?.accepted().await
+    }
+}
+
+/// The address of an RPC. `query` begins with `?` unless it is empty.
+pub(super) fn uri(name: &str, query: &str) -> Result<Uri, IpfsError> {
+    let uri = format!("/api/v0/{name}{query}");
+    uri.parse().map_err(|_| IpfsError::Broken(format!("`{uri}` is not an address")))
+}
+
+/// A POST of `body`.
+pub(super) fn post(uri: Uri, body: Outgoing) -> Request<Outgoing> {
+    let mut request = Request::new(body);
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = uri;
+    request
+}

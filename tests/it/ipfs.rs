@@ -1,0 +1,345 @@
+//! The client of Kubo against a real one.
+
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use af_registry::cid::{Cid, Codec};
+use af_registry::ipfs::dag::{self, Leaf};
+use af_registry::ipfs::{IpfsError, Kubo, ReadBody, Settings};
+use af_registry::oci::Algorithm;
+use af_registry::stream::hashing::Hasher;
+use bytes::Bytes;
+use http_body::Body;
+use http_body_util::BodyExt;
+
+use crate::rig;
+use crate::rig::kubo::Node;
+
+const MIB: usize = 1 << 20;
+/// Errors that need no time-out come within this.
+const PROMPT: Duration = Duration::from_secs(5);
+
+/// `len` bytes that look random and differ between seeds.
+fn bytes(seed: u64, len: usize) -> Bytes {
+    let mut state = seed.wrapping_mul(2).wrapping_add(1);
+    let words = std::iter::repeat_with(|| {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        (mixed ^ (mixed >> 27)).to_le_bytes()
+    });
+    let mut bytes: Vec<u8> = words.take(len.div_ceil(8)).flatten().collect();
+    bytes.truncate(len);
+    bytes.into()
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut hasher = Hasher::new(Algorithm::Sha256);
+    hasher.update(bytes);
+    hasher.finish().hash().try_into().unwrap()
+}
+
+/// The CID that these bytes must have.
+fn cid_of(bytes: &[u8]) -> Cid {
+    let leaf =
+        |chunk: &[u8]| Leaf { cid: Cid::new(Codec::Raw, sha256(chunk)), size: chunk.len() as u64 };
+    dag::layout(&bytes.chunks(MIB).map(leaf).collect::<Vec<_>>()).root
+}
+
+async fn add(kubo: &Kubo, content: &Bytes) -> Result<Cid, IpfsError> {
+    let mut add = kubo.begin_add().await?;
+    for at in (0..content.len()).step_by(400_000) {
+        add.send(content.slice(at..content.len().min(at + 400_000))).await?;
+    }
+    Ok(add.finish().await?.cid)
+}
+
+async fn collect(body: ReadBody) -> Result<Bytes, IpfsError> {
+    body.collect().await.map(|body| body.to_bytes())
+}
+
+fn only_api(settings: &Settings) -> Kubo {
+    Kubo::new(&Settings { api: settings.api.clone(), gateway: None })
+}
+
+#[tokio::test]
+async fn the_node_tells_its_version() {
+    let kubo = Kubo::new(&rig::kubo().await);
+    assert!(kubo.version().await.unwrap().starts_with("0."));
+    kubo.ready().await.unwrap();
+}
+
+#[tokio::test]
+async fn added_files_have_the_cid_of_the_profile() {
+    let node = Node::start();
+    let kubo = Kubo::new(&node.settings);
+    for len in [0, 1, MIB - 1, MIB, MIB + 1, 64 * MIB] {
+        let content = bytes(1, len);
+        let cid = add(&kubo, &content).await.unwrap();
+        assert_eq!(cid, cid_of(&content), "{len} bytes");
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(&content).unwrap();
+        assert_eq!(cid, node.add(file.path()), "{len} bytes");
+        assert!(node.pins().contains(&cid.to_string()), "{len} bytes");
+    }
+}
+
+#[tokio::test]
+async fn a_torn_add_leaves_no_pin() {
+    let node = Node::start();
+    let kubo = Kubo::new(&node.settings);
+    let before = node.pins();
+    let content = bytes(2, 10 * MIB);
+    for len in [0, 1, MIB, MIB + MIB / 2, 2 * MIB, 10 * MIB] {
+        for pause in [0, 20, 300] {
+            let mut add = kubo.begin_add().await.unwrap();
+            for at in (0..len).step_by(100_000) {
+                add.send(content.slice(at..len.min(at + 100_000))).await.unwrap();
+            }
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+            drop(add);
+        }
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(node.pins(), before);
+}
+
+#[tokio::test]
+async fn a_file_composed_from_parts_is_the_file_that_kubo_would_add() {
+    let node = Node::start();
+    let kubo = Kubo::new(&node.settings);
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    let (mut leaves, mut parts, mut size) = (Vec::new(), Vec::new(), 0);
+    for (seed, len) in [(3, 64 * MIB), (4, 64 * MIB), (5, 10 * MIB + 5)] {
+        let part = bytes(seed, len);
+        file.write_all(&part).unwrap();
+        let cid = add(&kubo, &part).await.unwrap();
+        leaves.extend(kubo.leaves(&cid, len as u64).await.unwrap());
+        parts.push(cid);
+        size += len as u64;
+    }
+    let root = store(&kubo, &leaves).await;
+    for part in &parts {
+        kubo.unpin(part).await.unwrap();
+    }
+    assert_eq!(root, node.add(file.path()));
+    assert_eq!(kubo.leaves(&root, size).await.unwrap(), leaves);
+    let content = std::fs::read(file.path()).unwrap();
+    let border = 128 * MIB - 7..128 * MIB + 7;
+    let range = border.start as u64..border.end as u64;
+    for kubo in [kubo, only_api(&node.settings)] {
+        let whole = kubo.read(&root, size, None).await.unwrap();
+        assert!(collect(whole).await.unwrap() == content);
+        let part = kubo.read(&root, size, Some(range.clone())).await.unwrap();
+        assert_eq!(collect(part).await.unwrap(), content[border.clone()]);
+    }
+}
+
+/// Stores the nodes over `leaves` and pins the root.
+async fn store(kubo: &Kubo, leaves: &[Leaf]) -> Cid {
+    let layout = dag::layout(leaves);
+    for node in &layout.nodes {
+        kubo.put_node(node, node.cid == layout.root).await.unwrap();
+    }
+    layout.root
+}
+
+#[tokio::test]
+async fn a_composed_file_may_have_more_leaves_than_a_node_has_links() {
+    let node = Node::start();
+    let kubo = Kubo::new(&node.settings);
+    let part = bytes(6, 64 * MIB);
+    let tail = bytes(7, MIB);
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    let mut leaves = Vec::new();
+    let cid = add(&kubo, &part).await.unwrap();
+    let of_part = kubo.leaves(&cid, part.len() as u64).await.unwrap();
+    for _ in 0..16 {
+        file.write_all(&part).unwrap();
+        leaves.extend(&of_part);
+    }
+    file.write_all(&tail).unwrap();
+    let cid = add(&kubo, &tail).await.unwrap();
+    leaves.extend(kubo.leaves(&cid, tail.len() as u64).await.unwrap());
+    assert_eq!(leaves.len(), 1025);
+    let root = store(&kubo, &leaves).await;
+    assert_eq!(root, node.add(file.path()));
+    assert_eq!(kubo.leaves(&root, 1025 * MIB as u64).await.unwrap(), leaves);
+    let range = 1024 * MIB as u64 - 3..1025 * MIB as u64;
+    let end = kubo.read(&root, 1025 * MIB as u64, Some(range)).await.unwrap();
+    assert_eq!(collect(end).await.unwrap(), [&part[64 * MIB - 3..], &tail].concat());
+}
+
+#[tokio::test]
+async fn small_blobs_become_one_raw_block() {
+    let kubo = Kubo::new(&rig::kubo().await);
+    for len in [0, 1, 2000, MIB] {
+        let content = bytes(8, len);
+        let frames = content.chunks(300_000).map(|chunk| content.slice_ref(chunk)).collect();
+        let cid = kubo.put_raw(frames).await.unwrap();
+        assert_eq!(cid, Cid::new(Codec::Raw, sha256(&content)));
+        assert_eq!(kubo.block(&cid).await.unwrap(), content);
+        assert_eq!(kubo.leaves(&cid, len as u64).await.unwrap(), [Leaf { cid, size: len as u64 }]);
+    }
+}
+
+#[tokio::test]
+async fn reads_give_what_was_asked_for() {
+    let settings = rig::kubo().await;
+    let content = bytes(9, 5 * MIB + 77);
+    let size = content.len() as u64;
+    let cid = add(&Kubo::new(&settings), &content).await.unwrap();
+    let empty = Kubo::new(&settings).put_raw(Vec::new()).await.unwrap();
+    for kubo in [Kubo::new(&settings), only_api(&settings)] {
+        for range in [
+            None,
+            Some(0..size),
+            Some(0..1),
+            Some(size - 1..size),
+            Some(MIB as u64 - 1..3 * MIB as u64 + 1),
+            Some(5..5),
+            Some(size - 5..size + 5),
+        ] {
+            let body = kubo.read(&cid, size, range.clone()).await.unwrap();
+            let asked = range.clone().unwrap_or(0..size);
+            let expected = &content[asked.start as usize..asked.end.min(size) as usize];
+            assert_eq!(body.size_hint().exact(), Some(expected.len() as u64));
+            assert!(collect(body).await.unwrap() == expected, "{range:?}");
+        }
+        let body = kubo.read(&empty, 0, None).await.unwrap();
+        assert!(body.is_end_stream());
+        assert_eq!(collect(body).await.unwrap(), "");
+        // What the caller believes of a file is checked before its first byte.
+        let wrong = kubo.read(&cid, size + 1, None).await.err().unwrap();
+        assert!(matches!(wrong, IpfsError::Broken(_)), "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_missing() {
+    let settings = rig::kubo().await;
+    for codec in [Codec::Raw, Codec::DagPb] {
+        let cid = Cid::new(codec, sha256(b"never stored"));
+        let missing = Err(IpfsError::Missing(cid));
+        for kubo in [Kubo::new(&settings), only_api(&settings)] {
+            assert_eq!(kubo.read(&cid, 5, None).await.map(drop), missing);
+            assert_eq!(kubo.read(&cid, 5, Some(1..2)).await.map(drop), missing);
+            assert_eq!(kubo.block(&cid).await.map(drop), missing);
+            assert_eq!(kubo.pin(&cid).await, missing);
+        }
+    }
+}
+
+/// Reads a whole file after `damage` to a leaf of it, by the gateway and by `cat`, and examines it.
+async fn read_damaged(damage: impl Fn(&std::path::Path)) -> [Result<Bytes, IpfsError>; 3] {
+    let node = Node::start();
+    let content = bytes(10, 40 * MIB);
+    let size = content.len() as u64;
+    let kubo = Kubo::new(&node.settings);
+    let cid = add(&kubo, &content).await.unwrap();
+    let leaves = kubo.leaves(&cid, size).await.unwrap();
+    kubo.examine(&cid, size).await.unwrap();
+    damage(&node.block_file(&leaves[20].cid));
+    let began = Instant::now();
+    let mut results = Vec::new();
+    for kubo in [Kubo::new(&node.settings), only_api(&node.settings)] {
+        results.push(match kubo.read(&cid, size, None).await {
+            Ok(body) => collect(body).await.inspect(|read| assert_eq!(read.len(), content.len())),
+            Err(error) => Err(error),
+        });
+    }
+    results.push(kubo.examine(&cid, size).await.map(|()| Bytes::new()));
+    assert!(began.elapsed() < PROMPT);
+    results.try_into().unwrap()
+}
+
+#[tokio::test]
+async fn a_lost_block_ends_no_read_politely() {
+    let [by_gateway, by_cat, examined] =
+        read_damaged(|block| std::fs::remove_file(block).unwrap()).await;
+    // The gateway breaks the connection off and gives no reason.
+    assert!(matches!(by_gateway, Err(IpfsError::Unavailable(_))), "{by_gateway:?}");
+    assert!(matches!(by_cat, Err(IpfsError::Broken(_))), "{by_cat:?}");
+    assert!(matches!(examined, Err(IpfsError::Missing(_))), "{examined:?}");
+}
+
+#[tokio::test]
+async fn a_truncated_block_ends_no_read_politely() {
+    let [by_gateway, by_cat, examined] = read_damaged(|block| {
+        let content = std::fs::read(block).unwrap();
+        std::fs::remove_file(block).unwrap();
+        std::fs::write(block, &content[..1000]).unwrap();
+    })
+    .await;
+    assert!(matches!(by_gateway, Err(IpfsError::Unavailable(_))), "{by_gateway:?}");
+    assert!(matches!(by_cat, Err(IpfsError::Broken(_))), "{by_cat:?}");
+    assert!(matches!(examined, Err(IpfsError::Broken(_))), "{examined:?}");
+}
+
+#[tokio::test]
+async fn a_damaged_block_is_not_believed() {
+    let node = Node::start();
+    let kubo = Kubo::new(&node.settings);
+    let cid = kubo.put_raw(vec![bytes(13, 1000)]).await.unwrap();
+    let mut block = std::fs::read(node.block_file(&cid)).unwrap();
+    block[77] ^= 1;
+    std::fs::remove_file(node.block_file(&cid)).unwrap();
+    std::fs::write(node.block_file(&cid), &block).unwrap();
+    let error = kubo.block(&cid).await.unwrap_err();
+    assert!(matches!(error, IpfsError::Broken(_)), "{error}");
+}
+
+#[tokio::test]
+async fn pins_come_and_go() {
+    let node = Node::start();
+    let kubo = Kubo::new(&node.settings);
+    let cid = add(&kubo, &bytes(11, 3 * MIB)).await.unwrap();
+    let pinned = || node.pins().contains(&cid.to_string());
+    assert!(pinned());
+    for _ in 0..2 {
+        kubo.unpin(&cid).await.unwrap();
+        assert!(!pinned());
+    }
+    for _ in 0..2 {
+        kubo.pin(&cid).await.unwrap();
+        assert!(pinned());
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_dies_is_noticed_at_once() {
+    let mut node = Node::start();
+    let kubo = Kubo::new(&node.settings);
+    let cat = only_api(&node.settings);
+    let content = bytes(12, 64 * MIB);
+    let size = content.len() as u64;
+    let cid = add(&kubo, &content).await.unwrap();
+    let mut sending = kubo.begin_add().await.unwrap();
+    sending.send(content.slice(..3 * MIB)).await.unwrap();
+    let mut waiting = kubo.begin_add().await.unwrap();
+    waiting.send(content.slice(..MIB)).await.unwrap();
+    let mut by_gateway = Box::pin(kubo.read(&cid, size, None).await.unwrap());
+    let mut by_cat = Box::pin(cat.read(&cid, size, None).await.unwrap());
+    by_gateway.frame().await.unwrap().unwrap();
+    by_cat.frame().await.unwrap().unwrap();
+
+    node.kill();
+    let began = Instant::now();
+    let mut sent = Ok(());
+    while sent.is_ok() {
+        sent = sending.send(content.slice(..MIB)).await;
+    }
+    let errors = [
+        sent.unwrap_err(),
+        waiting.finish().await.unwrap_err(),
+        by_gateway.collect().await.map(drop).unwrap_err(),
+        by_cat.collect().await.map(drop).unwrap_err(),
+        kubo.begin_add().await.err().unwrap(),
+        kubo.read(&cid, size, None).await.err().unwrap(),
+        kubo.block(&cid).await.unwrap_err(),
+        kubo.ready().await.unwrap_err(),
+    ];
+    for error in errors {
+        assert!(matches!(error, IpfsError::Unavailable(_)), "{error}");
+    }
+    assert!(began.elapsed() < PROMPT);
+}

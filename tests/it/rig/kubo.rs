@@ -1,0 +1,129 @@
+//! Private Kubo nodes: one that tests share, and more for tests that break theirs.
+
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use af_registry::cid::Cid;
+use af_registry::ipfs::{Endpoint, Settings};
+use data_encoding::BASE32_NOPAD;
+
+/// Runs the daemon until its own standard input ends, which also happens when the test process is killed.
+const GUARD: &str = r#"
+"$0" daemon --offline >"$IPFS_PATH/log" 2>&1 &
+cat >/dev/null
+kill -KILL $!
+wait
+rm -rf "$IPFS_PATH""#;
+/// Time for a daemon to start on a busy machine.
+const START: Duration = Duration::from_secs(60);
+
+/// The node that all tests share. Never remove or damage anything in it.
+pub(crate) async fn kubo() -> Settings {
+    static SHARED: OnceLock<Node> = OnceLock::new();
+    SHARED.get_or_init(Node::start).settings.clone()
+}
+
+/// A node of one test.
+pub(crate) struct Node {
+    pub(crate) settings: Settings,
+    repo: PathBuf,
+    guard: Child,
+}
+
+impl Node {
+    /// Starts a node and waits until it listens.
+    pub(crate) fn start() -> Self {
+        let repo = tempfile::Builder::new().prefix("af-registry-kubo-").tempdir().unwrap().keep();
+        for arguments in [
+            &["init", "--profile=test"][..],
+            &["config", "profile", "apply", "unixfs-v1-2025"],
+            &["config", "--json", "Gateway.NoFetch", "true"],
+            &["config", "--json", "Gateway.NoDNSLink", "true"],
+            &["config", "--json", "Provide.Enabled", "false"],
+        ] {
+            run(&repo, arguments);
+        }
+        let mut guard = Command::new("sh");
+        guard.arg("-c").arg(GUARD).arg(binary()).envs(environment(&repo));
+        // In a process group of its own, so that an interrupt from the terminal does not hit it before the tests.
+        guard.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        let guard = guard.spawn().unwrap();
+        let address = |name| listening(&repo, name);
+        let settings = Settings { api: address("api"), gateway: Some(address("gateway")) };
+        Self { settings, repo, guard }
+    }
+
+    /// What `ipfs add` calls a file.
+    pub(crate) fn add(&self, file: &Path) -> Cid {
+        run(&self.repo, &["add", "-Q", "--pin=false", file.to_str().unwrap()]).parse().unwrap()
+    }
+
+    /// What is pinned.
+    pub(crate) fn pins(&self) -> Vec<String> {
+        let pins = run(&self.repo, &["pin", "ls", "--type=recursive", "-q"]);
+        pins.lines().map(str::to_owned).collect()
+    }
+
+    /// The file that holds a block.
+    pub(crate) fn block_file(&self, cid: &Cid) -> PathBuf {
+        let name = BASE32_NOPAD.encode(&cid.to_bytes()[2..]);
+        let shard = &name[name.len() - 3..name.len() - 1];
+        self.repo.join("blocks").join(shard).join(format!("{name}.data"))
+    }
+
+    /// Ends the node at once, as a crash would.
+    pub(crate) fn kill(&mut self) {
+        drop(self.guard.stdin.take());
+        self.guard.wait().unwrap();
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Runs `ipfs` to its end and returns what it printed.
+fn run(repo: &Path, arguments: &[&str]) -> String {
+    let output = Command::new(binary()).args(arguments).envs(environment(repo)).output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "ipfs {arguments:?}: {error}");
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+fn environment(repo: &Path) -> [(&'static str, &std::ffi::OsStr); 2] {
+    [("IPFS_PATH", repo.as_os_str()), ("IPFS_TELEMETRY", "off".as_ref())]
+}
+
+/// `ipfs` from the search path, else the one that `make` built.
+fn binary() -> PathBuf {
+    let search = std::env::var_os("PATH").unwrap_or_default();
+    let cache = std::env::var_os("AF_REGISTRY_CACHE").map(PathBuf::from);
+    let home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache/af-registry"));
+    std::env::split_paths(&search)
+        .chain(cache.or_else(home).map(|cache| cache.join("bin")))
+        .map(|directory| directory.join("ipfs"))
+        .find(|file| file.is_file())
+        .expect("no `ipfs` in PATH or in the cache; `make test` builds it")
+}
+
+/// Waits for the file in which a daemon tells the address of a listener.
+fn listening(repo: &Path, name: &str) -> Endpoint {
+    let began = Instant::now();
+    loop {
+        let text = std::fs::read_to_string(repo.join(name)).unwrap_or_default();
+        // `api` holds `/ip4/127.0.0.1/tcp/<port>`, `gateway` holds `http://127.0.0.1:<port>`.
+        let port = text.trim().rsplit(['/', ':']).next().and_then(|port| port.parse().ok());
+        if let Some(port) = port {
+            return Endpoint { host: "127.0.0.1".into(), port };
+        }
+        let log = || std::fs::read_to_string(repo.join("log")).unwrap_or_default();
+        assert!(began.elapsed() < START, "Kubo does not start: {}", log());
+        sleep(Duration::from_millis(50));
+    }
+}
