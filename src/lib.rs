@@ -8,5 +8,6 @@
 
 pub mod cid;
 pub mod config;
+pub mod embedded;
 pub mod oci;
 pub mod telemetry;
