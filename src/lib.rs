@@ -9,6 +9,7 @@
 pub mod auth;
 pub mod cid;
 pub mod config;
+pub mod embedded;
 pub mod http;
 pub mod ipfs;
 pub mod net;

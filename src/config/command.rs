@@ -45,5 +45,5 @@ fn help(setting: &Setting) -> String {
         Kind::Value(_) | Kind::Switch => setting.env.to_owned(),
     };
     let default = setting.default.map(|value| format!(" [default: {value}]")).unwrap_or_default();
-    format!("{} [env: {names}]{default}", setting.help)
+    format!("{}\n[env: {names}]{default}", setting.help)
 }

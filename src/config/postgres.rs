@@ -72,7 +72,7 @@ impl Postgres {
         let name = source.read(&NAME, value::text)?;
         let pool_size = source.read(&POOL_SIZE, value::count(1..=1000))?;
         let Some(host) = source.read_optional(&HOST, host)? else {
-            let idle = [&PORT, &USER, &PASSWORD, &NAME];
+            let idle = [&PORT, &USER, &PASSWORD, &NAME, &POOL_SIZE];
             let idle = idle.iter().filter(|setting| source.is_given(setting));
             let idle: Vec<&str> = idle.map(|setting| setting.env).collect();
             if !idle.is_empty() {

@@ -1,0 +1,129 @@
+//! The private Kubo: offline, on loopback, syncing what it stores.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use tracing::warn;
+
+use crate::config;
+
+use super::child::{self, Child, Ladder, OnDeath};
+use super::data_dir::DataDir;
+use super::error::EmbeddedError;
+use super::orphan::{self, Marks};
+use super::ports;
+use super::repository::Repository;
+use super::supervise::{Program, Supervised};
+
+/// Opening a large repository, or bringing an old one up to date, takes a while.
+const READY: Duration = Duration::from_secs(120);
+/// Last line of a start, after both listeners stand (Kubo, `cmd/ipfs/kubo/daemon.go`).
+const READY_LINE: &str = "Daemon is ready";
+/// How often other ports are tried when someone else was quicker.
+const PORT_TRIES: u32 = 5;
+
+/// A private Kubo that runs.
+pub(super) struct Kubo {
+    supervised: Supervised,
+    settings: config::Kubo,
+}
+
+/// One that was found and not started.
+pub(super) struct Stopped(Repository);
+
+/// How to start it.
+struct Daemon {
+    repository: Repository,
+    api: u16,
+    gateway: u16,
+}
+
+impl Kubo {
+    /// Looks whether Kubo could run on the repository below `data`, and changes nothing.
+    pub(super) async fn find(data: &DataDir) -> Result<Stopped, EmbeddedError> {
+        Repository::find(data).await.map(Stopped)
+    }
+
+    /// Starts it on its repository, which is made if there is none, and waits until it serves.
+    pub(super) async fn start(data: &DataDir, found: Stopped) -> Result<Self, EmbeddedError> {
+        let Stopped(repository) = found;
+        repository.make_if_missing(data).await?;
+        let mut tries = 0;
+        loop {
+            let repository = repository.clone();
+            let ports = ports::free_pair();
+            let (api, gateway) = ports.map_err(EmbeddedError::io("find ports for", data.path()))?;
+            tries += 1;
+            match Supervised::start(Daemon { repository, api, gateway }).await {
+                Ok(supervised) => {
+                    let endpoint = |port| config::Endpoint { host: "127.0.0.1".to_owned(), port };
+                    let settings =
+                        config::Kubo { api: endpoint(api), gateway: Some(endpoint(gateway)) };
+                    return Ok(Self { supervised, settings });
+                }
+                Err(error) if error.says("address already in use") && tries < PORT_TRIES => {
+                    warn!(event = "kubo_port_taken", api, gateway, "trying other ports");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// How to reach it; stays valid over restarts.
+    pub(super) fn settings(&self) -> &config::Kubo {
+        &self.settings
+    }
+
+    /// Shuts it down and waits for that.
+    pub(super) async fn stop(self) {
+        self.supervised.stop().await;
+    }
+}
+
+impl Program for Daemon {
+    const NAME: &'static str = "Kubo";
+    /// A little longer than its own `Internal.ShutdownTimeout`.
+    const LADDER: Ladder = &[(Signal::TERM, Duration::from_secs(35))];
+
+    async fn launch(&self) -> Result<Child, EmbeddedError> {
+        let directory: &Path = &self.repository.directory;
+        let marks = Marks { program: "ipfs", argument: "daemon", directory };
+        orphan::end(Self::NAME, &marks, Self::LADDER).await?;
+        self.repository.configure(self.api, self.gateway)?;
+        let child =
+            Child::spawn(Self::NAME, self.command(), OnDeath::Terminate, Some(READY_LINE)).await?;
+        let ready = async {
+            tokio::select! {
+                () = child.marker() => Ok(()),
+                how = child.exited() => Err(how),
+            }
+        };
+        let error = match tokio::time::timeout(READY, ready).await {
+            Ok(Ok(())) => return Ok(child),
+            Ok(Err(how)) => {
+                let lines = child.last_lines().await;
+                EmbeddedError::Ended { name: Self::NAME, how, lines }
+            }
+            Err(_) => {
+                let lines = child.last_lines().await;
+                EmbeddedError::NotReady { name: Self::NAME, seconds: READY.as_secs(), lines }
+            }
+        };
+        child.end(Self::LADDER).await;
+        Err(error)
+    }
+}
+
+impl Daemon {
+    fn command(&self) -> std::process::Command {
+        let Repository { directory, program } = &self.repository;
+        let mut command = child::command(program, None, OnDeath::Terminate);
+        command.current_dir(directory).env("IPFS_PATH", directory).env("IPFS_TELEMETRY", "off");
+        // The path as an argument too: `orphan` may have nothing else to go by.
+        command.arg("--repo-dir").arg(directory);
+        // A newer Kubo brings an older repository up to date, with what it has on board.
+        command.args(["daemon", "--offline", "--migrate=true"]);
+        command
+    }
+}

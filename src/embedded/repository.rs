@@ -1,0 +1,196 @@
+//! The repository of the private Kubo, and the settings it must always have.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tracing::info;
+
+use super::child::{self, OnDeath};
+use super::data_dir::DataDir;
+use super::error::EmbeddedError;
+use super::find;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A repository with the program that serves it.
+#[derive(Clone)]
+pub(super) struct Repository {
+    pub(super) directory: PathBuf,
+    pub(super) program: PathBuf,
+}
+
+impl Repository {
+    /// The repository below `data`, that is there or will be, and what it takes to serve it.
+    pub(super) async fn find(data: &DataDir) -> Result<Self, EmbeddedError> {
+        Ok(Self { directory: data.path().join("ipfs"), program: find::kubo().await? })
+    }
+
+    /// Makes it under another name first: a directory called `ipfs` is always complete.
+    pub(super) async fn make_if_missing(&self, data: &DataDir) -> Result<(), EmbeddedError> {
+        if self.directory.exists() {
+            return Ok(());
+        }
+        let new = data.path().join("ipfs.new");
+        match fs::remove_dir_all(&new) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(EmbeddedError::io("remove", &new)(error));
+            }
+            Ok(()) | Err(_) => {}
+        }
+        let made = DirBuilder::new().mode(0o700).create(&new);
+        made.map_err(EmbeddedError::io("make", &new))?;
+        info!(event = "kubo_init", path = %self.directory.display(), "making a repository");
+        let mut command = child::command(&self.program, None, OnDeath::Kill);
+        command.args(["init", "--empty-repo"]).env("IPFS_PATH", &new).env("IPFS_TELEMETRY", "off");
+        child::run("ipfs init", command, PATIENCE).await?;
+        let renamed = fs::rename(&new, &self.directory);
+        renamed.map_err(EmbeddedError::io("rename", &new))?;
+        let synced = File::open(data.path()).and_then(|directory| directory.sync_all());
+        synced.map_err(EmbeddedError::io("sync", data.path()))
+    }
+
+    /// Writes the settings for a daemon on these two loopback ports, and removes the addresses of an earlier one.
+    pub(super) fn configure(&self, api: u16, gateway: u16) -> Result<(), EmbeddedError> {
+        for stale in ["api", "gateway"] {
+            let stale = self.directory.join(stale);
+            match fs::remove_file(&stale) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(EmbeddedError::io("remove", &stale)(error));
+                }
+                Ok(()) | Err(_) => {}
+            }
+        }
+        let file = self.directory.join("config");
+        let text = fs::read(&file).map_err(EmbeddedError::io("read", &file))?;
+        let mut config: Value = serde_json::from_slice(&text).map_err(|error| {
+            let reason = format!("is not the configuration of a Kubo ({error}); restore it");
+            EmbeddedError::Unusable { path: file.clone(), reason }
+        })?;
+        overlay(&mut config, private(api, gateway));
+        sync_blocks(&mut config);
+        replace(&file, &config).map_err(EmbeddedError::io("write", &file))
+    }
+}
+
+/// What makes a Kubo private, durable and of the profile whose CIDs the registry composes.
+///
+/// Keys after Kubo's `docs/config.md`; the values under `Import` are those of its profile `unixfs-v1-2025`, written out
+/// because older versions do not know it by name. With AutoConf off the word `auto` must not stand anywhere.
+fn private(api: u16, gateway: u16) -> Value {
+    json!({
+        "Addresses": {
+            "API": format!("/ip4/127.0.0.1/tcp/{api}"),
+            "Gateway": format!("/ip4/127.0.0.1/tcp/{gateway}"),
+            "Swarm": [], "Announce": [], "AppendAnnounce": [],
+        },
+        "AutoConf": { "Enabled": false },
+        "AutoTLS": { "Enabled": false },
+        "Bootstrap": [],
+        "DNS": { "Resolvers": {} },
+        "Discovery": { "MDNS": { "Enabled": false } },
+        "Gateway": {
+            "NoFetch": true,
+            "NoDNSLink": true,
+            "DisableHTMLErrors": true,
+            "ExposeRoutingAPI": false,
+            "DeserializedResponses": true,
+            // Off: a slow client must not have its pull cut, and the registry has its own stall limit.
+            "RetrievalTimeout": "0s",
+            "MaxRequestDuration": "24h",
+        },
+        "HTTPRetrieval": { "Enabled": false },
+        "Import": {
+            "CidVersion": 1,
+            "HashFunction": "sha2-256",
+            "UnixFSChunker": "size-1048576",
+            "UnixFSDAGLayout": "balanced",
+            "UnixFSDirectoryMaxLinks": 0,
+            "UnixFSFileMaxLinks": 1024,
+            "UnixFSHAMTDirectoryMaxFanout": 256,
+            "UnixFSHAMTDirectorySizeEstimation": "block",
+            "UnixFSHAMTDirectorySizeThreshold": "256KiB",
+            "UnixFSRawLeaves": true,
+            "FastProvideRoot": false,
+            "FastProvideWait": false,
+        },
+        "Internal": { "ShutdownTimeout": "30s" },
+        "Ipns": { "DelegatedPublishers": [] },
+        "Provide": { "Enabled": false },
+        "Routing": { "Type": "none", "DelegatedRouters": [] },
+        "Swarm": { "DisableNatPortMap": true },
+    })
+}
+
+/// flatfs answers before its files are on disk unless told otherwise; the setting is not part of the on-disk format.
+fn sync_blocks(config: &mut Value) {
+    let mounts = config.pointer_mut("/Datastore/Spec/mounts").and_then(Value::as_array_mut);
+    for mount in mounts.into_iter().flatten() {
+        if mount["type"] == "flatfs" {
+            mount["sync"] = json!(true);
+        }
+    }
+}
+
+/// Puts `top` over `config`: objects are merged, everything else, and by an empty object another one, is replaced.
+fn overlay(config: &mut Value, top: Value) {
+    match (config, top) {
+        (Value::Object(config), Value::Object(top)) if !top.is_empty() => {
+            for (key, value) in top {
+                overlay(config.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (config, top) => *config = top,
+    }
+}
+
+/// In one step, so that a crash leaves the old or the new; only we may read it, it holds a key.
+fn replace(file: &Path, config: &Value) -> io::Result<()> {
+    let new = file.with_extension("new");
+    let mut options = OpenOptions::new();
+    let mut out = options.create(true).truncate(true).write(true).mode(0o600).open(&new)?;
+    out.write_all(&serde_json::to_vec_pretty(config)?)?;
+    out.sync_all()?;
+    fs::rename(&new, file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_settings_win_and_others_stay() {
+        let mut config = json!({
+            "Identity": { "PeerID": "p" },
+            "Bootstrap": ["auto"],
+            "DNS": { "Resolvers": { ".": "auto" } },
+            "Gateway": { "NoFetch": false, "RootRedirect": "" },
+            "Datastore": { "Spec": { "mounts": [
+                { "type": "flatfs", "sync": false }, { "type": "levelds" },
+            ] } },
+        });
+        overlay(&mut config, private(1, 2));
+        sync_blocks(&mut config);
+        assert_eq!(config["Identity"]["PeerID"], "p");
+        assert_eq!(config["Bootstrap"], json!([]));
+        assert_eq!(config["Gateway"]["NoFetch"], true);
+        assert_eq!(config["Gateway"]["RootRedirect"], "");
+        assert_eq!(config["Addresses"]["Gateway"], "/ip4/127.0.0.1/tcp/2");
+        assert_eq!(config["Datastore"]["Spec"]["mounts"][0]["sync"], true);
+        assert_eq!(config["Datastore"]["Spec"]["mounts"][1].get("sync"), None);
+        assert!(!config.to_string().contains("\"auto\""), "{config}");
+    }
+
+    #[test]
+    fn a_file_is_replaced_whole() {
+        let top = tempfile::tempdir().unwrap();
+        let file = top.path().join("config");
+        fs::write(&file, "x".repeat(1000)).unwrap();
+        replace(&file, &json!({ "a": 1 })).unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "{\n  \"a\": 1\n}");
+        assert_eq!(fs::read_dir(top.path()).unwrap().count(), 1);
+    }
+}
