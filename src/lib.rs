@@ -8,4 +8,5 @@
 
 pub mod cid;
 pub mod oci;
+pub mod store;
 pub mod telemetry;
