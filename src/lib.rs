@@ -6,6 +6,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod app;
 pub mod auth;
 pub mod cid;
 pub mod config;
@@ -15,5 +16,6 @@ pub mod ipfs;
 pub mod net;
 pub mod oci;
 pub mod registry;
+pub mod store;
 pub mod stream;
 pub mod telemetry;

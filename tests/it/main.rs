@@ -1,6 +1,6 @@
-//! Every test that needs a real partner, in one binary.
+//! The integration tests: one binary, on real partners.
 
-#![allow(clippy::unwrap_used)] // a test fails by panicking
+#![allow(clippy::unwrap_used)]
 
-mod ipfs;
 mod rig;
+mod store;

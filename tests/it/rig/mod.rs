@@ -1,5 +1,6 @@
-//! Real partners for the tests, started on ports of their own and gone with the test process.
+//! What the tests run on.
 
-pub(crate) mod kubo;
+pub(crate) mod postgres;
+pub(crate) mod relay;
 
-pub(crate) use kubo::kubo;
+pub(crate) use postgres::{Database, database};

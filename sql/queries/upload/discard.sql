@@ -1,0 +1,11 @@
+-- Ends sessions that are locked, and queues what only they needed. $1 ids.
+WITH parts AS (
+    DELETE FROM upload_parts WHERE upload_id = ANY ($1) RETURNING ipfs_cid
+), ended AS (
+    DELETE FROM uploads WHERE id = ANY ($1) RETURNING id
+), dropped AS (
+    INSERT INTO unpins (ipfs_cid)
+    SELECT DISTINCT ipfs_cid FROM parts ORDER BY ipfs_cid
+    ON CONFLICT (ipfs_cid) DO UPDATE SET requested_at = now(), done_at = NULL
+)
+SELECT count(*) AS ended FROM ended

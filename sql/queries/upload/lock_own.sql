@@ -1,0 +1,6 @@
+-- The session if it is this subject's, held until it is gone. $1 repository, $2 id, $3 subject.
+SELECT u.id
+FROM uploads u
+JOIN repositories r ON r.id = u.repository_id
+WHERE u.id = $2 AND r.name = $1 AND u.subject = $3
+FOR UPDATE OF u

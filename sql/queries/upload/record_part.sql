@@ -1,0 +1,23 @@
+-- Records a part that Kubo holds, if the session stands where its writer thinks. Runs after upload/lock.
+-- $1 id, $2 expected, $3 offset, $4 size, $5 CID, $6 whether that CID is in the queue (see blob/commit).
+WITH advanced AS (
+    UPDATE uploads SET received = $3::BIGINT + $4::BIGINT, touched_at = now()
+    WHERE id = $1 AND received = $2
+    RETURNING id
+), replaced AS (
+    SELECT p.ipfs_cid FROM advanced a
+    JOIN upload_parts p ON p.upload_id = a.id
+    WHERE p.part_offset = $3
+), stored AS (
+    INSERT INTO upload_parts (upload_id, part_offset, size, ipfs_cid)
+    SELECT id, $3, $4, $5 FROM advanced
+    ON CONFLICT (upload_id, part_offset) DO UPDATE SET size = excluded.size, ipfs_cid = excluded.ipfs_cid
+), dropped AS (
+    INSERT INTO unpins (ipfs_cid)
+    SELECT c.cid
+    FROM (SELECT ipfs_cid FROM replaced UNION SELECT $5 FROM advanced) c (cid)
+    WHERE c.cid <> $5 OR $6
+    ORDER BY c.cid COLLATE "C"
+    ON CONFLICT (ipfs_cid) DO UPDATE SET requested_at = now(), done_at = NULL
+)
+SELECT id FROM advanced

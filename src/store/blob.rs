@@ -1,0 +1,127 @@
+//! Blobs, as repositories hold them.
+
+use super::retry::{bounded, retrying};
+use super::row::{parsed, unsigned};
+use super::statements::Query;
+use super::{Store, StoreError};
+use crate::cid::Cid;
+use crate::oci::{Digest, RepositoryName};
+
+/// A blob that a repository holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinkedBlob {
+    /// Where its bytes are.
+    pub cid: Cid,
+    /// How many they are.
+    pub size: u64,
+    /// Whether a read found them lost or wrong.
+    pub quarantined: bool,
+}
+
+/// How [`Store::unlink_blob`] ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unlink {
+    /// The repository holds it no longer.
+    Done,
+    /// The repository did not hold it.
+    Absent,
+    /// A manifest or an index of the repository names it.
+    Referenced,
+}
+
+impl Store {
+    /// Finds a blob in a repository.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn linked_blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Option<LinkedBlob>, StoreError> {
+        let (repository, digest) = (repository.as_str(), digest.as_str());
+        let row = bounded(self.reads().row(Query::BlobLinked, [&repository, &digest])).await?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(LinkedBlob {
+            cid: parsed(&row, "ipfs_cid")?,
+            size: unsigned(&row, "size")?,
+            quarantined: row.try_get("quarantined")?,
+        }))
+    }
+
+    /// Links a blob that `from` holds, or any repository when it is `None`, to `target`. Answers whether `target` holds
+    /// it now; never one under quarantine.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn mount_blob(
+        &self,
+        target: &RepositoryName,
+        digest: &Digest,
+        from: Option<&RepositoryName>,
+    ) -> Result<bool, StoreError> {
+        let (target, digest) = (target.as_str(), digest.as_str());
+        retrying(|| async {
+            let lease = self.pool().lease().await?;
+            let ensure = lease.row(Query::RepositoryEnsure, [&target]);
+            let (ensured, linked) = match from.map(RepositoryName::as_str) {
+                Some(from) => {
+                    let mount = lease.count(Query::BlobMountFrom, [&target, &digest, &from]);
+                    tokio::join!(biased; ensure, mount)
+                }
+                None => {
+                    let mount = lease.count(Query::BlobMountAny, [&target, &digest]);
+                    tokio::join!(biased; ensure, mount)
+                }
+            };
+            ensured?;
+            let mounted = linked? > 0;
+            lease.release();
+            Ok(mounted)
+        })
+        .await
+    }
+
+    /// Takes a blob from a repository in which nothing references it. Its row and its bytes stay.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn unlink_blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Unlink, StoreError> {
+        let (repository, digest) = (repository.as_str(), digest.as_str());
+        retrying(|| async {
+            let lease = self.pool().lease().await?;
+            let (begun, locked, unlinked, committed) = tokio::join!(
+                biased;
+                lease.begin(),
+                lease.row(Query::BlobLockLink, [&repository, &digest]),
+                lease.count(Query::BlobUnlink, [&repository, &digest]),
+                lease.commit(),
+            );
+            begun?;
+            let outcome = match (locked?, unlinked?) {
+                (None, _) => Unlink::Absent,
+                (Some(_), 0) => Unlink::Referenced,
+                (Some(_), _) => Unlink::Done,
+            };
+            committed?;
+            lease.release();
+            Ok(outcome)
+        })
+        .await
+    }
+
+    /// Marks a blob whose bytes at `cid` are lost or wrong. Answers whether it was sound until now; a blob that has
+    /// another CID by now is left alone.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn quarantine_blob(&self, digest: &Digest, cid: &Cid) -> Result<bool, StoreError> {
+        let (digest, cid) = (digest.as_str(), cid.to_string());
+        let changed = bounded(self.pool().count(Query::BlobQuarantine, [&digest, &cid])).await?;
+        Ok(changed > 0)
+    }
+}

@@ -1,0 +1,132 @@
+//! One connection and the statements prepared on it.
+
+use std::fmt;
+
+use tokio::task::AbortHandle;
+use tokio::time::timeout;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Error, NoTls, Row};
+use tracing::warn;
+
+use super::StoreError;
+use super::error::chain;
+use super::settings::{CONNECT, Purpose, Settings};
+use super::statements::{Query, Statements};
+use crate::telemetry::metrics::postgres_call;
+
+/// A parameter of a statement.
+pub(super) type Param<'a> = &'a (dyn ToSql + Sync);
+
+/// A client and the task that moves its bytes. The socket closes when this is dropped, whatever the server does.
+pub(super) struct Link {
+    client: Client,
+    task: AbortHandle,
+}
+
+impl Link {
+    pub(super) async fn open(settings: &Settings, purpose: Purpose) -> Result<Self, StoreError> {
+        let config = settings.client(purpose);
+        let connecting = timeout(CONNECT, config.connect(NoTls)).await;
+        let (client, connection) = connecting
+            .map_err(|_| StoreError::timed_out("connecting"))?
+            .map_err(|error| StoreError::Unavailable(chain(&error)))?;
+        let task = tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                warn!(event = "postgres_connection_lost", error = chain(&error));
+            }
+        });
+        Ok(Self { client, task: task.abort_handle() })
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(super) fn client_mut(&mut self) -> &mut Client {
+        &mut self.client
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// A connection with every statement prepared. Its calls send at once and may overlap: what is polled in order is
+/// executed in order, in one round trip.
+pub(super) struct Connection {
+    link: Link,
+    statements: Statements,
+    /// Between a call and its end: who finds it set afterwards must not use the connection.
+    pub(super) busy: bool,
+}
+
+impl Connection {
+    pub(super) async fn open(settings: &Settings, purpose: Purpose) -> Result<Self, StoreError> {
+        let link = Link::open(settings, purpose).await?;
+        let statements = timeout(CONNECT, Statements::prepare(link.client()))
+            .await
+            .map_err(|_| StoreError::timed_out("preparing statements"))??;
+        Ok(Self { link, statements, busy: false })
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.link.client.is_closed()
+    }
+
+    /// All rows of a statement. Never one that a client could make long.
+    pub(super) async fn rows<const N: usize>(
+        &self,
+        query: Query,
+        params: [Param<'_>; N],
+    ) -> Result<Vec<Row>, Error> {
+        let call = postgres_call(query.name());
+        call.end(self.link.client.query(self.statements.of(query), &params).await)
+    }
+
+    /// The only row of a statement, if any.
+    pub(super) async fn row<const N: usize>(
+        &self,
+        query: Query,
+        params: [Param<'_>; N],
+    ) -> Result<Option<Row>, Error> {
+        let call = postgres_call(query.name());
+        call.end(self.link.client.query_opt(self.statements.of(query), &params).await)
+    }
+
+    /// How many rows a statement changed.
+    pub(super) async fn count<const N: usize>(
+        &self,
+        query: Query,
+        params: [Param<'_>; N],
+    ) -> Result<u64, Error> {
+        let call = postgres_call(query.name());
+        call.end(self.link.client.execute(self.statements.of(query), &params).await)
+    }
+
+    pub(super) async fn begin(&self) -> Result<(), Error> {
+        self.control("begin", "BEGIN").await
+    }
+
+    /// Ends the transaction. After a failed statement this succeeds and undoes everything: look at the statements'
+    /// results first.
+    pub(super) async fn commit(&self) -> Result<(), Error> {
+        self.control("commit", "COMMIT").await
+    }
+
+    pub(super) async fn rollback(&self) -> Result<(), Error> {
+        self.control("rollback", "ROLLBACK").await
+    }
+
+    async fn control(&self, name: &'static str, sql: &str) -> Result<(), Error> {
+        let call = postgres_call(name);
+        call.end(self.link.client.batch_execute(sql).await)
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("closed", &self.is_closed()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,112 @@
+//! Manifests: reading and deleting them. [`put`] stores one.
+
+mod put;
+
+use bytes::Bytes;
+
+use super::retry::{bounded, retrying};
+use super::row::{parsed, unsigned};
+use super::statements::Query;
+use super::{Store, StoreError};
+use crate::oci::{Digest, Reference, RepositoryName};
+
+pub use put::{NewManifest, Put};
+
+/// A manifest as it was pushed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredManifest {
+    /// Its digest.
+    pub digest: Digest,
+    /// What it was pushed as.
+    pub media_type: String,
+    /// Its bytes, exactly.
+    pub raw: Bytes,
+}
+
+/// What a manifest is, without its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ManifestHead {
+    /// Its digest.
+    pub digest: Digest,
+    /// What it was pushed as.
+    pub media_type: String,
+    /// Its length in bytes.
+    pub size: u64,
+}
+
+impl Store {
+    /// Finds a manifest of a repository.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn manifest(
+        &self,
+        repository: &RepositoryName,
+        reference: &Reference,
+    ) -> Result<Option<StoredManifest>, StoreError> {
+        let repository = repository.as_str();
+        let (query, name) = match reference {
+            Reference::Digest(digest) => (Query::ManifestByDigest, digest.as_str()),
+            Reference::Tag(tag) => (Query::ManifestByTag, tag.as_str()),
+        };
+        let row = bounded(self.reads().row(query, [&repository, &name])).await?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(StoredManifest {
+            digest: parsed(&row, "digest")?,
+            media_type: row.try_get("content_type")?,
+            raw: row.try_get::<_, Vec<u8>>("raw")?.into(),
+        }))
+    }
+
+    /// As [`Store::manifest`], without the bytes.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn manifest_head(
+        &self,
+        repository: &RepositoryName,
+        reference: &Reference,
+    ) -> Result<Option<ManifestHead>, StoreError> {
+        let repository = repository.as_str();
+        let (query, name) = match reference {
+            Reference::Digest(digest) => (Query::ManifestHeadByDigest, digest.as_str()),
+            Reference::Tag(tag) => (Query::ManifestHeadByTag, tag.as_str()),
+        };
+        let row = bounded(self.reads().row(query, [&repository, &name])).await?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(ManifestHead {
+            digest: parsed(&row, "digest")?,
+            media_type: row.try_get("content_type")?,
+            size: unsigned(&row, "size")?,
+        }))
+    }
+
+    /// Takes a manifest from a repository, with its tags there. Answers whether it was there.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn delete_manifest(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<bool, StoreError> {
+        let (repository, digest) = (repository.as_str(), digest.as_str());
+        retrying(|| async {
+            let lease = self.pool().lease().await?;
+            let (begun, locked, deleted, committed) = tokio::join!(
+                biased;
+                lease.begin(),
+                lease.row(Query::ManifestLockLink, [&repository, &digest]),
+                lease.count(Query::ManifestDelete, [&repository, &digest]),
+                lease.commit(),
+            );
+            begun?;
+            locked?;
+            let deleted = deleted? > 0;
+            committed?;
+            lease.release();
+            Ok(deleted)
+        })
+        .await
+    }
+}

@@ -1,0 +1,134 @@
+//! Bringing the schema up to date: forward only, each migration in a transaction of its own, one program at a time.
+//!
+//! A migration must leave the previous version of the program working: add now, remove one release later.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+use tokio_postgres::Client;
+use tracing::info;
+
+use super::StoreError;
+use super::connection::Link;
+use super::settings::{Purpose, Settings};
+
+/// How long to wait for another instance that is migrating.
+const TURN: Duration = Duration::from_secs(300);
+
+/// The advisory lock of migrations, in the space of two integers, where no CID is hashed to.
+const LOCK: &str = "SELECT pg_advisory_lock(1634887525, 1)";
+
+const LEDGER: &str = "CREATE TABLE schema_migrations (
+    version INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    checksum TEXT NOT NULL,
+    applied_at TIMESTAMPTZ NOT NULL DEFAULT now()
+)";
+
+struct Migration {
+    version: i32,
+    name: &'static str,
+    sql: &'static str,
+}
+
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "content",
+        sql: include_str!("../../sql/migrations/0001_content.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "uploads",
+        sql: include_str!("../../sql/migrations/0002_uploads.sql"),
+    },
+];
+
+/// Applies what is missing. The lock ends with the connection.
+pub(super) async fn run(settings: &Settings) -> Result<(), StoreError> {
+    let mut link = Link::open(settings, Purpose::Migrate).await?;
+    timeout(TURN, link.client().batch_execute(LOCK))
+        .await
+        .map_err(|_| StoreError::timed_out("the migration of another instance"))??;
+    let applied = ledger(link.client()).await?;
+    let known = MIGRATIONS.last().map_or(0, |migration| migration.version);
+    if let Some((found, _)) = applied.last().filter(|(version, _)| *version > known) {
+        return Err(StoreError::NewerSchema { found: *found, known });
+    }
+    for migration in MIGRATIONS {
+        let checksum = checksum(link.client(), migration.sql).await?;
+        match applied.iter().find(|(version, _)| *version == migration.version) {
+            Some((_, found)) if *found == checksum => {}
+            Some(_) => {
+                let Migration { version, name, .. } = *migration;
+                return Err(StoreError::ChangedMigration { version, name });
+            }
+            None => apply(link.client_mut(), migration, &checksum).await?,
+        }
+    }
+    Ok(())
+}
+
+/// What was applied, in order. The table is looked for first: a role that may not create one can still serve.
+async fn ledger(client: &Client) -> Result<Vec<(i32, String)>, StoreError> {
+    let exists = "SELECT to_regclass('schema_migrations') IS NOT NULL";
+    if !client.query_one(exists, &[]).await?.try_get::<_, bool>(0)? {
+        client.batch_execute(LEDGER).await?;
+    }
+    let rows = client
+        .query("SELECT version, checksum FROM schema_migrations ORDER BY version", &[])
+        .await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+}
+
+async fn checksum(client: &Client, sql: &str) -> Result<String, StoreError> {
+    let sha256 = "SELECT encode(sha256($1::BYTEA), 'hex')";
+    Ok(client.query_one(sha256, &[&sql.as_bytes()]).await?.try_get(0)?)
+}
+
+async fn apply(
+    client: &mut Client,
+    migration: &Migration,
+    checksum: &str,
+) -> Result<(), StoreError> {
+    let Migration { version, name, sql } = *migration;
+    let apply = async {
+        let transaction = client.transaction().await?;
+        // A change that must wait for a lock makes everybody else wait behind it.
+        transaction.batch_execute("SET LOCAL lock_timeout = '5s'").await?;
+        transaction.batch_execute(sql).await?;
+        let record = "INSERT INTO schema_migrations (version, name, checksum) VALUES ($1, $2, $3)";
+        transaction.execute(record, &[&version, &name, &checksum]).await?;
+        transaction.commit().await
+    };
+    match apply.await.map_err(StoreError::from) {
+        Ok(()) => {
+            info!(event = "schema_migrated", version, name);
+            Ok(())
+        }
+        Err(unavailable @ StoreError::Unavailable(_)) => Err(unavailable),
+        Err(error) => {
+            let reason = error.to_string();
+            Err(StoreError::FailedMigration { version, name, reason })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_is_a_migration() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/sql/migrations");
+        let mut files: Vec<_> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|file| file.unwrap().file_name().into_string().unwrap())
+            .collect();
+        files.sort();
+        let known: Vec<_> =
+            MIGRATIONS.iter().map(|m| format!("{:04}_{}.sql", m.version, m.name)).collect();
+        assert_eq!(known, files);
+        assert!(MIGRATIONS.iter().map(|m| m.version).eq(1..=known.len() as i32));
+    }
+}

@@ -1,0 +1,131 @@
+//! The two connections that all point reads share. Requests on one are pipelined, so a slow statement would hold up
+//! everybody behind it: lists and sweeps have no place here.
+
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+use tokio_postgres::Row;
+
+use super::StoreError;
+use super::connection::{Connection, Param};
+use super::error::is_lost;
+use super::settings::{Purpose, Settings};
+use super::statements::Query;
+
+/// How long a read may take, a little more than the server allows it. One that takes longer costs its connection:
+/// whatever stalled it stalls all others on it.
+const READ: Duration = Duration::from_millis(2500);
+
+/// After a failure to connect, callers are told so for this long before the next attempt.
+const PAUSE: Duration = Duration::from_millis(250);
+
+#[derive(Debug)]
+pub(super) struct Reads {
+    slots: [Slot; 2],
+    next: AtomicUsize,
+}
+
+impl Reads {
+    /// Connects when asked for the first time.
+    pub(super) fn new(settings: &Settings) -> Self {
+        let settings = Arc::new(settings.clone());
+        Self { slots: [(); 2].map(|()| Slot::new(&settings)), next: AtomicUsize::new(0) }
+    }
+
+    /// One row of a reading statement, asked once more when the connection was lost.
+    pub(super) async fn row<const N: usize>(
+        &self,
+        query: Query,
+        params: [Param<'_>; N],
+    ) -> Result<Option<Row>, StoreError> {
+        let slot = &self.slots[self.next.fetch_add(1, Ordering::Relaxed) % self.slots.len()];
+        let mut again = true;
+        loop {
+            let connection = slot.connection().await?;
+            match timeout(READ, connection.row(query, params)).await {
+                Ok(Ok(row)) => return Ok(row),
+                Ok(Err(error)) if is_lost(&error) => {
+                    slot.discard(&connection);
+                    if !again {
+                        return Err(error.into());
+                    }
+                    again = false;
+                }
+                Ok(Err(error)) => return Err(error.into()),
+                Err(_) => {
+                    slot.discard(&connection);
+                    return Err(StoreError::timed_out("a read"));
+                }
+            }
+        }
+    }
+}
+
+/// A place for a connection, opened by whoever misses it.
+struct Slot {
+    settings: Arc<Settings>,
+    current: RwLock<Option<Arc<Connection>>>,
+    /// Held while connecting; the last failure.
+    connecting: Mutex<Option<(Instant, StoreError)>>,
+}
+
+impl Slot {
+    fn new(settings: &Arc<Settings>) -> Self {
+        Self {
+            settings: Arc::clone(settings),
+            current: RwLock::new(None),
+            connecting: Mutex::new(None),
+        }
+    }
+
+    async fn connection(&self) -> Result<Arc<Connection>, StoreError> {
+        if let Some(connection) = self.usable() {
+            return Ok(connection);
+        }
+        let mut failure = self.connecting.lock().await;
+        if let Some(connection) = self.usable() {
+            return Ok(connection);
+        }
+        if let Some((at, error)) = &*failure
+            && at.elapsed() < PAUSE
+        {
+            return Err(error.clone());
+        }
+        match Connection::open(&self.settings, Purpose::Read).await {
+            Ok(connection) => {
+                let connection = Arc::new(connection);
+                *failure = None;
+                *self.current.write().unwrap_or_else(PoisonError::into_inner) =
+                    Some(Arc::clone(&connection));
+                Ok(connection)
+            }
+            Err(error) => {
+                *failure = Some((Instant::now(), error.clone()));
+                Err(error)
+            }
+        }
+    }
+
+    fn usable(&self) -> Option<Arc<Connection>> {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        current.as_ref().filter(|connection| !connection.is_closed()).cloned()
+    }
+
+    /// Forgets a connection that failed its caller, unless somebody else already did.
+    fn discard(&self, connection: &Arc<Connection>) {
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        if current.as_ref().is_some_and(|current| Arc::ptr_eq(current, connection)) {
+            *current = None;
+        }
+    }
+}
+
+impl fmt::Debug for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Slot").field("connected", &self.usable().is_some()).finish_non_exhaustive()
+    }
+}

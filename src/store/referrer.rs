@@ -1,0 +1,90 @@
+//! Manifests that name another as their subject.
+
+use serde_json::Value;
+use tokio_postgres::Row;
+
+use super::connection::Param;
+use super::retry::bounded;
+use super::row::{parsed, unsigned};
+use super::statements::Query;
+use super::tag::cursor;
+use super::{Store, StoreError};
+use crate::oci::{Digest, RepositoryName};
+
+/// A page ends before its manifests pass this many bytes in sum: annotations may be as large as their manifest.
+const PAGE_BYTES: i64 = 4 << 20;
+
+/// A manifest that names a subject, as a descriptor tells of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Referrer {
+    /// Its digest.
+    pub digest: Digest,
+    /// Its media type.
+    pub media_type: String,
+    /// Its length in bytes.
+    pub size: u64,
+    /// Its artifact type.
+    pub artifact_type: Option<String>,
+    /// Its annotations, a JSON object.
+    pub annotations: Option<Value>,
+}
+
+/// Some referrers of a subject.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Referrers {
+    /// In digest order. Empty only when there are none left.
+    pub page: Vec<Referrer>,
+    /// Whether there are more after them.
+    pub more: bool,
+}
+
+impl Store {
+    /// The manifests of a repository that name `subject`, in digest order after `after`, of any of `artifact_types`
+    /// (none: all). At most `limit`, and fewer when their manifests pass 4 MiB together.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn referrers(
+        &self,
+        repository: &RepositoryName,
+        subject: &Digest,
+        artifact_types: &[String],
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Referrers, StoreError> {
+        let (repository, subject) = (repository.as_str(), subject.as_str());
+        let (after, one_more) = (cursor(after), i64::from(limit) + 1);
+        let rows = if artifact_types.is_empty() {
+            let params: [Param<'_>; 5] = [&repository, &subject, &after, &one_more, &PAGE_BYTES];
+            bounded(self.pool().rows(Query::ReferrerPage, params)).await?
+        } else {
+            let types = wanted(artifact_types);
+            let params: [Param<'_>; 6] =
+                [&repository, &subject, &after, &one_more, &PAGE_BYTES, &types];
+            bounded(self.pool().rows(Query::ReferrerPageOfTypes, params)).await?
+        };
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let page: Vec<_> = rows.iter().take(limit).map(referrer).collect::<Result<_, _>>()?;
+        let candidates = rows.first().map_or(Ok(0), |row| unsigned(row, "candidates"))?;
+        Ok(Referrers { more: candidates > page.len() as u64, page })
+    }
+}
+
+/// Each type once, and none that no row can have.
+fn wanted(artifact_types: &[String]) -> Vec<&str> {
+    let mut wanted: Vec<&str> =
+        artifact_types.iter().map(String::as_str).filter(|text| !text.contains('\0')).collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    wanted
+}
+
+fn referrer(row: &Row) -> Result<Referrer, StoreError> {
+    Ok(Referrer {
+        digest: parsed(row, "digest")?,
+        media_type: row.try_get("content_type")?,
+        size: unsigned(row, "size")?,
+        artifact_type: row.try_get("artifact_type")?,
+        annotations: row.try_get("annotations")?,
+    })
+}

@@ -1,0 +1,18 @@
+//! Repositories. One begins to be with the first upload or mount into it.
+
+use super::retry::bounded;
+use super::statements::Query;
+use super::tag::cursor;
+use super::{Store, StoreError};
+
+impl Store {
+    /// At most `n` repositories after `last`, which need not exist, in byte order.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn catalog(&self, n: u32, last: Option<&str>) -> Result<Vec<String>, StoreError> {
+        let (last, n) = (cursor(last), i64::from(n));
+        let rows = bounded(self.pool().rows(Query::RepositoryPage, [&last, &n])).await?;
+        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+    }
+}

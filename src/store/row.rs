@@ -1,0 +1,28 @@
+//! Columns as the types of this program.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use tokio_postgres::Row;
+
+use super::StoreError;
+
+/// A text column that this program wrote from a `T`.
+pub(super) fn parsed<T>(row: &Row, column: &str) -> Result<T, StoreError>
+where
+    T: FromStr<Err: Display>,
+{
+    let text: &str = row.try_get(column)?;
+    text.parse().map_err(|error| StoreError::Internal(format!("column {column}: {error}")))
+}
+
+/// A size or an offset.
+pub(super) fn unsigned(row: &Row, column: &str) -> Result<u64, StoreError> {
+    let number: i64 = row.try_get(column)?;
+    number.try_into().map_err(|_| StoreError::Internal(format!("column {column} is {number}")))
+}
+
+/// A size or an offset, as a parameter.
+pub(super) fn signed(number: u64) -> Result<i64, StoreError> {
+    number.try_into().map_err(|_| StoreError::Internal(format!("{number} is beyond PostgreSQL")))
+}

@@ -1,0 +1,46 @@
+//! Tags. They are set with their manifest, by [`Store::put_manifest`].
+
+use super::retry::bounded;
+use super::statements::Query;
+use super::{Store, StoreError};
+use crate::oci::{RepositoryName, Tag};
+
+impl Store {
+    /// Removes a tag; its manifest stays. Answers whether there was one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn delete_tag(
+        &self,
+        repository: &RepositoryName,
+        tag: &Tag,
+    ) -> Result<bool, StoreError> {
+        let (repository, tag) = (repository.as_str(), tag.as_str());
+        Ok(bounded(self.pool().count(Query::TagDelete, [&repository, &tag])).await? > 0)
+    }
+
+    /// At most `n` tags after `last`, which need not exist, in byte order. `None` when there is no such repository.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn tags(
+        &self,
+        repository: &RepositoryName,
+        n: u32,
+        last: Option<&str>,
+    ) -> Result<Option<Vec<String>>, StoreError> {
+        let (repository, last, n) = (repository.as_str(), cursor(last), i64::from(n));
+        let rows = bounded(self.pool().rows(Query::TagPage, [&repository, &last, &n])).await?;
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        let names = rows.iter().filter_map(|row| row.try_get::<_, Option<String>>(0).transpose());
+        Ok(Some(names.collect::<Result<_, _>>()?))
+    }
+}
+
+/// What a client gave as the end of its last page, as PostgreSQL can take it. No name holds a NUL, so those after
+/// `a\0b` are those after `a`.
+pub(super) fn cursor(last: Option<&str>) -> &str {
+    last.and_then(|last| last.split('\0').next()).unwrap_or_default()
+}

@@ -1,0 +1,217 @@
+//! A private PostgreSQL, started once, and a database of its own for each test.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use af_registry::store::{Settings, Store};
+use tokio_postgres::NoTls;
+
+const TEMPLATE: &str = "registry_template";
+
+/// A migrated, empty database.
+pub(crate) struct Database {
+    /// The store over it.
+    pub(crate) store: Store,
+    /// A client of its own, for looking and for getting in the way.
+    pub(crate) admin: tokio_postgres::Client,
+    /// Where it is.
+    pub(crate) settings: Settings,
+}
+
+/// A database that only this test knows.
+pub(crate) async fn database() -> Database {
+    shared().database().await
+}
+
+/// The cluster of all tests that leave theirs standing. It ends with the process.
+pub(crate) fn shared() -> &'static Cluster {
+    static SHARED: OnceLock<Cluster> = OnceLock::new();
+    SHARED.get_or_init(Cluster::start)
+}
+
+/// A running PostgreSQL below a directory of its own. It ends when this is dropped or the process is gone, however that
+/// came: the keeper reads from a pipe that this process holds.
+pub(crate) struct Cluster {
+    directory: PathBuf,
+    keeper: Child,
+    databases: AtomicU32,
+}
+
+impl Cluster {
+    /// Takes two seconds. Nothing here outlives a power cut, so nothing is synced.
+    pub(crate) fn start() -> Self {
+        let directory = std::env::temp_dir().join(format!("af-registry-it-{}", unique()));
+        std::fs::create_dir(&directory).unwrap();
+        if is_root() {
+            run(Command::new("chown").arg("postgres:").arg(&directory));
+        }
+        run(owner("initdb")
+            .arg("-D")
+            .arg(directory.join("data"))
+            .args(["-U", "registry", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"])
+            .stdout(Stdio::null()));
+        let keeper = keeper(&directory);
+        let cluster = Self { directory, keeper, databases: AtomicU32::new(0) };
+        cluster.control(&["start", "-o", &cluster.options()]);
+        cluster.migrate_template();
+        cluster
+    }
+
+    /// Ends all connections at once and comes back after recovery.
+    pub(crate) fn restart(&self) {
+        self.control(&["restart", "-m", "immediate", "-o", &self.options()]);
+    }
+
+    /// Ends all connections at once and stays away.
+    pub(crate) fn stop(&self) {
+        self.control(&["stop", "-m", "immediate"]);
+    }
+
+    /// Comes back after [`Cluster::stop`].
+    pub(crate) fn resume(&self) {
+        self.control(&["start", "-o", &self.options()]);
+    }
+
+    /// The socket that it listens on.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.directory.join(".s.PGSQL.5432")
+    }
+
+    /// A migrated database, cloned.
+    pub(crate) async fn database(&self) -> Database {
+        let settings = self.empty_database(&format!("TEMPLATE {TEMPLATE}")).await;
+        let store = Store::connect(&settings).await.unwrap();
+        let admin = connect(&settings).await;
+        Database { store, admin, settings }
+    }
+
+    /// A database without a schema, or as the clause of CREATE DATABASE says.
+    pub(crate) async fn empty_database(&self, clause: &str) -> Settings {
+        let name = format!("test_{}", self.databases.fetch_add(1, Ordering::Relaxed));
+        let admin = connect(&self.settings("postgres")).await;
+        admin.batch_execute(&format!("CREATE DATABASE {name} {clause}")).await.unwrap();
+        self.settings(&name)
+    }
+
+    fn settings(&self, database: &str) -> Settings {
+        Settings {
+            host: self.directory.to_str().unwrap().to_owned(),
+            port: 5432,
+            user: "registry".into(),
+            password: None,
+            database: database.into(),
+            pool_size: 8,
+        }
+    }
+
+    fn options(&self) -> String {
+        format!(
+            "-k {} -c listen_addresses='' -c max_connections=400 -c fsync=off \
+             -c full_page_writes=off -c autovacuum=off -c max_wal_size=4GB",
+            self.directory.display()
+        )
+    }
+
+    fn control(&self, arguments: &[&str]) {
+        run(owner("pg_ctl")
+            .args(arguments)
+            .args(["--silent", "--wait", "-D"])
+            .arg(self.directory.join("data"))
+            .arg("-l")
+            .arg(self.directory.join("log")));
+    }
+
+    /// In a thread of its own, for the caller may already be inside a runtime.
+    fn migrate_template(&self) {
+        let (admin, settings) = (self.settings("postgres"), self.settings(TEMPLATE));
+        let migrate = async move {
+            let create = format!("CREATE DATABASE {TEMPLATE}");
+            connect(&admin).await.batch_execute(&create).await.unwrap();
+            Store::migrate(&settings).await.unwrap();
+            // A database can only be cloned once nobody is in it.
+            let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = $1";
+            let admin = connect(&admin).await;
+            while admin.query_one(others, &[&TEMPLATE]).await.unwrap().get::<_, i64>(0) > 0 {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(move || runtime.block_on(migrate)).join().unwrap();
+        });
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        drop(self.keeper.stdin.take());
+        self.keeper.wait().unwrap();
+    }
+}
+
+/// A client of a test's own.
+pub(crate) async fn connect(settings: &Settings) -> tokio_postgres::Client {
+    let mut config = tokio_postgres::Config::new();
+    config.host(&settings.host).port(settings.port).user(&settings.user).dbname(&settings.database);
+    let (client, connection) = config.connect(NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+/// Waits for the end of the pipe, then ends PostgreSQL and removes its directory.
+fn keeper(directory: &Path) -> Child {
+    let script = r#"trap '' INT TERM HUP; read -r _; "$@" >/dev/null 2>&1; rm -rf "$0""#;
+    let stop = owner("pg_ctl");
+    Command::new("sh")
+        .arg("-c")
+        .arg(script)
+        .arg(directory)
+        .arg(stop.get_program())
+        .args(stop.get_args())
+        .args(["stop", "-m", "immediate", "--silent", "-D"])
+        .arg(directory.join("data"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// A program of PostgreSQL, as the user who may run it: it refuses root.
+fn owner(program: &str) -> Command {
+    let program = binaries().join(program);
+    let mut command = if is_root() {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups", "--"]).arg(program);
+        command
+    } else {
+        Command::new(program)
+    };
+    command.current_dir("/");
+    command
+}
+
+/// The newest of Debian's, which are not in PATH; else whatever PATH finds.
+fn binaries() -> PathBuf {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let version = |path: &PathBuf| path.file_name()?.to_str()?.parse::<u32>().ok();
+    let newest = versions.map(|entry| entry.path()).max_by_key(version);
+    newest.map(|path| path.join("bin")).unwrap_or_default()
+}
+
+fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata("/proc/self").unwrap().uid() == 0
+}
+
+fn run(command: &mut Command) {
+    let status = command.stdin(Stdio::null()).status();
+    assert!(status.as_ref().is_ok_and(|status| status.success()), "{command:?}: {status:?}");
+}
+
+fn unique() -> String {
+    let id = uuid::Uuid::new_v4().simple().to_string();
+    format!("{}-{}", std::process::id(), &id[..8])
+}

@@ -1,0 +1,222 @@
+//! PostgreSQL that is gone, comes back, hangs or is slow; callers that go away.
+
+use std::time::{Duration, Instant};
+
+use af_registry::store::{Settings, Store, StoreError};
+
+use super::{cid, commit, digest, manifest, put, reference, repository, tag};
+use crate::rig::postgres::Cluster;
+use crate::rig::relay::Relay;
+use crate::rig::{self};
+
+/// How long a call took, and whether it said that PostgreSQL is not available.
+async fn fails<T>(call: impl Future<Output = Result<T, StoreError>>) -> Duration {
+    let began = Instant::now();
+    match call.await {
+        Err(StoreError::Unavailable(_)) => began.elapsed(),
+        Err(other) => panic!("{other}"),
+        Ok(_) => panic!("succeeded"),
+    }
+}
+
+async fn relayed() -> (Relay, Store, Settings) {
+    let rig::Database { settings, store, .. } = rig::database().await;
+    commit(&store, "a", 1).await;
+    let relay = Relay::start(rig::postgres::shared().socket()).await;
+    let settings = Settings { host: "127.0.0.1".into(), port: relay.port, ..settings };
+    let store = Store::connect(&settings).await.unwrap();
+    (relay, store, settings)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_restart_everything_works_at_once() {
+    let cluster = Cluster::start();
+    let store = cluster.database().await.store;
+    let (a, blob) = (repository("a"), digest(1));
+    commit(&store, "a", 1).await;
+    let claim = store.claim(&cid(5)).await.unwrap();
+    for _ in 0..3 {
+        cluster.restart();
+        let began = Instant::now();
+        assert!(store.linked_blob(&a, &blob).await.unwrap().is_some(), "a read is asked again");
+        assert!(store.tags(&a, 10, None).await.unwrap().is_some(), "a list is asked again");
+        while store.start_upload(&a, "ann", None).await.is_err() {}
+        assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    }
+    // Cut off in the middle of a transaction.
+    let part = af_registry::store::Part { offset: 0, size: 1, cid: cid(5) };
+    fails(claim.record_part(uuid::Uuid::new_v4(), 0, part)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_it_is_gone_callers_are_told_at_once() {
+    let cluster = Cluster::start();
+    let store = cluster.database().await.store;
+    let (a, blob) = (repository("a"), digest(1));
+    commit(&store, "a", 1).await;
+    cluster.stop();
+    let calls: Vec<_> = (0..50)
+        .flat_map(|_| {
+            let (read, write) = (store.clone(), store.clone());
+            let (a, blob) = (a.clone(), blob.clone());
+            let b = a.clone();
+            [
+                tokio::spawn(async move { fails(read.linked_blob(&a, &blob)).await }),
+                tokio::spawn(async move { fails(write.start_upload(&b, "ann", None)).await }),
+            ]
+        })
+        .collect();
+    for call in calls {
+        let took = call.await.unwrap();
+        assert!(took < Duration::from_millis(1500), "{took:?}");
+    }
+    cluster.resume();
+    let began = Instant::now();
+    while store.linked_blob(&a, &blob).await.is_err() {}
+    while store.start_upload(&a, "ann", None).await.is_err() {}
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_black_hole_costs_five_seconds_at_most() {
+    let (relay, store, _) = relayed().await;
+    let (a, blob) = (repository("a"), digest(1));
+    store.start_upload(&a, "ann", None).await.unwrap();
+    relay.freeze(true);
+    let new = manifest("a", 1000);
+    let (read, list, write) = tokio::join!(
+        fails(store.linked_blob(&a, &blob)),
+        fails(store.tags(&a, 10, None)),
+        fails(store.put_manifest(&new)),
+    );
+    let most = Duration::from_millis(5500);
+    assert!(read < most && list < most && write < most, "{read:?} {list:?} {write:?}");
+    // What is opened now hangs as well.
+    let one = cid(1);
+    let (read, write) = tokio::join!(fails(store.ping()), fails(store.claim(&one)));
+    assert!(read < most && write < most, "{read:?} {write:?}");
+    relay.freeze(false);
+    let began = Instant::now();
+    while store.ping().await.is_err() {}
+    while store.start_upload(&a, "ann", None).await.is_err() {}
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn an_empty_pool_gives_up_after_two_seconds_and_reads_go_on() {
+    let rig::Database { store, settings, .. } = rig::database().await;
+    commit(&store, "a", 1).await;
+    let store = Store::connect(&Settings { pool_size: 2, ..settings }).await.unwrap();
+    let held = (store.claim(&cid(1)).await.unwrap(), store.claim(&cid(2)).await.unwrap());
+    let took = fails(store.claim(&cid(3))).await;
+    assert!((Duration::from_millis(1900)..Duration::from_millis(2600)).contains(&took), "{took:?}");
+    assert!(store.linked_blob(&repository("a"), &digest(1)).await.unwrap().is_some());
+    store.ping().await.unwrap();
+    drop(held);
+    drop(store.claim(&cid(3)).await.unwrap());
+}
+
+/// Whatever a caller had reached when it went away, no lock stays and the pool is whole.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_that_goes_away_leaves_nothing_behind() {
+    let rig::Database { store, admin, .. } = rig::database().await;
+    commit(&store, "a", 1).await;
+    let mut new = manifest("a", 1000);
+    (new.blobs, new.tags) = (vec![digest(1)], vec![tag("latest")]);
+    put(&store, &new).await;
+    for micros in (0..4000).step_by(40) {
+        let patience = Duration::from_micros(micros);
+        let _ = tokio::time::timeout(patience, store.put_manifest(&new)).await;
+        let _ = tokio::time::timeout(patience, store.claim(&cid(1))).await;
+        let _ = tokio::time::timeout(patience, store.delete_tag(&repository("a"), &tag("x"))).await;
+    }
+    drop(store.claim(&cid(1)).await.unwrap());
+    put(&store, &new).await;
+    let open = "SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'";
+    let began = Instant::now();
+    while admin.query_one(open, &[]).await.unwrap().get::<_, i64>(0) > 0 {
+        assert!(began.elapsed() < Duration::from_secs(4), "a transaction stayed open");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let held: Vec<_> = {
+        let mut held = Vec::new();
+        for n in 10..18 {
+            held.push(store.claim(&cid(n)).await.unwrap());
+        }
+        held
+    };
+    drop(held);
+}
+
+#[tokio::test]
+async fn a_lock_that_is_held_too_long_is_not_waited_for() {
+    let store = rig::database().await.store;
+    let claim = store.claim(&cid(1)).await.unwrap();
+    let took = fails(store.claim(&cid(1))).await;
+    assert!(took < Duration::from_millis(4500), "{took:?}");
+    drop(claim);
+    drop(store.claim(&cid(1)).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_start_without_a_database_says_why() {
+    let rig::Database { settings, .. } = rig::database().await;
+    let nowhere = Settings { host: "/nonexistent".into(), ..settings.clone() };
+    let error = Store::connect(&nowhere).await.unwrap_err();
+    assert!(error.to_string().contains("No such file"), "{error}");
+    let missing = Settings { database: "missing".into(), ..settings };
+    let error = Store::connect(&missing).await.unwrap_err();
+    assert!(error.to_string().contains("database \"missing\" does not exist"), "{error}");
+}
+
+#[tokio::test]
+async fn round_trips_are_as_few_as_promised() {
+    let (relay, store, _) = relayed().await;
+    let a = repository("a");
+    let mut new = manifest("a", 1000);
+    (new.blobs, new.tags) = (vec![digest(1)], vec![tag("latest")]);
+    put(&store, &new).await;
+    store.ping().await.unwrap();
+    store.ping().await.unwrap();
+    macro_rules! costs {
+        ($name:literal, $trips:literal, $call:expr) => {{
+            let before = relay.round_trips();
+            let result = $call.await.unwrap();
+            let trips = relay.round_trips() - before;
+            println!("{:<24} {trips}", $name);
+            assert_eq!(trips, $trips, $name);
+            result
+        }};
+    }
+    costs!("linked_blob", 1, store.linked_blob(&a, &digest(1)));
+    costs!("manifest by tag", 1, store.manifest(&a, &reference("latest")));
+    costs!("manifest by digest", 1, store.manifest(&a, &reference(digest(1000).as_str())));
+    costs!("manifest_head", 1, store.manifest_head(&a, &reference("latest")));
+    costs!("mount_blob", 1, store.mount_blob(&repository("b"), &digest(1), None));
+    costs!("unlink_blob", 1, store.unlink_blob(&repository("b"), &digest(1)));
+    let id = costs!("start_upload", 1, store.start_upload(&a, "ann", None));
+    costs!("open_upload", 1, store.open_upload(&a, id, "ann"));
+    let part = af_registry::store::Part { offset: 0, size: 1, cid: cid(5) };
+    let claim = costs!("claim", 1, store.claim(&cid(5)));
+    costs!("record_part", 1, claim.record_part(id, 0, part));
+    let claim = store.claim(&cid(6)).await.unwrap();
+    let commit = af_registry::store::Commit {
+        repository: a.clone(),
+        digest: digest(6),
+        size: 1,
+        upload: Some(id),
+        superseded: Vec::new(),
+    };
+    costs!("commit_blob", 1, claim.commit_blob(commit));
+    let claim = costs!("claim_unpin", 1, store.claim_unpin(&cid(5)));
+    costs!("done", 1, claim.unwrap().done());
+    let id = store.start_upload(&a, "ann", None).await.unwrap();
+    costs!("cancel_upload", 2, store.cancel_upload(&a, id, "ann"));
+    costs!("put_manifest", 2, store.put_manifest(&new));
+    costs!("tags", 1, store.tags(&a, 10, None));
+    costs!("catalog", 1, store.catalog(10, None));
+    costs!("referrers", 1, store.referrers(&a, &digest(1), &[], None, 10));
+    costs!("delete_tag", 1, store.delete_tag(&a, &tag("latest")));
+    costs!("delete_manifest", 1, store.delete_manifest(&a, &digest(1000)));
+}

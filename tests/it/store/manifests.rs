@@ -1,0 +1,228 @@
+//! Manifests and their tags.
+
+use af_registry::oci::Digest;
+use af_registry::store::{ManifestHead, Put, StoredManifest};
+use bytes::Bytes;
+use serde_json::json;
+
+use super::{assert_no_deadlock, commit, digest, manifest, put, reference, repository, tag};
+use crate::rig;
+
+#[tokio::test]
+async fn a_manifest_comes_back_byte_for_byte_by_tag_and_by_digest() {
+    let store = rig::database().await.store;
+    let a = repository("a");
+    let mut new = manifest("a", 1000);
+    new.raw = Bytes::from("{ \"n\" : 1000,\n\"n\":1000 }");
+    new.tags = vec![tag("v1"), tag("latest"), tag("v1")];
+    put(&store, &new).await;
+    let stored = StoredManifest {
+        digest: digest(1000),
+        media_type: new.media_type.clone(),
+        raw: new.raw.clone(),
+    };
+    let head = ManifestHead {
+        digest: digest(1000),
+        media_type: new.media_type.clone(),
+        size: new.raw.len() as u64,
+    };
+    for name in ["v1", "latest", digest(1000).as_str()] {
+        let name = reference(name);
+        assert_eq!(store.manifest(&a, &name).await.unwrap(), Some(stored.clone()), "{name}");
+        assert_eq!(store.manifest_head(&a, &name).await.unwrap(), Some(head.clone()), "{name}");
+        assert_eq!(store.manifest(&repository("b"), &name).await.unwrap(), None, "{name}");
+        assert_eq!(store.manifest_head(&repository("b"), &name).await.unwrap(), None, "{name}");
+    }
+    assert_eq!(store.manifest(&a, &reference("v2")).await.unwrap(), None);
+    // The same bytes are another repository's only once they are pushed there.
+    let mut again = manifest("b", 1000);
+    again.raw = new.raw.clone();
+    put(&store, &again).await;
+    put(&store, &again).await;
+    let by_digest = reference(digest(1000).as_str());
+    assert_eq!(store.manifest(&repository("b"), &by_digest).await.unwrap(), Some(stored));
+    assert_eq!(store.manifest(&repository("b"), &reference("v1")).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_manifest_of_four_mebibytes_fits() {
+    let store = rig::database().await.store;
+    let mut new = manifest("a", 1000);
+    let noise: Vec<u8> =
+        (0_u32..1 << 20).flat_map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()).collect();
+    new.raw = noise.into();
+    new.data = Some(json!({ "x": "y".repeat(4 << 20) }));
+    put(&store, &new).await;
+    let name = reference(digest(1000).as_str());
+    assert_eq!(store.manifest(&repository("a"), &name).await.unwrap().unwrap().raw, new.raw);
+}
+
+#[tokio::test]
+async fn what_a_manifest_names_must_be_here() {
+    let store = rig::database().await.store;
+    commit(&store, "a", 1).await;
+    commit(&store, "a", 2).await;
+    commit(&store, "b", 3).await;
+    put(&store, &manifest("b", 1009)).await;
+    let mut image = manifest("a", 1000);
+    image.blobs = vec![digest(3), digest(1), digest(4), digest(3)];
+    image.loose_blobs = vec![digest(2), digest(5)];
+    image.tags = vec![tag("latest")];
+    assert_eq!(store.put_manifest(&image).await.unwrap(), Put::Missing(vec![digest(3), digest(4)]));
+    assert_eq!(store.tags(&repository("a"), 10, None).await.unwrap(), Some(vec![]));
+    image.blobs = vec![digest(1)];
+    put(&store, &image).await;
+
+    let mut index = manifest("a", 1001);
+    index.children = vec![digest(1000), digest(2), digest(1009), digest(1000)];
+    assert_eq!(store.put_manifest(&index).await.unwrap(), Put::Missing(vec![digest(1009)]));
+    index.allow_sparse = true;
+    put(&store, &index).await;
+    let name = reference(digest(1001).as_str());
+    assert!(store.manifest(&repository("a"), &name).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_refused_manifest_leaves_no_repository() {
+    let store = rig::database().await.store;
+    let mut image = manifest("new", 1000);
+    image.blobs = vec![digest(1)];
+    assert_eq!(store.put_manifest(&image).await.unwrap(), Put::Missing(vec![digest(1)]));
+    assert_eq!(store.tags(&repository("new"), 10, None).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn an_index_outlives_its_child_and_learns_of_one_that_comes_later() {
+    let rig::Database { store, admin, .. } = rig::database().await;
+    let a = repository("a");
+    put(&store, &manifest("a", 1000)).await;
+    let mut index = manifest("a", 1001);
+    (index.children, index.allow_sparse) = (vec![digest(1000), digest(1002), digest(1)], true);
+    put(&store, &index).await;
+    assert!(store.delete_manifest(&a, &digest(1000)).await.unwrap());
+    assert!(store.manifest(&a, &reference(digest(1001).as_str())).await.unwrap().is_some());
+    put(&store, &manifest("a", 1002)).await;
+    commit(&store, "a", 1).await;
+    put(&store, &index).await;
+    let known = "SELECT child_digest FROM manifest_children
+        WHERE child_manifest_id IS NOT NULL OR child_blob_id IS NOT NULL ORDER BY child_digest";
+    let known = admin.query(known, &[]).await.unwrap();
+    let known: Vec<String> = known.iter().map(|row| row.get(0)).collect();
+    assert_eq!(known, [digest(1).to_string(), digest(1002).to_string()]);
+}
+
+#[tokio::test]
+async fn json_that_jsonb_cannot_hold_is_left_out() {
+    let rig::Database { store, admin, .. } = rig::database().await;
+    let mut new = manifest("a", 1000);
+    new.data = Some(json!({ "a": ["\0"] }));
+    new.annotations = Some(json!({ "\0": "" }));
+    new.artifact_type = Some("a\0b".into());
+    put(&store, &new).await;
+    let row = admin
+        .query_one("SELECT data IS NULL AND annotations IS NULL FROM manifests", &[])
+        .await
+        .unwrap();
+    assert!(row.get::<_, bool>(0));
+}
+
+#[tokio::test]
+async fn deleting_a_tag_keeps_the_manifest_and_deleting_the_manifest_takes_its_tags() {
+    let store = rig::database().await.store;
+    let a = repository("a");
+    for (name, n, tags) in
+        [("a", 1000, ["v1", "v2"]), ("b", 1000, ["v1", "v3"]), ("a", 1001, ["x", "y"])]
+    {
+        let mut new = manifest(name, n);
+        new.tags = tags.map(tag).to_vec();
+        put(&store, &new).await;
+    }
+    assert!(store.delete_tag(&a, &tag("v1")).await.unwrap());
+    assert!(!store.delete_tag(&a, &tag("v1")).await.unwrap());
+    assert!(!store.delete_tag(&a, &tag("v3")).await.unwrap());
+    assert!(store.manifest(&a, &reference(digest(1000).as_str())).await.unwrap().is_some());
+    assert!(store.delete_manifest(&a, &digest(1000)).await.unwrap());
+    assert!(!store.delete_manifest(&a, &digest(1000)).await.unwrap());
+    assert_eq!(store.tags(&a, 10, None).await.unwrap().unwrap(), ["x", "y"]);
+    assert_eq!(store.tags(&repository("b"), 10, None).await.unwrap().unwrap(), ["v1", "v3"]);
+    assert!(store.manifest(&repository("b"), &reference("v3")).await.unwrap().is_some());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_that_move_a_tag_one_wins_and_readers_see_only_whole_moves() {
+    let rig::Database { store, admin, .. } = rig::database().await;
+    let moves: Vec<_> = (0..64)
+        .map(|n| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                let mut new = manifest("a", 1000 + n);
+                new.tags = vec![tag("latest")];
+                put(&store, &new).await;
+            })
+        })
+        .collect();
+    let (a, latest) = (repository("a"), reference("latest"));
+    while moves.iter().any(|one| !one.is_finished()) {
+        if let Some(seen) = store.manifest(&a, &latest).await.unwrap() {
+            let n = u64::from_be_bytes(seen.digest.hash()[..8].try_into().unwrap());
+            assert_eq!(seen.raw, format!("{{\"n\":{n}}}"));
+        }
+    }
+    for one in moves {
+        one.await.unwrap();
+    }
+    let rows =
+        "SELECT t.manifest_digest, m.digest FROM tags t JOIN manifests m ON m.id = t.manifest_id";
+    let row = admin.query_one(rows, &[]).await.unwrap();
+    let (named, pointed): (String, String) = (row.get(0), row.get(1));
+    assert_eq!(named, pointed);
+    assert_eq!(store.manifest_head(&a, &latest).await.unwrap().unwrap().digest.as_str(), named);
+    assert_no_deadlock(&admin).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_manifest_pushed_at_once_under_many_tags() {
+    let rig::Database { store, admin, .. } = rig::database().await;
+    let puts: Vec<_> = (0..32)
+        .map(|n| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                let mut new = manifest("a", 1000);
+                new.tags = vec![tag(&format!("t{n}"))];
+                put(&store, &new).await;
+            })
+        })
+        .collect();
+    for one in puts {
+        one.await.unwrap();
+    }
+    assert_eq!(store.tags(&repository("a"), 100, None).await.unwrap().unwrap().len(), 32);
+    assert_no_deadlock(&admin).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_delete_beside_a_push_leaves_the_manifest_whole_or_gone() {
+    let rig::Database { store, admin, .. } = rig::database().await;
+    let a = repository("a");
+    commit(&store, "a", 1).await;
+    for round in 0..60 {
+        let mut new = manifest("a", 1000);
+        (new.blobs, new.tags) = (vec![digest(1)], vec![tag("v1"), tag("v2")]);
+        put(&store, &new).await;
+        new.tags = vec![tag("v2"), tag("v3")];
+        let gone: Digest = digest(1000);
+        let (deleted, stored) =
+            tokio::join!(store.delete_manifest(&a, &gone), store.put_manifest(&new));
+        assert!(deleted.unwrap());
+        assert_eq!(stored.unwrap(), Put::Done);
+        let tags = store.tags(&a, 10, None).await.unwrap().unwrap();
+        let named = "SELECT count(*) FROM manifest_blobs";
+        let named: i64 = admin.query_one(named, &[]).await.unwrap().get(0);
+        match tags.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+            [] => assert_eq!(named, 0, "{round}"),
+            ["v2", "v3"] => assert_eq!(named, 1, "{round}"),
+            ref other => panic!("{round}: {other:?}"),
+        }
+    }
+    assert_no_deadlock(&admin).await;
+}

@@ -1,0 +1,103 @@
+//! The store on a real PostgreSQL.
+
+mod blobs;
+mod faults;
+mod manifests;
+mod pages;
+mod pins;
+
+mod schema;
+mod uploads;
+
+use std::future::Future;
+use std::time::Duration;
+
+use af_registry::cid::{Cid, Codec};
+use af_registry::oci::{Algorithm, Digest, Reference, RepositoryName, Tag};
+use af_registry::store::{Commit, Committed, NewManifest, Put, Store};
+use bytes::Bytes;
+use tokio::task::JoinHandle;
+
+fn repository(name: &str) -> RepositoryName {
+    name.parse().unwrap()
+}
+
+fn tag(name: &str) -> Tag {
+    name.parse().unwrap()
+}
+
+fn reference(text: &str) -> Reference {
+    text.parse().unwrap()
+}
+
+fn hash(n: u64) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash[..8].copy_from_slice(&n.to_be_bytes());
+    hash
+}
+
+/// The digest of blob number `n`; manifests take theirs from 1000 on.
+fn digest(n: u64) -> Digest {
+    Digest::from_hash(Algorithm::Sha256, &hash(n))
+}
+
+fn cid(n: u64) -> Cid {
+    Cid::new(Codec::DagPb, hash(n))
+}
+
+/// Commits blob `n` at CID `at`.
+async fn commit_at(store: &Store, name: &str, n: u64, at: u64) -> Committed {
+    let claim = store.claim(&cid(at)).await.unwrap();
+    let commit = Commit {
+        repository: repository(name),
+        digest: digest(n),
+        size: n,
+        upload: None,
+        superseded: Vec::new(),
+    };
+    claim.commit_blob(commit).await.unwrap()
+}
+
+/// Commits blob `n` at CID `n`.
+async fn commit(store: &Store, name: &str, n: u64) {
+    assert_eq!(commit_at(store, name, n, n).await, Committed { cid: cid(n) });
+}
+
+/// Manifest `n`, which names nothing.
+fn manifest(name: &str, n: u64) -> NewManifest {
+    NewManifest {
+        repository: repository(name),
+        digest: digest(n),
+        media_type: "application/vnd.oci.image.manifest.v1+json".into(),
+        raw: Bytes::from(format!("{{\"n\":{n}}}")),
+        data: Some(serde_json::json!({ "n": n })),
+        artifact_type: None,
+        subject: None,
+        annotations: None,
+        blobs: Vec::new(),
+        loose_blobs: Vec::new(),
+        children: Vec::new(),
+        allow_sparse: false,
+        tags: Vec::new(),
+    }
+}
+
+async fn put(store: &Store, new: &NewManifest) {
+    assert_eq!(store.put_manifest(new).await.unwrap(), Put::Done);
+}
+
+/// Starts something that must wait for somebody else, and makes sure that it does.
+async fn waiting<T: Send + 'static>(
+    call: impl Future<Output = T> + Send + 'static,
+) -> JoinHandle<T> {
+    let call = tokio::spawn(call);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(!call.is_finished(), "did not wait");
+    call
+}
+
+/// Those who only met must have waited for each other, not fallen over each other.
+async fn assert_no_deadlock(admin: &tokio_postgres::Client) {
+    let deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
+    assert_eq!(admin.query_one(deadlocks, &[]).await.unwrap().get::<_, i64>(0), 0);
+}
