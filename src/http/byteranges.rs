@@ -29,7 +29,8 @@ pub(super) async fn open(
 ) -> Result<Many, RegistryError> {
     // Hex digits only: some clients parse nothing else.
     let boundary = Uuid::new_v4().simple().to_string();
-    let heads = ranges.iter().enumerate().map(|(i, range)| head(&boundary, i == 0, range, blob.size));
+    let heads =
+        ranges.iter().enumerate().map(|(i, range)| head(&boundary, i == 0, range, blob.size));
     let mut parts: VecDeque<_> = heads.zip(ranges.iter().cloned()).collect();
     let tail = Bytes::from(format!("\r\n--{boundary}--\r\n"));
     let length = parts.iter().map(|(head, range)| head.len() as u64 + (range.end - range.start));
@@ -76,8 +77,7 @@ impl Multipart {
         match self.parts.pop_front() {
             Some((head, range)) => {
                 let (registry, blob) = (self.registry.clone(), self.blob.clone());
-                let opening =
-                    Box::pin(async move { registry.read_blob(&blob, Some(range)).await });
+                let opening = Box::pin(async move { registry.read_blob(&blob, Some(range)).await });
                 self.stage = Stage::Opening(head, opening);
                 None
             }

@@ -137,7 +137,9 @@ impl Endpoint {
             Self::UploadAppend(at) | Self::UploadCancel(at) => Some(&at.repository),
             Self::UploadFinish(at, _) | Self::UploadStatus(at) => Some(&at.repository),
             Self::UploadStart(repository, _) => Some(repository),
-            Self::Catalog(_) | Self::Extensions | Self::Health | Self::Ready | Self::Version => None,
+            Self::Catalog(_) | Self::Extensions | Self::Health | Self::Ready | Self::Version => {
+                None
+            }
         }
     }
 }

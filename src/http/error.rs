@@ -80,10 +80,9 @@ impl HttpError {
             Self::MethodNotAllowed(verbs) => {
                 headers.insert(ALLOW, HeaderValue::from_static(verbs));
             }
-            Self::RangeUnsatisfiable(size) => respond::content_range(
-                headers,
-                &crate::oci::unsatisfied_range(*size),
-            ),
+            Self::RangeUnsatisfiable(size) => {
+                respond::content_range(headers, &crate::oci::unsatisfied_range(*size))
+            }
             Self::OutOfOrder { location, received } => {
                 respond::insert(headers, LOCATION, location);
                 respond::insert(headers, RANGE, &received_range(*received));
@@ -99,7 +98,9 @@ impl HttpError {
     /// One entry for most; one for each digest that a manifest names in vain. A 5xx does not explain itself.
     fn errors(&self, code: ErrorCode) -> Vec<Value> {
         let message = match self.status_and_code().0 {
-            StatusCode::SERVICE_UNAVAILABLE => "the registry cannot do this right now; try again".into(),
+            StatusCode::SERVICE_UNAVAILABLE => {
+                "the registry cannot do this right now; try again".into()
+            }
             status if status.is_server_error() => "the registry failed; its log says why".into(),
             _ => self.to_string(),
         };

@@ -10,7 +10,6 @@ mod dispatch;
 mod endpoint;
 mod endpoints;
 mod error;
-mod linger;
 mod operator;
 mod record;
 mod request;

@@ -1,10 +1,10 @@
 //! Typed readers of request headers.
 
 use hyper::HeaderMap;
+use hyper::StatusCode;
 use hyper::header::{
     CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, HeaderName, IF_NONE_MATCH, IF_RANGE, RANGE,
 };
-use hyper::StatusCode;
 
 use super::HttpError;
 use crate::oci::{Chunk, ErrorCode, Selection};

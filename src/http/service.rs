@@ -6,14 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
-use hyper::header::{EXPECT, HeaderName, HeaderValue};
+use hyper::header::{CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue};
 use hyper::service::Service;
 use hyper::{Method, Request, Response};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use super::dispatch::{self, dispatch};
-use super::linger::Lingering;
 use super::record::{Record, Recorded};
 use super::respond::Facts;
 use super::{Body, HttpError, route};
@@ -60,6 +59,7 @@ impl Edge {
     async fn answer(&self, request: Request<Incoming>) -> Response<Recorded> {
         let mut record = Record::begin(request.method(), request.uri().path());
         let head = request.method() == Method::HEAD;
+        let has_body = !http_body::Body::is_end_stream(request.body());
         let mut response = match self.handle(request, &mut record).await {
             Ok(response) => response,
             Err(error) => {
@@ -67,7 +67,12 @@ impl Edge {
                     let request_id = record.request_id;
                     error!(event = "request_failed", %request_id, error = %error, "a request failed: {error}");
                 }
-                error.render()
+                let mut response = error.render();
+                if has_body {
+                    // What is left of the body is not read: hyper closes after the answer, so the client should know.
+                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                response
             }
         };
         let facts = response.extensions_mut().remove::<Facts>().unwrap_or_default();
@@ -88,7 +93,6 @@ impl Edge {
         record: &mut Record,
     ) -> Result<Response<Body>, HttpError> {
         let (parts, body) = request.into_parts();
-        let body = Lingering::new(body, parts.headers.contains_key(EXPECT));
         let endpoint = route(&parts.method, &parts.uri)?;
         let caller = Caller::anonymous();
         record.routed(&endpoint, caller.subject());
@@ -101,7 +105,7 @@ impl Edge {
 fn without_body(mut response: Response<Body>) -> Response<Body> {
     let length = http_body::Body::size_hint(response.body()).exact();
     if let (Some(length @ 1..), headers) = (length, response.headers_mut()) {
-        headers.insert(hyper::header::CONTENT_LENGTH, HeaderValue::from(length));
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
     response.map(|_| Body::empty())
 }

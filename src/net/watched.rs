@@ -20,8 +20,8 @@ use super::Peer;
 use super::activity::{Activity, InRequest};
 
 /// How long, and for how many bytes, a closed connection is still read from.
-const LINGER_TIME: Duration = Duration::from_secs(1);
-const LINGER_BYTES: usize = 1024 * 1024;
+const LINGER_TIME: Duration = Duration::from_secs(3);
+const LINGER_BYTES: usize = 16 << 20;
 
 /// A socket that notes its reads and writes, and lingers when it is shut down.
 ///

@@ -13,7 +13,9 @@ pub enum RegistryError {
     #[error("the repository has no blob {0}")]
     BlobUnknown(Digest),
     /// A manifest of the repository still needs this blob.
-    #[error("blob {0} is still referenced by a manifest of this repository; delete the manifest first")]
+    #[error(
+        "blob {0} is still referenced by a manifest of this repository; delete the manifest first"
+    )]
     BlobReferenced(Digest),
     /// The stored bytes of this blob are lost or do not hash to its digest; pushing it again heals it.
     #[error("the stored bytes of {0} are under quarantine")]

@@ -93,10 +93,8 @@ struct Page {
 
 impl Page {
     fn new() -> Self {
-        let head = format!(
-            r#"{{"schemaVersion":2,"mediaType":"{}","manifests":["#,
-            media_type::OCI_INDEX
-        );
+        let head =
+            format!(r#"{{"schemaVersion":2,"mediaType":"{}","manifests":["#, media_type::OCI_INDEX);
         Self { json: head.into_bytes(), entries: 0 }
     }
 

@@ -40,16 +40,20 @@ const LINES: usize = 400;
 fn rooms_use_only_the_rooms_that_they_may() {
     let mut broken = Vec::new();
     for (room, path, code) in sources() {
-        let (_, allowed) =
-            ARROWS.iter().find(|(name, _)| *name == room).unwrap_or_else(|| panic!("{room} is no room"));
+        let (_, allowed) = ARROWS
+            .iter()
+            .find(|(name, _)| *name == room)
+            .unwrap_or_else(|| panic!("{room} is no room"));
         for used in used_rooms(&code) {
-            let may = used == room || FREE.contains(&used.as_str()) || allowed.contains(&used.as_str());
+            let may =
+                used == room || FREE.contains(&used.as_str()) || allowed.contains(&used.as_str());
             if !may || (used != room && ["oci", "cid", "telemetry"].contains(&room.as_str())) {
                 broken.push(format!("{} uses {used}", path.display()));
             }
         }
         for (name, rooms) in CONFINED {
-            let named = code.contains(&format!("use {name}::")) || code.contains(&format!(" {name}::"));
+            let named =
+                code.contains(&format!("use {name}::")) || code.contains(&format!(" {name}::"));
             if named && !rooms.contains(&room.as_str()) {
                 broken.push(format!("{} names {name}", path.display()));
             }
@@ -70,8 +74,11 @@ fn files_stay_short() {
 
 #[test]
 fn every_source_file_says_what_it_is_for() {
-    let mute: Vec<_> =
-        sources().into_iter().filter(|(_, _, code)| !code.starts_with("//!")).map(|(_, p, _)| p).collect();
+    let mute: Vec<_> = sources()
+        .into_iter()
+        .filter(|(_, _, code)| !code.starts_with("//!"))
+        .map(|(_, p, _)| p)
+        .collect();
     assert!(mute.is_empty(), "files without a door-plate: {mute:?}");
 }
 
@@ -108,7 +115,8 @@ fn sources() -> Vec<(String, PathBuf, String)> {
 }
 
 fn is_tests(stem: &std::ffi::OsStr) -> bool {
-    stem.to_str().is_some_and(|stem| stem == "tests" || stem.ends_with("_tests") || stem == "testing")
+    stem.to_str()
+        .is_some_and(|stem| stem == "tests" || stem.ends_with("_tests") || stem == "testing")
 }
 
 /// Rooms named by `crate::` (or `af_registry::`, as main does) in lines that are not comments.

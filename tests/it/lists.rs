@@ -8,11 +8,14 @@ async fn all_pages(client: Client, first: &str, key: &str) -> (Vec<String>, usiz
     let (mut path, mut all, mut pages) = (first.to_owned(), Vec::new(), 0);
     loop {
         let answer = client.get(&path).await.expect(200);
-        all.extend(answer.json()[key].as_array().unwrap().iter().map(|v| v.as_str().unwrap().to_owned()));
+        all.extend(
+            answer.json()[key].as_array().unwrap().iter().map(|v| v.as_str().unwrap().to_owned()),
+        );
         pages += 1;
         assert!(pages < 100, "endless pages");
         let link = answer.header("link");
-        let Some(next) = link.strip_prefix('<').and_then(|l| l.strip_suffix(">; rel=\"next\"")) else {
+        let Some(next) = link.strip_prefix('<').and_then(|l| l.strip_suffix(">; rel=\"next\""))
+        else {
             return (all, pages);
         };
         path = next.to_owned();
@@ -23,7 +26,8 @@ async fn all_pages(client: Client, first: &str, key: &str) -> (Vec<String>, usiz
 async fn tags_come_in_byte_order_and_in_pages() {
     let server = server().await;
     let client = server.client();
-    let mut tags = ["latest", "V1", "v1", "v1.10", "v1.9", "_x", "0", "a-b", "a.b", "a_b", "Z"].map(str::to_owned);
+    let mut tags = ["latest", "V1", "v1", "v1.10", "v1.9", "_x", "0", "a-b", "a.b", "a_b", "Z"]
+        .map(str::to_owned);
     for tag in &tags {
         client.push_image("lists/tags", tag, &random(50, 10)).await;
     }
@@ -33,7 +37,10 @@ async fn tags_come_in_byte_order_and_in_pages() {
     assert_eq!(whole.json(), json!({ "name": "lists/tags", "tags": tags }));
     assert_eq!(whole.header("link"), "");
     for (n, pages) in [(1, 11), (3, 4), (11, 1), (100, 1)] {
-        assert_eq!(all_pages(client, &format!("{path}?n={n}"), "tags").await, (tags.to_vec(), pages));
+        assert_eq!(
+            all_pages(client, &format!("{path}?n={n}"), "tags").await,
+            (tags.to_vec(), pages)
+        );
     }
     let answer = client.get(&format!("{path}?n=0")).await.expect(200);
     assert_eq!((answer.json()["tags"].clone(), answer.header("link")), (json!([]), ""));
@@ -62,5 +69,8 @@ async fn a_page_is_never_longer_than_the_setting() {
 #[tokio::test]
 async fn an_empty_registry_has_an_empty_catalog() {
     let server = server().await;
-    assert_eq!(server.client().get("/v2/_catalog").await.expect(200).json(), json!({ "repositories": [] }));
+    assert_eq!(
+        server.client().get("/v2/_catalog").await.expect(200).json(),
+        json!({ "repositories": [] })
+    );
 }

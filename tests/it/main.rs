@@ -1,6 +1,13 @@
-//! The integration tests: one binary, on real partners.
+//! Every test that needs a real partner, in one binary that starts them once.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod edge;
+mod house;
+mod ipfs;
+mod lists;
+mod manifest;
+mod pull;
 mod rig;
 mod store;
+mod upload;

@@ -22,7 +22,8 @@ async fn bytes_come_back_exactly_as_they_went() {
     );
     let manifest = Bytes::from(text);
     let named = sha256(&manifest);
-    let answer = client.push_manifest("exact", "v1", OCI_MANIFEST, manifest.clone()).await.expect(201);
+    let answer =
+        client.push_manifest("exact", "v1", OCI_MANIFEST, manifest.clone()).await.expect(201);
     assert_eq!(answer.header("location"), format!("/v2/exact/manifests/{named}"));
     assert_eq!(answer.header("docker-content-digest"), named.as_str());
     for reference in ["v1", named.as_str()] {
@@ -89,9 +90,24 @@ async fn what_is_no_manifest_is_refused() {
         (OCI_MANIFEST, changed("manifests", json!([])), "MANIFEST_INVALID"),
         (OCI_INDEX, good.to_string(), "MANIFEST_INVALID"),
         ("text/plain", good.to_string(), "MANIFEST_INVALID"),
-        ("application/vnd.docker.distribution.manifest.v1+prettyjws", good.to_string(), "UNSUPPORTED"),
-        (OCI_MANIFEST, changed("layers", json!([{ "mediaType": "a/b", "digest": "sha256:1", "size": 1 }])), "MANIFEST_INVALID"),
-        (OCI_MANIFEST, changed("layers", json!([{ "mediaType": "a/b", "digest": sha256(b"").as_str(), "size": -1 }])), "MANIFEST_INVALID"),
+        (
+            "application/vnd.docker.distribution.manifest.v1+prettyjws",
+            good.to_string(),
+            "UNSUPPORTED",
+        ),
+        (
+            OCI_MANIFEST,
+            changed("layers", json!([{ "mediaType": "a/b", "digest": "sha256:1", "size": 1 }])),
+            "MANIFEST_INVALID",
+        ),
+        (
+            OCI_MANIFEST,
+            changed(
+                "layers",
+                json!([{ "mediaType": "a/b", "digest": sha256(b"").as_str(), "size": -1 }]),
+            ),
+            "MANIFEST_INVALID",
+        ),
     ];
     for (media_type, manifest, code) in cases {
         let shown = manifest.chars().take(200).collect::<String>();
@@ -100,7 +116,8 @@ async fn what_is_no_manifest_is_refused() {
     }
     client.get("/v2/bad/manifests/latest").await.refused(404, "MANIFEST_UNKNOWN");
     let path = format!("/v2/bad/manifests/{}", sha256(b"other"));
-    let put = request("PUT", &path, &[("content-type", OCI_MANIFEST)], chunked(good.to_string(), 9));
+    let put =
+        request("PUT", &path, &[("content-type", OCI_MANIFEST)], chunked(good.to_string(), 9));
     client.send(put).await.refused(400, "DIGEST_INVALID");
 }
 
@@ -114,7 +131,12 @@ async fn every_part_must_be_in_this_repository() {
     let manifest = image(&config, 2, &[(&elsewhere, 10), (&nowhere, 7)]);
     let answer = client.push_manifest("parts", "v1", OCI_MANIFEST, manifest.clone()).await;
     let errors = answer.refused(400, "MANIFEST_BLOB_UNKNOWN").json();
-    let mut named: Vec<_> = errors["errors"].as_array().unwrap().iter().map(|e| e["detail"]["digest"].as_str().unwrap().to_owned()).collect();
+    let mut named: Vec<_> = errors["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| e["detail"]["digest"].as_str().unwrap().to_owned())
+        .collect();
     named.sort();
     let mut expected = [elsewhere.to_string(), nowhere.to_string()];
     expected.sort();
@@ -136,7 +158,10 @@ async fn an_index_names_children_that_are_here_unless_it_may_be_sparse() {
     };
     let client = server.client();
     let missing = index(sha256(b"no such child").as_str());
-    client.push_manifest("idx", "v1", OCI_INDEX, missing.clone()).await.refused(400, "MANIFEST_BLOB_UNKNOWN");
+    client
+        .push_manifest("idx", "v1", OCI_INDEX, missing.clone())
+        .await
+        .refused(400, "MANIFEST_BLOB_UNKNOWN");
     sparse.client().push_manifest("idx", "v1", OCI_INDEX, missing).await.expect(201);
     // A child may be a blob: build caches are indexes of layers.
     let blob = client.push_blob("idx", &random(41, 20)).await;
@@ -156,14 +181,24 @@ async fn a_push_by_digest_may_carry_tags() {
     let tags: Vec<String> = (0..12).map(|i| format!("t{i}")).collect();
     let query = tags.iter().map(|tag| format!("tag={tag}")).collect::<Vec<_>>().join("&");
     let reference = format!("{named}?{query}&tag=x,y");
-    let answer = client.push_manifest("tagged", &reference, OCI_MANIFEST, manifest.clone()).await.expect(201);
-    let said: Vec<_> = answer.headers.get_all("oci-tag").iter().map(|v| v.to_str().unwrap()).collect();
+    let answer = client
+        .push_manifest("tagged", &reference, OCI_MANIFEST, manifest.clone())
+        .await
+        .expect(201);
+    let said: Vec<_> =
+        answer.headers.get_all("oci-tag").iter().map(|v| v.to_str().unwrap()).collect();
     assert_eq!(said.len(), 14, "{said:?}");
     assert!(said.contains(&"x") && said.contains(&"y") && said.contains(&"t11"));
     let head = client.head("/v2/tagged/manifests/t3").await.expect(200);
     assert_eq!(head.header("docker-content-digest"), named.as_str());
-    client.push_manifest("tagged", "v1?tag=v2", OCI_MANIFEST, manifest.clone()).await.refused(400, "UNSUPPORTED");
-    client.push_manifest("tagged", &format!("{named}?tag=-"), OCI_MANIFEST, manifest).await.refused(400, "NAME_INVALID");
+    client
+        .push_manifest("tagged", "v1?tag=v2", OCI_MANIFEST, manifest.clone())
+        .await
+        .refused(400, "UNSUPPORTED");
+    client
+        .push_manifest("tagged", &format!("{named}?tag=-"), OCI_MANIFEST, manifest)
+        .await
+        .refused(400, "NAME_INVALID");
 }
 
 #[tokio::test]
@@ -173,7 +208,11 @@ async fn tags_move_and_are_deleted_alone() {
     let (first, _) = client.push_image("move", "latest", &random(42, 10)).await;
     let (second, _) = client.push_image("move", "latest", &random(43, 10)).await;
     let digest_of = async |reference: &str| {
-        client.head(&format!("/v2/move/manifests/{reference}")).await.header("docker-content-digest").to_owned()
+        client
+            .head(&format!("/v2/move/manifests/{reference}"))
+            .await
+            .header("docker-content-digest")
+            .to_owned()
     };
     assert_eq!(digest_of("latest").await, second.as_str());
     assert_eq!(digest_of(first.as_str()).await, first.as_str());
@@ -204,13 +243,27 @@ async fn a_manifest_of_4_mib_fits_and_a_larger_one_is_told_so() {
     };
     client.push_manifest("large", "fits", OCI_MANIFEST, padded(4 << 20)).await.expect(201);
     for length in [(4 << 20) + 1, 9 << 20] {
-        client.push_manifest("large", "over", OCI_MANIFEST, padded(length)).await.refused(413, "SIZE_INVALID");
-        let chunks = request("PUT", "/v2/large/manifests/over", &[("content-type", OCI_MANIFEST)], chunked(padded(length), 60_000));
+        client
+            .push_manifest("large", "over", OCI_MANIFEST, padded(length))
+            .await
+            .refused(413, "SIZE_INVALID");
+        let chunks = request(
+            "PUT",
+            "/v2/large/manifests/over",
+            &[("content-type", OCI_MANIFEST)],
+            chunked(padded(length), 60_000),
+        );
         client.send(chunks).await.refused(413, "SIZE_INVALID");
     }
 }
 
-async fn push_artifact(client: Client, repository: &str, subject: &str, kind: &str, note: &str) -> String {
+async fn push_artifact(
+    client: Client,
+    repository: &str,
+    subject: &str,
+    kind: &str,
+    note: &str,
+) -> String {
     let config = client.push_blob(repository, &Bytes::from_static(b"{}")).await;
     let manifest = json!({
         "schemaVersion": 2, "mediaType": OCI_MANIFEST, "artifactType": kind,
@@ -235,11 +288,18 @@ async fn referrers_are_listed_filtered_and_paged() {
     let empty = client.get(&path).await.expect(200);
     assert_eq!(empty.header("content-type"), OCI_INDEX);
     assert_eq!(empty.json()["manifests"], json!([]));
-    let sbom = push_artifact(client, "refs", subject.as_str(), "application/sbom+json", "one").await;
-    let signature = push_artifact(client, "refs", subject.as_str(), "application/signature", "two").await;
+    let sbom =
+        push_artifact(client, "refs", subject.as_str(), "application/sbom+json", "one").await;
+    let signature =
+        push_artifact(client, "refs", subject.as_str(), "application/signature", "two").await;
     let list = client.get(&path).await.expect(200).json();
     assert_eq!(list["schemaVersion"], 2);
-    let mut digests: Vec<_> = list["manifests"].as_array().unwrap().iter().map(|m| m["digest"].as_str().unwrap()).collect();
+    let mut digests: Vec<_> = list["manifests"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|m| m["digest"].as_str().unwrap())
+        .collect();
     digests.sort_unstable();
     let mut expected = [sbom.as_str(), signature.as_str()];
     expected.sort_unstable();
@@ -263,7 +323,10 @@ async fn referrers_are_listed_filtered_and_paged() {
     client.delete(&format!("/v2/refs/manifests/{sbom}")).await.expect(202);
     assert_eq!(client.get(&path).await.json()["manifests"].as_array().unwrap().len(), 1);
     client.get("/v2/refs/referrers/sha256:1").await.refused(400, "DIGEST_INVALID");
-    assert_eq!(client.get(&format!("/v2/never-pushed/referrers/{subject}")).await.expect(200).json()["manifests"], json!([]));
+    assert_eq!(
+        client.get(&format!("/v2/never-pushed/referrers/{subject}")).await.expect(200).json()["manifests"],
+        json!([])
+    );
 }
 
 #[tokio::test]
@@ -274,7 +337,9 @@ async fn a_page_of_referrers_stays_below_4_mib() {
     let note = "x".repeat(1_500_000);
     let mut pushed = Vec::new();
     for i in 0..4 {
-        pushed.push(push_artifact(client, "heavy", subject.as_str(), "a/b", &format!("{i}{note}")).await);
+        pushed.push(
+            push_artifact(client, "heavy", subject.as_str(), "a/b", &format!("{i}{note}")).await,
+        );
     }
     pushed.sort();
     let mut path = format!("/v2/heavy/referrers/{subject}");
@@ -283,7 +348,13 @@ async fn a_page_of_referrers_stays_below_4_mib() {
     loop {
         let answer = client.get(&path).await.expect(200);
         assert!(answer.body.len() <= 4 << 20);
-        found.extend(answer.json()["manifests"].as_array().unwrap().iter().map(|m| m["digest"].as_str().unwrap().to_owned()));
+        found.extend(
+            answer.json()["manifests"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|m| m["digest"].as_str().unwrap().to_owned()),
+        );
         pages += 1;
         let link = answer.header("link");
         let Some(next) = link.strip_prefix('<').and_then(|l| l.split('>').next()) else { break };

@@ -69,8 +69,12 @@ async fn several_ranges_come_as_several_parts() {
         let bytes = random(32, 2 * MIB);
         let digest = client.push_blob("multi", &bytes).await;
         let path = format!("/v2/multi/blobs/{digest}");
-        let answer = client.get_with(&path, &[("range", "bytes=10-19,1048570-1048579,-5")]).await.expect(206);
-        let boundary = answer.header("content-type").strip_prefix("multipart/byteranges; boundary=").unwrap();
+        let answer = client
+            .get_with(&path, &[("range", "bytes=10-19,1048570-1048579,-5")])
+            .await
+            .expect(206);
+        let boundary =
+            answer.header("content-type").strip_prefix("multipart/byteranges; boundary=").unwrap();
         assert!(boundary.bytes().all(|b| b.is_ascii_hexdigit()), "{boundary}");
         let mut expected = Vec::new();
         let size = bytes.len();
@@ -135,7 +139,10 @@ async fn a_deleted_blob_is_gone_here_and_stays_elsewhere() {
     let server = server().await;
     let client = server.client();
     let digest = client.push_blob("one", &random(35, 10)).await;
-    client.ask("POST", &format!("/v2/two/blobs/uploads/?mount={digest}&from=one")).await.expect(201);
+    client
+        .ask("POST", &format!("/v2/two/blobs/uploads/?mount={digest}&from=one"))
+        .await
+        .expect(201);
     let path = format!("/v2/one/blobs/{digest}");
     client.delete(&path).await.expect(202);
     client.delete(&path).await.refused(404, "BLOB_UNKNOWN");

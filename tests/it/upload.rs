@@ -20,8 +20,10 @@ async fn a_session_takes_bytes_and_ends_as_a_blob() {
     assert!(session.ends_with(answer.header("docker-upload-uuid")));
 
     let bytes = random(1, 3000);
-    let answer =
-        client.send(request("PATCH", &session, &[], chunked(bytes.slice(..2000), 100))).await.expect(202);
+    let answer = client
+        .send(request("PATCH", &session, &[], chunked(bytes.slice(..2000), 100)))
+        .await
+        .expect(202);
     assert_eq!(answer.header("range"), "0-1999");
     let answer = client.get(&session).await.expect(204);
     assert_eq!(answer.header("range"), "0-1999");
@@ -29,7 +31,8 @@ async fn a_session_takes_bytes_and_ends_as_a_blob() {
 
     let digest = sha256(&bytes);
     let put = format!("{session}?digest={}", digest.as_str().replace(':', "%3A"));
-    let answer = client.send(request("PUT", &put, &[], full(bytes.slice(2000..)))).await.expect(201);
+    let answer =
+        client.send(request("PUT", &put, &[], full(bytes.slice(2000..)))).await.expect(201);
     assert_eq!(answer.header("location"), format!("/v2/a/b/blobs/{digest}"));
     assert_eq!(answer.header("docker-content-digest"), digest.as_str());
     client.get(&session).await.refused(404, "BLOB_UPLOAD_UNKNOWN");
@@ -44,11 +47,15 @@ async fn one_request_is_enough_for_a_blob() {
         let bytes = random(2, length);
         let digest = sha256(&bytes);
         let path = format!("/v2/mono/blobs/uploads/?digest={digest}");
-        let answer = client.send(request("POST", &path, &[], full(bytes.clone()))).await.expect(201);
+        let answer =
+            client.send(request("POST", &path, &[], full(bytes.clone()))).await.expect(201);
         assert_eq!(answer.header("docker-content-digest"), digest.as_str());
         let blob = format!("/v2/mono/blobs/{digest}");
         assert_eq!(client.get(&blob).await.expect(200).body, bytes, "{length}");
-        assert_eq!(client.head(&blob).await.expect(200).header("content-length"), length.to_string());
+        assert_eq!(
+            client.head(&blob).await.expect(200).header("content-length"),
+            length.to_string()
+        );
     }
 }
 
@@ -71,16 +78,28 @@ async fn chunks_continue_the_upload_or_are_refused_with_the_way_on() {
         request("PATCH", &session, &[("content-range", range)], full(part))
     };
     client.send(patch("0-999", bytes.slice(..1000))).await.expect(202);
-    for (range, part) in [("0-999", 0..1000), ("2000-2999", 2000..3000), ("bytes 1000-1999/3000", 0..9), ("x", 0..9)] {
+    for (range, part) in
+        [("0-999", 0..1000), ("2000-2999", 2000..3000), ("bytes 1000-1999/3000", 0..9), ("x", 0..9)]
+    {
         let answer = client.send(patch(range, bytes.slice(part))).await;
         let answer = answer.refused(416, "BLOB_UPLOAD_INVALID");
         assert_eq!(answer.header("range"), "0-999", "{range}");
         assert_eq!(answer.header("location"), session);
     }
     client.send(patch("1000-1999", bytes.slice(1000..1500))).await.refused(400, "SIZE_INVALID");
-    let short = request("PATCH", &session, &[("content-range", "1000-1999")], chunked(bytes.slice(1000..1500), 100));
+    let short = request(
+        "PATCH",
+        &session,
+        &[("content-range", "1000-1999")],
+        chunked(bytes.slice(1000..1500), 100),
+    );
     client.send(short).await.refused(400, "SIZE_INVALID");
-    let long = request("PATCH", &session, &[("content-range", "1000-1099")], chunked(bytes.slice(1000..1500), 100));
+    let long = request(
+        "PATCH",
+        &session,
+        &[("content-range", "1000-1099")],
+        chunked(bytes.slice(1000..1500), 100),
+    );
     client.send(long).await.refused(400, "SIZE_INVALID");
     client.send(patch("1000-1999", bytes.slice(1000..2000))).await.expect(202);
     let put = format!("{session}?digest={}", sha256(&bytes));
@@ -99,8 +118,14 @@ async fn a_wrong_digest_ends_the_session_and_stores_nothing() {
         let session = client.start_upload("wrong").await;
         client.send(request("PATCH", &session, &[], full(random(4, length)))).await.expect(202);
         client.ask("PUT", &session).await.refused(400, "DIGEST_INVALID");
-        client.ask("PUT", &format!("{session}?digest=sha256:12")).await.refused(400, "DIGEST_INVALID");
-        client.ask("PUT", &format!("{session}?digest={other}")).await.refused(400, "DIGEST_INVALID");
+        client
+            .ask("PUT", &format!("{session}?digest=sha256:12"))
+            .await
+            .refused(400, "DIGEST_INVALID");
+        client
+            .ask("PUT", &format!("{session}?digest={other}"))
+            .await
+            .refused(400, "DIGEST_INVALID");
         client.get(&session).await.refused(404, "BLOB_UPLOAD_UNKNOWN");
     }
     let path = format!("/v2/wrong/blobs/uploads/?digest={other}");
@@ -117,12 +142,18 @@ async fn sha512_works_announced_or_not() {
         let named = digest(Algorithm::Sha512, &bytes);
         let answer = client.ask("POST", &format!("/v2/s/blobs/uploads/{query}")).await.expect(202);
         let session = answer.header("location").to_owned();
-        client.send(request("PATCH", &session, &[], chunked(bytes.clone(), 50_000))).await.expect(202);
+        client
+            .send(request("PATCH", &session, &[], chunked(bytes.clone(), 50_000)))
+            .await
+            .expect(202);
         let answer = client.ask("PUT", &format!("{session}?digest={named}")).await.expect(201);
         assert_eq!(answer.header("docker-content-digest"), named.as_str());
         assert_eq!(client.get(&format!("/v2/s/blobs/{named}")).await.expect(200).body, bytes);
     }
-    client.ask("POST", "/v2/s/blobs/uploads/?digest-algorithm=md5").await.refused(400, "DIGEST_INVALID");
+    client
+        .ask("POST", "/v2/s/blobs/uploads/?digest-algorithm=md5")
+        .await
+        .refused(400, "DIGEST_INVALID");
 }
 
 #[tokio::test]
@@ -155,8 +186,14 @@ async fn a_cancelled_session_is_gone() {
     client.send(request("PATCH", &session, &[], full(random(8, 2 * MIB)))).await.expect(202);
     client.delete(&session).await.expect(204);
     client.delete(&session).await.refused(404, "BLOB_UPLOAD_UNKNOWN");
-    client.send(request("PATCH", &session, &[], full("x"))).await.refused(404, "BLOB_UPLOAD_UNKNOWN");
-    client.ask("PUT", &format!("{session}?digest={}", sha256(b""))).await.refused(404, "BLOB_UPLOAD_UNKNOWN");
+    client
+        .send(request("PATCH", &session, &[], full("x")))
+        .await
+        .refused(404, "BLOB_UPLOAD_UNKNOWN");
+    client
+        .ask("PUT", &format!("{session}?digest={}", sha256(b"")))
+        .await
+        .refused(404, "BLOB_UPLOAD_UNKNOWN");
 }
 
 #[tokio::test]
@@ -182,17 +219,21 @@ async fn a_content_encoding_is_refused() {
 
 #[tokio::test]
 async fn idle_uploads_end_and_give_up_their_parts() {
-    let server = crate::rig::server::builder().await.env("OPEN_REGISTRY_UPLOAD_IDLE_TIME", "1s").start().await;
+    let server = crate::rig::server::builder()
+        .await
+        .env("OPEN_REGISTRY_UPLOAD_IDLE_TIME", "1s")
+        .start()
+        .await;
     let client = server.client();
     let session = client.start_upload("idle").await;
     let bytes = random(9, 2 * MIB);
     client.send(request("PATCH", &session, &[], full(bytes.clone()))).await.expect(202);
-    let cid = crate::rig::kubo::cid_of(&bytes).await;
-    assert!(crate::rig::kubo::is_pinned(&cid).await);
+    let cid = crate::rig::kubo::shared().cid_of(&bytes);
+    assert!(crate::rig::kubo::shared().is_pinned(&cid));
     server.logged("uploads_expired", |_| true).await;
     client.get(&session).await.refused(404, "BLOB_UPLOAD_UNKNOWN");
     for _ in 0..100 {
-        if !crate::rig::kubo::is_pinned(&cid).await {
+        if !crate::rig::kubo::shared().is_pinned(&cid) {
             return;
         }
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
@@ -224,9 +265,12 @@ async fn the_cid_of_every_blob_is_that_of_one_ipfs_add() {
         let digest = sha256(&bytes);
         client.ask("PUT", &format!("{session}?digest={digest}")).await.expect(201);
         let line = server.logged("blob_upload", |line| line["digest"] == digest.as_str()).await;
-        let expected = crate::rig::kubo::cid_of(&bytes).await;
+        let expected = crate::rig::kubo::shared().cid_of(&bytes);
         assert_eq!(line["ipfs_cid"], expected.as_str(), "{chunks:?}");
-        assert_eq!(sha256(&client.get(&format!("/v2/cids/blobs/{digest}")).await.expect(200).body), digest);
-        assert!(crate::rig::kubo::is_pinned(&expected).await, "{chunks:?}");
+        assert_eq!(
+            sha256(&client.get(&format!("/v2/cids/blobs/{digest}")).await.expect(200).body),
+            digest
+        );
+        assert!(crate::rig::kubo::shared().is_pinned(&expected), "{chunks:?}");
     }
 }

@@ -44,8 +44,7 @@ pub(in crate::http) async fn get(
         Selection::Unsatisfiable => return Err(HttpError::RangeUnsatisfiable(blob.size)),
         Selection::Whole => {
             let body = registry.read_blob(&blob, None).await?;
-            let mut response =
-                respond::with(StatusCode::OK, Body::streamed(Paced::new(body)));
+            let mut response = respond::with(StatusCode::OK, Body::streamed(Paced::new(body)));
             describe(response.headers_mut(), &blob);
             response
         }

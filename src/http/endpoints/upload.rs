@@ -5,11 +5,11 @@
 
 use std::pin::Pin;
 
+use hyper::body::Incoming;
 use hyper::{Response, StatusCode};
 
 use crate::auth::{Authorized, Pull, Push};
 use crate::http::dispatch::Request;
-use crate::http::linger::Lingering;
 use crate::http::respond::Facts;
 use crate::http::{Body, Edge, HttpError, request, respond};
 use crate::oci::{Algorithm, Digest, Path, UploadId};
@@ -58,9 +58,10 @@ pub(in crate::http) async fn monolithic(
     let registry = edge.registry().clone();
     let (repository, subject) = (may.repository().clone(), may.subject().to_owned());
     let named = digest.clone();
-    let stored = tokio::spawn(async move {
-        registry.put_blob(&repository, &subject, &named, &mut body).await
-    });
+    let stored =
+        tokio::spawn(
+            async move { registry.put_blob(&repository, &subject, &named, &mut body).await },
+        );
     let stored = stored.await.map_err(|error| RegistryError::Cut(error.to_string()))??;
     Ok(created(&may, &digest, stored))
 }
@@ -92,9 +93,10 @@ pub(in crate::http) async fn append(
     let (edge, mut body) = take_body(request);
     let registry = edge.registry().clone();
     let (repository, subject) = (may.repository().clone(), may.subject().to_owned());
-    let received = tokio::spawn(async move {
-        registry.receive(&repository, id, &subject, chunk, &mut body).await
-    });
+    let received =
+        tokio::spawn(
+            async move { registry.receive(&repository, id, &subject, chunk, &mut body).await },
+        );
     let received = received.await.map_err(|error| RegistryError::Cut(error.to_string()))?;
     let state = received.map_err(|error| located(&may, id, error))?;
     Ok(respond::upload(StatusCode::ACCEPTED, may.repository(), state))
@@ -134,7 +136,7 @@ pub(in crate::http) async fn cancel(
     Ok(respond::empty(StatusCode::NO_CONTENT))
 }
 
-fn take_body(request: Request) -> (Edge, Pin<Box<Stalling<Lingering>>>) {
+fn take_body(request: Request) -> (Edge, Pin<Box<Stalling<Incoming>>>) {
     let stall = request.edge.limits().body_stall;
     (request.edge.clone(), Box::pin(Stalling::new(request.body, stall)))
 }
@@ -168,11 +170,8 @@ async fn misplaced(
 }
 
 fn created(may: &Authorized<Push>, digest: &Digest, stored: Stored) -> Response<Body> {
-    let facts = Facts {
-        digest: Some(digest.to_string()),
-        cid: Some(stored.cid),
-        size: Some(stored.size),
-    };
+    let facts =
+        Facts { digest: Some(digest.to_string()), cid: Some(stored.cid), size: Some(stored.size) };
     respond::note(respond::blob_created(may.repository(), digest), facts)
 }
 

@@ -159,10 +159,7 @@ impl Body for BlobBody {
 }
 
 /// Tells the registry what went wrong with a blob and makes it an error of this room.
-fn fault(
-    watch: Option<(Registry, BlobRead)>,
-    error: StreamError<IpfsError>,
-) -> RegistryError {
+fn fault(watch: Option<(Registry, BlobRead)>, error: StreamError<IpfsError>) -> RegistryError {
     let Some((registry, blob)) = watch else {
         return RegistryError::Cut(String::from("the read had failed before"));
     };

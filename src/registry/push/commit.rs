@@ -104,8 +104,7 @@ impl Registry {
         frames.iter().for_each(|frame| hasher.update(frame));
         matches(digest, hasher.finish())?;
         let size = frames.iter().map(|frame| frame.len() as u64).sum();
-        let composed =
-            Composed { cid: self.ipfs().put_raw(frames).await?, inner: Vec::new() };
+        let composed = Composed { cid: self.ipfs().put_raw(frames).await?, inner: Vec::new() };
         let cid = self.commit(repository, upload, digest, size, composed).await?;
         Ok(Stored { cid, size })
     }

@@ -89,7 +89,8 @@ impl Registry {
     async fn tail(&self, upload: &Upload) -> Result<Option<Bytes>, RegistryError> {
         let length = upload.received % LEAF_BYTES;
         let (Some(last), 1..) = (upload.parts.last(), length) else { return Ok(None) };
-        let body = self.ipfs().read(&last.cid, last.size, Some(last.size - length..last.size)).await?;
+        let body =
+            self.ipfs().read(&last.cid, last.size, Some(last.size - length..last.size)).await?;
         Ok(Some(body.collect().await?.to_bytes()))
     }
 }
@@ -185,7 +186,8 @@ impl<'r> Intake<'r> {
         let sending = std::mem::replace(&mut self.sending, Sending::new(self.registry.ipfs()));
         let size = sending.size();
         let part = (self.offset, size);
-        self.written = Some(Written { storing: sending.finish(), part, hasher: self.hasher.clone() });
+        self.written =
+            Some(Written { storing: sending.finish(), part, hasher: self.hasher.clone() });
         self.offset += size;
         Ok(())
     }
@@ -200,7 +202,7 @@ impl<'r> Intake<'r> {
             self.registry.ipfs().pin(&cid).await?;
         }
         let part = Part { offset, size, cid };
-        match claim.record_part(self.upload.id, self.upload.received, part.clone()).await? {
+        match claim.record_part(self.upload.id, self.upload.received, part).await? {
             Recorded::Done => {}
             Recorded::Moved { received } => return Err(RegistryError::OutOfOrder { received }),
             Recorded::Gone => return Err(RegistryError::UploadUnknown),
@@ -208,9 +210,8 @@ impl<'r> Intake<'r> {
         self.upload.received = offset + size;
         self.upload.parts.retain(|older| older.offset != offset);
         self.upload.parts.push(part);
-        self.session.running = written
-            .hasher
-            .map(|hasher| Running { received: self.upload.received, hasher });
+        self.session.running =
+            written.hasher.map(|hasher| Running { received: self.upload.received, hasher });
         Ok(())
     }
 

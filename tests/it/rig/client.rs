@@ -20,45 +20,45 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
 /// The body of a request.
-pub type Outgoing = BoxBody<Bytes, Infallible>;
+pub(crate) type Outgoing = BoxBody<Bytes, Infallible>;
 
 /// An answer, read to its end.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub body: Bytes,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
     /// Whether the connection broke before the body's end.
-    pub cut: bool,
+    pub(crate) cut: bool,
 }
 
 impl Answer {
     /// The text of a header, or nothing.
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
     /// The body as JSON.
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{e}: {:?}", self.body))
     }
 
     /// The code of the first error.
-    pub fn code(&self) -> String {
+    pub(crate) fn code(&self) -> String {
         assert_eq!(self.header("content-type"), "application/json", "{self:?}");
         self.json()["errors"][0]["code"].as_str().unwrap_or_default().to_owned()
     }
 
     /// Asserts the status and hands the answer on.
     #[track_caller]
-    pub fn expect(self, status: u16) -> Self {
+    pub(crate) fn expect(self, status: u16) -> Self {
         assert_eq!(self.status.as_u16(), status, "{} {:?}", self.status, self);
         self
     }
 
     /// Asserts status and code of an error.
     #[track_caller]
-    pub fn refused(self, status: u16, code: &str) -> Self {
+    pub(crate) fn refused(self, status: u16, code: &str) -> Self {
         let answer = self.expect(status);
         assert_eq!(answer.code(), code, "{answer:?}");
         answer
@@ -67,22 +67,22 @@ impl Answer {
 
 /// Talks to one server, a new connection for each request.
 #[derive(Clone, Copy, Debug)]
-pub struct Client {
-    pub addr: SocketAddr,
+pub(crate) struct Client {
+    pub(crate) addr: SocketAddr,
 }
 
 /// No body.
-pub fn nothing() -> Outgoing {
+pub(crate) fn nothing() -> Outgoing {
     Empty::new().boxed()
 }
 
 /// A body with a Content-Length.
-pub fn full(bytes: impl Into<Bytes>) -> Outgoing {
+pub(crate) fn full(bytes: impl Into<Bytes>) -> Outgoing {
     Full::new(bytes.into()).boxed()
 }
 
 /// A body without one, in pieces.
-pub fn chunked(bytes: impl Into<Bytes>, piece: usize) -> Outgoing {
+pub(crate) fn chunked(bytes: impl Into<Bytes>, piece: usize) -> Outgoing {
     let bytes = bytes.into();
     Pieces(bytes.chunks(piece).map(|piece| bytes.slice_ref(piece)).collect()).boxed()
 }
@@ -103,12 +103,15 @@ impl Body for Pieces {
 
 impl Client {
     /// Sends one request and reads the whole answer.
-    pub async fn send(&self, request: Request<Outgoing>) -> Answer {
+    pub(crate) async fn send(&self, request: Request<Outgoing>) -> Answer {
         self.try_send(request).await.unwrap()
     }
 
     /// Sends one request; an error means that no answer came.
-    pub async fn try_send(&self, mut request: Request<Outgoing>) -> Result<Answer, hyper::Error> {
+    pub(crate) async fn try_send(
+        &self,
+        mut request: Request<Outgoing>,
+    ) -> Result<Answer, hyper::Error> {
         let stream = TcpStream::connect(self.addr).await.unwrap();
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         let connection = tokio::spawn(connection);
@@ -131,34 +134,35 @@ impl Client {
     }
 
     /// A request without a body.
-    pub async fn ask(&self, method: &str, path: &str) -> Answer {
+    pub(crate) async fn ask(&self, method: &str, path: &str) -> Answer {
         self.send(request(method, path, &[], nothing())).await
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.ask("GET", path).await
     }
 
-    pub async fn head(&self, path: &str) -> Answer {
+    pub(crate) async fn head(&self, path: &str) -> Answer {
         self.ask("HEAD", path).await
     }
 
-    pub async fn delete(&self, path: &str) -> Answer {
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
         self.ask("DELETE", path).await
     }
 
-    pub async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
         self.send(request("GET", path, headers, nothing())).await
     }
 
     /// Opens an upload session and returns its path.
-    pub async fn start_upload(&self, repository: &str) -> String {
-        let answer = self.ask("POST", &format!("/v2/{repository}/blobs/uploads/")).await.expect(202);
+    pub(crate) async fn start_upload(&self, repository: &str) -> String {
+        let answer =
+            self.ask("POST", &format!("/v2/{repository}/blobs/uploads/")).await.expect(202);
         answer.header(LOCATION.as_str()).to_owned()
     }
 
     /// Pushes a blob as docker does: POST, one chunked PATCH, PUT.
-    pub async fn push_blob(&self, repository: &str, bytes: &Bytes) -> Digest {
+    pub(crate) async fn push_blob(&self, repository: &str, bytes: &Bytes) -> Digest {
         let digest = sha256(bytes);
         let session = self.start_upload(repository).await;
         let patch = request("PATCH", &session, &[], chunked(bytes.clone(), 32 << 10));
@@ -170,7 +174,7 @@ impl Client {
     }
 
     /// Pushes a manifest.
-    pub async fn push_manifest(
+    pub(crate) async fn push_manifest(
         &self,
         repository: &str,
         reference: &str,
@@ -182,7 +186,12 @@ impl Client {
     }
 
     /// Pushes an image of one layer under a tag; returns manifest digest and layer digest.
-    pub async fn push_image(&self, repository: &str, tag: &str, layer: &Bytes) -> (Digest, Digest) {
+    pub(crate) async fn push_image(
+        &self,
+        repository: &str,
+        tag: &str,
+        layer: &Bytes,
+    ) -> (Digest, Digest) {
         let config = Bytes::from_static(b"{}");
         let config_digest = self.push_blob(repository, &config).await;
         let layer_digest = self.push_blob(repository, layer).await;
@@ -193,11 +202,11 @@ impl Client {
     }
 }
 
-pub const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-pub const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
+pub(crate) const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+pub(crate) const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
 /// An OCI image manifest.
-pub fn image(config: &Digest, config_size: usize, layers: &[(&Digest, usize)]) -> Bytes {
+pub(crate) fn image(config: &Digest, config_size: usize, layers: &[(&Digest, usize)]) -> Bytes {
     let layers: Vec<Value> = layers
         .iter()
         .map(|(digest, size)| {
@@ -214,13 +223,14 @@ pub fn image(config: &Digest, config_size: usize, layers: &[(&Digest, usize)]) -
 }
 
 /// A request.
-pub fn request(
+pub(crate) fn request(
     method: &str,
     path: &str,
     headers: &[(&str, &str)],
     body: Outgoing,
 ) -> Request<Outgoing> {
-    let mut request = Request::builder().method(Method::from_bytes(method.as_bytes()).unwrap()).uri(path);
+    let mut request =
+        Request::builder().method(Method::from_bytes(method.as_bytes()).unwrap()).uri(path);
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
@@ -228,7 +238,7 @@ pub fn request(
 }
 
 /// Bytes that nothing deduplicates or compresses, the same for the same seed.
-pub fn random(seed: u64, length: usize) -> Bytes {
+pub(crate) fn random(seed: u64, length: usize) -> Bytes {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0xD1B5_4A32_D192_ED03;
     let mut bytes = Vec::with_capacity(length + 8);
     while bytes.len() < length {

@@ -23,8 +23,13 @@ const START: Duration = Duration::from_secs(60);
 
 /// The node that all tests share. Never remove or damage anything in it.
 pub(crate) async fn kubo() -> Settings {
+    shared().settings.clone()
+}
+
+/// The node itself, to ask what it holds.
+pub(crate) fn shared() -> &'static Node {
     static SHARED: OnceLock<Node> = OnceLock::new();
-    SHARED.get_or_init(Node::start).settings.clone()
+    SHARED.get_or_init(Node::start)
 }
 
 /// A node of one test.
@@ -60,6 +65,18 @@ impl Node {
     /// What `ipfs add` calls a file.
     pub(crate) fn add(&self, file: &Path) -> Cid {
         run(&self.repo, &["add", "-Q", "--pin=false", file.to_str().unwrap()]).parse().unwrap()
+    }
+
+    /// What `ipfs add` calls these bytes.
+    pub(crate) fn cid_of(&self, bytes: &[u8]) -> String {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), bytes).unwrap();
+        self.add(file.path()).to_string()
+    }
+
+    /// Whether a CID is pinned recursively.
+    pub(crate) fn is_pinned(&self, cid: &str) -> bool {
+        self.pins().iter().any(|pin| pin == cid)
     }
 
     /// What is pinned.

@@ -1,6 +1,11 @@
-//! What the tests run on.
+//! What the tests run on: real partners, started once on ports of their own and gone with the test process, real
+//! servers over them, and a client that may be rude.
 
+pub(crate) mod client;
+pub(crate) mod kubo;
 pub(crate) mod postgres;
 pub(crate) mod relay;
+pub(crate) mod server;
 
+pub(crate) use kubo::kubo;
 pub(crate) use postgres::{Database, database};

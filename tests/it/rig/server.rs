@@ -6,77 +6,89 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use af_registry::ipfs::Settings;
 use serde_json::Value;
 
+use super::Database;
 use super::client::Client;
-use super::postgres::Database;
+use super::kubo::Node;
 
 /// How long a start or a stop may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a server is started with.
-pub struct Builder {
+pub(crate) struct Builder {
     env: Vec<(String, String)>,
     database: Arc<Database>,
-    gateway: bool,
+    kubo: Settings,
 }
 
 /// A running server. Killed when dropped.
-pub struct Server {
-    pub addr: SocketAddr,
-    pub metrics: SocketAddr,
+pub(crate) struct Server {
+    pub(crate) addr: SocketAddr,
+    pub(crate) metrics: SocketAddr,
     child: Child,
     lines: Arc<Mutex<Vec<Value>>>,
     builder: Builder,
 }
 
 /// A server with its own database, everything else at its default.
-pub async fn server() -> Server {
+pub(crate) async fn server() -> Server {
     builder().await.start().await
 }
 
 /// The same, to be changed before it starts.
-pub async fn builder() -> Builder {
-    Builder { env: Vec::new(), database: Arc::new(super::postgres::database().await), gateway: true }
+pub(crate) async fn builder() -> Builder {
+    let (database, kubo) = (Arc::new(super::database().await), super::kubo().await);
+    Builder { env: Vec::new(), database, kubo }
 }
 
 impl Builder {
     /// Sets one environment variable.
-    pub fn env(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         self.env.push((name.to_owned(), value.to_owned()));
         self
     }
 
     /// Reads through `cat` instead of the gateway.
-    pub fn without_gateway(mut self) -> Self {
-        self.gateway = false;
+    pub(crate) fn without_gateway(mut self) -> Self {
+        self.kubo.gateway = None;
+        self
+    }
+
+    /// Stores the bytes in another node than the one that all tests share.
+    pub(crate) fn on(mut self, node: &Node) -> Self {
+        self.kubo = node.settings.clone();
         self
     }
 
     /// Lets a second server share this one's database.
-    pub fn beside(other: &Server) -> Self {
+    pub(crate) fn beside(other: &Server) -> Self {
         let builder = &other.builder;
         Self {
             env: builder.env.clone(),
             database: Arc::clone(&builder.database),
-            gateway: builder.gateway,
+            kubo: builder.kubo.clone(),
         }
     }
 
     /// Starts the process and waits until it listens.
-    pub async fn start(self) -> Server {
-        let kubo = super::kubo::kubo().await;
+    pub(crate) async fn start(self) -> Server {
+        let postgres = &self.database.settings;
         let mut command = Command::new(env!("CARGO_BIN_EXE_af-registry"));
         command
             .env_remove("RUST_LOG")
             .env("OPEN_REGISTRY_PORT", "0")
             .env("OPEN_REGISTRY_METRICS_PORT", "0")
             .env("OPEN_REGISTRY_LOG_FORMAT", "json")
-            .env("OPEN_REGISTRY_DFS_IPFS_API_URL", format!("http://{}", kubo.api))
-            .envs(self.database.environment())
+            .env("OPEN_REGISTRY_DFS_IPFS_API_URL", format!("http://{}", self.kubo.api))
+            .env("OPEN_REGISTRY_DB_HOST", &postgres.host)
+            .env("OPEN_REGISTRY_DB_PORT", postgres.port.to_string())
+            .env("OPEN_REGISTRY_DB_USER", &postgres.user)
+            .env("OPEN_REGISTRY_DB_NAME", &postgres.database)
             .stdin(Stdio::null())
             .stderr(Stdio::piped());
-        if let (true, Some(gateway)) = (self.gateway, &kubo.gateway) {
+        if let Some(gateway) = &self.kubo.gateway {
             command.env("OPEN_REGISTRY_DFS_IPFS_GATEWAY_URL", format!("http://{gateway}"));
         }
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
@@ -107,10 +119,12 @@ async fn listening(lines: &Mutex<Vec<Value>>) -> (SocketAddr, SocketAddr) {
     let began = Instant::now();
     loop {
         let found = lines.lock().expect("the log lock").iter().find_map(|line| {
-            (line["event"] == "listening").then(|| (line["address"].clone(), line["metrics"].clone()))
+            (line["event"] == "listening")
+                .then(|| (line["address"].clone(), line["metrics"].clone()))
         });
         if let Some((addr, metrics)) = found {
-            let parse = |value: Value| value.as_str().expect("an address").parse().expect("an address");
+            let parse =
+                |value: Value| value.as_str().expect("an address").parse().expect("an address");
             return (parse(addr), parse(metrics));
         }
         if began.elapsed() > PATIENCE {
@@ -122,32 +136,32 @@ async fn listening(lines: &Mutex<Vec<Value>>) -> (SocketAddr, SocketAddr) {
 
 impl Server {
     /// A client of this server.
-    pub fn client(&self) -> Client {
+    pub(crate) fn client(&self) -> Client {
         Client { addr: self.addr }
     }
 
     /// `host:port`.
-    pub fn host(&self) -> String {
+    pub(crate) fn host(&self) -> String {
         self.addr.to_string()
     }
 
     /// The process.
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// The database it works on.
-    pub fn database(&self) -> &Database {
+    pub(crate) fn database(&self) -> &Database {
         &self.builder.database
     }
 
     /// The log so far.
-    pub fn log(&self) -> Vec<Value> {
+    pub(crate) fn log(&self) -> Vec<Value> {
         self.lines.lock().expect("the log lock").clone()
     }
 
     /// Waits for a line of the log with this event for which `matches` holds.
-    pub async fn logged(&self, event: &str, matches: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) async fn logged(&self, event: &str, matches: impl Fn(&Value) -> bool) -> Value {
         let began = Instant::now();
         loop {
             if let Some(line) = self.log().into_iter().find(|l| l["event"] == event && matches(l)) {
@@ -159,19 +173,19 @@ impl Server {
     }
 
     /// Ends the process at once, as `kill -9` does.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.kill().expect("the server was running");
         self.child.wait().expect("the server ends");
     }
 
     /// Asks the process to end.
-    pub fn terminate(&self) {
+    pub(crate) fn terminate(&self) {
         let status = Command::new("kill").arg(self.child.id().to_string()).status();
         assert!(status.expect("kill runs").success());
     }
 
     /// Waits for the process to end.
-    pub async fn ended(&mut self) -> ExitStatus {
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
         let began = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().expect("the server is ours") {
@@ -183,7 +197,7 @@ impl Server {
     }
 
     /// Starts a new process on the same database, after this one was ended or killed.
-    pub async fn restart(mut self) -> Server {
+    pub(crate) async fn restart(mut self) -> Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
         Builder::beside(&self).start().await

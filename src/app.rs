@@ -1,0 +1,207 @@
+//! Builds the parts of the server, runs them, and takes them down again in the reverse order.
+
+use std::net::SocketAddr;
+
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use thiserror::Error;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::config::Config;
+use crate::embedded::{EmbeddedError, Partners};
+use crate::http::{Edge, EdgeService, OperatorService};
+use crate::ipfs::{IpfsError, Kubo};
+use crate::net::{BindError, ConnectionLimits, Drained, Listener, Shutdown, serve};
+use crate::registry::Registry;
+use crate::store::{Store, StoreError};
+use crate::telemetry::metrics;
+use crate::{http, ipfs, registry, store};
+
+/// The oldest Kubo whose `add` answers as this registry needs it.
+const KUBO_FLOOR: (u32, u32) = (0, 39);
+
+/// How often the metrics' histograms are tidied.
+const UPKEEP: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// Why the server did not start, in one line that says what and how to mend it.
+#[derive(Debug, Error)]
+pub enum AppError {
+    /// An address that is taken, or not ours.
+    #[error(
+        "{0}; choose another with OPEN_REGISTRY_HOST and OPEN_REGISTRY_PORT, or the METRICS ones"
+    )]
+    Bind(#[from] BindError),
+    /// Signals cannot be waited for, or the metrics not be gathered.
+    #[error("the process cannot be set up: {0}")]
+    Setup(String),
+    /// A private PostgreSQL or Kubo did not start.
+    #[error(transparent)]
+    Embedded(#[from] EmbeddedError),
+    /// The database is not to be used.
+    #[error("PostgreSQL at {address}: {source}")]
+    Store {
+        /// Where it was looked for.
+        address: String,
+        /// What it said.
+        source: StoreError,
+    },
+    /// Kubo is not to be used.
+    #[error("Kubo at {address}: {reason}; OPEN_REGISTRY_DFS_IPFS_API_URL names its RPC API")]
+    Kubo {
+        /// Where it was looked for.
+        address: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// Serves until SIGTERM or SIGINT, then drains.
+///
+/// # Errors
+/// Whatever keeps the server from starting. Nothing half-started is left behind.
+pub async fn run(config: Config) -> Result<(), AppError> {
+    for warning in &config.warnings {
+        warn!(event = "setting", "{warning}");
+    }
+    let shutdown = Shutdown::on_signals(config.limits.drain)
+        .map_err(|error| AppError::Setup(error.to_string()))?;
+    // The ports first: nothing is started for a server that could not be reached.
+    let clients = Listener::bind(SocketAddr::new(config.listen.host, config.listen.port))?;
+    let operator =
+        Listener::bind(SocketAddr::new(config.listen.metrics_host, config.listen.metrics_port))?;
+    let recorder = record_metrics()?;
+    let partners = tokio::select! {
+        started = Partners::start(&config) => started?,
+        () = shutdown.begun() => return Ok(()),
+    };
+    let served = match connect(&config, &partners).await {
+        Ok(registry) => {
+            serve_until_stopped(&config, registry, clients, operator, recorder, shutdown).await;
+            Ok(())
+        }
+        Err(error) => Err(error),
+    };
+    partners.stop().await;
+    served
+}
+
+/// Connects to both partners and finds out whether they are fit for use.
+async fn connect(config: &Config, partners: &Partners) -> Result<Registry, AppError> {
+    let postgres = partners.postgres();
+    let settings = store::Settings {
+        host: postgres.host.clone(),
+        port: postgres.port,
+        user: postgres.user.clone(),
+        password: Some(postgres.password.expose().to_owned()).filter(|text| !text.is_empty()),
+        database: postgres.name.clone(),
+        pool_size: postgres.pool_size,
+    };
+    let store = Store::connect(&settings).await.map_err(|source| AppError::Store {
+        address: format!("{}:{}", postgres.host, postgres.port),
+        source,
+    })?;
+    let kubo = partners.kubo();
+    let endpoint =
+        |e: &crate::config::Endpoint| ipfs::Endpoint { host: e.host.clone(), port: e.port };
+    let settings =
+        ipfs::Settings { api: endpoint(&kubo.api), gateway: kubo.gateway.as_ref().map(endpoint) };
+    let ipfs = Kubo::new(&settings);
+    check_version(&settings.api, ipfs.version().await)?;
+    let limits = registry::Limits {
+        uploads: config.limits.uploads,
+        upload_idle: config.limits.upload_idle,
+        page: config.limits.page,
+        allow_sparse_index: config.allow_sparse_index,
+    };
+    Ok(Registry::new(store, ipfs, limits))
+}
+
+fn check_version(api: &ipfs::Endpoint, version: Result<String, IpfsError>) -> Result<(), AppError> {
+    let unfit = |reason: String| AppError::Kubo { address: api.to_string(), reason };
+    let version = version.map_err(|error| unfit(error.to_string()))?;
+    let mut numbers = version.split(['.', '-']).map_while(|part| part.parse().ok());
+    let found: (u32, u32) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    if found < KUBO_FLOOR {
+        let (major, minor) = KUBO_FLOOR;
+        return Err(unfit(format!(
+            "it is version {version}, and {major}.{minor} is the oldest that will do"
+        )));
+    }
+    Ok(())
+}
+
+fn record_metrics() -> Result<PrometheusHandle, AppError> {
+    let setup = |error: metrics_exporter_prometheus::BuildError| AppError::Setup(error.to_string());
+    let durations = Matcher::Suffix("_duration_seconds".to_owned());
+    let builder = PrometheusBuilder::new()
+        .set_buckets_for_metric(durations, &metrics::DURATION_BUCKETS)
+        .map_err(setup)?;
+    let recorder = builder.install_recorder().map_err(setup)?;
+    metrics::describe();
+    Ok(recorder)
+}
+
+async fn serve_until_stopped(
+    config: &Config,
+    registry: Registry,
+    clients: Listener,
+    operator: Listener,
+    recorder: PrometheusHandle,
+    shutdown: Shutdown,
+) {
+    let stop = CancellationToken::new();
+    let sweep = tokio::spawn(registry.clone().sweep(stop.clone()));
+    let upkeep = tokio::spawn(keep_up(recorder.clone()));
+    let limits = http::Limits {
+        manifest_bytes: config.limits.manifest_bytes,
+        body_stall: config.limits.body_stall,
+    };
+    let draining = CancellationToken::new();
+    let (begun, drain) = (shutdown.clone(), draining.clone());
+    tokio::spawn(async move {
+        begun.begun().await;
+        drain.cancel();
+    });
+    let edge = Edge::new(registry, limits, draining);
+    let connections = ConnectionLimits {
+        header_bytes: config.limits.header_bytes,
+        header_time: config.limits.header_time,
+        idle_time: config.limits.idle_time,
+        connections: config.limits.connections,
+    };
+    info!(
+        event = "listening",
+        address = %clients.address(),
+        metrics = %operator.address(),
+        version = env!("CARGO_PKG_VERSION"),
+        "the registry listens on http://{}", clients.address()
+    );
+    // The operator's port answers until the last client is served.
+    let operator = tokio::spawn(serve(
+        operator,
+        connections,
+        Shutdown::new(std::time::Duration::ZERO),
+        OperatorService::new(recorder),
+    ));
+    match serve(clients, connections, shutdown, EdgeService::new(edge)).await {
+        Drained::Clean => info!(event = "stopped", "every request was answered"),
+        Drained::Cut(count) => {
+            warn!(event = "stopped", count, "connections were cut at the end of the drain time");
+        }
+    }
+    stop.cancel();
+    operator.abort();
+    upkeep.abort();
+    // The sweep stops between two steps; its partners are still there meanwhile.
+    if let Err(error) = sweep.await {
+        warn!(event = "sweep_failed", %error, "the sweep ended badly");
+    }
+}
+
+async fn keep_up(recorder: PrometheusHandle) {
+    let mut tick = tokio::time::interval(UPKEEP);
+    loop {
+        tick.tick().await;
+        recorder.run_upkeep();
+    }
+}
