@@ -1,6 +1,9 @@
 -- What is stored, and in which repository. Content is global; access is per repository, so every read joins a
 -- link table. Digests are kept as people write them, `sha256:<hex>`; names and tags sort by bytes, as the
 -- distribution specification's lists do.
+--
+-- Of two indexes on a link table, one begins with the repository and the other does not, so that a look for one link
+-- never walks through all of a repository.
 
 CREATE TABLE repositories (
     id         BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -29,13 +32,12 @@ CREATE TABLE manifests (
     annotations    JSONB,
     -- For operators' queries only; NULL when JSONB cannot hold it, as with U+0000 in a string.
     data           JSONB,
-    -- What the digest is of and what is served.
+    -- What the digest is of and what is served. Stored as PostgreSQL does by default: a manifest of 15 layers shrinks to
+    -- 57 %, and neither storing it plain nor keeping it in the row, nor lz4, made a read of it measurably faster.
     raw            BYTEA NOT NULL,
     size           BIGINT NOT NULL CHECK (size >= 0),
     created_at     TIMESTAMPTZ NOT NULL DEFAULT now()
 );
--- `raw` is what every pull reads: it stays in the row, beside the columns of a HEAD, while `data` moves out.
-ALTER TABLE manifests ALTER COLUMN raw SET STORAGE MAIN;
 
 CREATE TABLE repository_blobs (
     repository_id BIGINT NOT NULL REFERENCES repositories ON DELETE RESTRICT,
@@ -43,8 +45,9 @@ CREATE TABLE repository_blobs (
     created_at    TIMESTAMPTZ NOT NULL DEFAULT now(),
     PRIMARY KEY (repository_id, blob_id)
 );
--- Whether any repository holds a blob: a mount that names none.
-CREATE INDEX repository_blobs_blob ON repository_blobs (blob_id);
+-- Whether any repository holds a blob: a mount that names none. With the repository, so that it serves a look for one
+-- link as well as the key does: a base layer has as many links as there are repositories.
+CREATE INDEX repository_blobs_blob ON repository_blobs (blob_id, repository_id);
 
 CREATE TABLE repository_manifests (
     repository_id   BIGINT NOT NULL REFERENCES repositories ON DELETE RESTRICT,
@@ -77,7 +80,7 @@ CREATE TABLE tags (
     FOREIGN KEY (repository_id, manifest_id) REFERENCES repository_manifests ON DELETE RESTRICT
 );
 -- The tags of a manifest: its deletion, and the foreign key's check.
-CREATE INDEX tags_manifest ON tags (repository_id, manifest_id);
+CREATE INDEX tags_manifest ON tags (manifest_id, repository_id);
 
 -- Which blobs of its repository a manifest needs. The key to the blob's link is what keeps a blob from being
 -- unlinked under a manifest.
@@ -89,7 +92,7 @@ CREATE TABLE manifest_blobs (
     FOREIGN KEY (repository_id, manifest_id) REFERENCES repository_manifests ON DELETE RESTRICT,
     FOREIGN KEY (repository_id, blob_id) REFERENCES repository_blobs ON DELETE RESTRICT
 );
-CREATE INDEX manifest_blobs_blob ON manifest_blobs (repository_id, blob_id);
+CREATE INDEX manifest_blobs_blob ON manifest_blobs (blob_id, repository_id);
 
 -- What an index names: a manifest, a blob, or (sparse) nothing that is here. A child manifest may lose its link to
 -- the repository while an index names it, so the key goes to the global row; a child blob may not.
@@ -105,5 +108,5 @@ CREATE TABLE manifest_children (
     FOREIGN KEY (repository_id, child_blob_id)
         REFERENCES repository_blobs (repository_id, blob_id) ON DELETE RESTRICT
 );
-CREATE INDEX manifest_children_blob ON manifest_children (repository_id, child_blob_id)
+CREATE INDEX manifest_children_blob ON manifest_children (child_blob_id, repository_id)
     WHERE child_blob_id IS NOT NULL;

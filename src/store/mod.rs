@@ -2,8 +2,8 @@
 //! which pins in Kubo nobody needs any more.
 //!
 //! `tokio_postgres` is named here only. A statement is a file `sql/queries/<noun>/<verb>.sql`; the functions that send
-//! it stand in the file of its noun. Point reads share two pipelined connections ([`reads`]), everything else borrows
-//! one of a pool ([`pool`]). Each function answers within [`CALL`] or fails with [`StoreError::Unavailable`]; a
+//! it stand in the file of its noun. Point reads share two pipelined connections (`reads`), everything else borrows
+//! one of a pool (`pool`). Each function answers within [`CALL`] or fails with [`StoreError::Unavailable`]; a
 //! connection whose call did not come to its end is never used again.
 
 mod blob;

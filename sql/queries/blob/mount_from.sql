@@ -2,10 +2,10 @@
 INSERT INTO repository_blobs (repository_id, blob_id)
 SELECT t.id, b.id
 FROM repositories t, blobs b
+CROSS JOIN LATERAL (
+    SELECT FROM repository_blobs rb
+    WHERE rb.repository_id = (SELECT id FROM repositories WHERE name = $3) AND rb.blob_id = b.id
+    OFFSET 0
+) link
 WHERE t.name = $1 AND b.digest = $2 AND b.quarantined_at IS NULL
-  AND EXISTS (
-      SELECT FROM repositories s
-      JOIN repository_blobs rb ON rb.repository_id = s.id
-      WHERE s.name = $3 AND rb.blob_id = b.id
-  )
 ON CONFLICT (repository_id, blob_id) DO UPDATE SET created_at = repository_blobs.created_at

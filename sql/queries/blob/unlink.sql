@@ -1,8 +1,8 @@
 -- Removes a blob from a repository in which nothing references it. Runs after blob/lock_link, so that its snapshot
 -- holds every reference made before the lock. $1 repository, $2 digest.
 DELETE FROM repository_blobs rb
-USING repositories r, blobs b
-WHERE r.name = $1 AND b.digest = $2 AND rb.repository_id = r.id AND rb.blob_id = b.id
+WHERE rb.repository_id = (SELECT id FROM repositories WHERE name = $1)
+  AND rb.blob_id = (SELECT id FROM blobs WHERE digest = $2)
   AND NOT EXISTS (
       SELECT FROM manifest_blobs mb
       WHERE mb.repository_id = rb.repository_id AND mb.blob_id = rb.blob_id

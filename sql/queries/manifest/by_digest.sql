@@ -1,6 +1,9 @@
 -- $1 repository, $2 digest.
 SELECT m.digest, m.content_type, m.raw
-FROM repositories r
-JOIN repository_manifests rm ON rm.repository_id = r.id
-JOIN manifests m ON m.id = rm.manifest_id
-WHERE r.name = $1 AND m.digest = $2
+FROM manifests m
+CROSS JOIN LATERAL (
+    SELECT FROM repository_manifests rm
+    WHERE rm.repository_id = (SELECT id FROM repositories WHERE name = $1) AND rm.manifest_id = m.id
+    OFFSET 0
+) link
+WHERE m.digest = $2

@@ -1,6 +1,13 @@
--- The manifests among $2 (digests) that repository $1 holds. Not held: an index may outlive its children.
-SELECT m.digest, m.id
-FROM repositories r
-JOIN repository_manifests rm ON rm.repository_id = r.id
-JOIN manifests m ON m.id = rm.manifest_id
-WHERE r.name = $1 AND m.digest = ANY ($2)
+-- The manifests among $2 (digests) that repository $1 holds. Not held: an index may outlive its children. Looked up one
+-- by one, as in manifest/lock_blobs.
+WITH wanted AS MATERIALIZED (
+    SELECT id, digest FROM manifests WHERE digest = ANY ($2)
+)
+SELECT wanted.digest, wanted.id
+FROM wanted
+CROSS JOIN LATERAL (
+    SELECT FROM repository_manifests rm
+    WHERE rm.repository_id = (SELECT id FROM repositories WHERE name = $1)
+      AND rm.manifest_id = wanted.id
+    OFFSET 0
+) link

@@ -1,10 +1,9 @@
 -- Removes a manifest from a repository, with its tags there. Runs after manifest/lock_link. $1 repository, $2 digest.
 WITH gone AS (
-    SELECT rm.repository_id, rm.manifest_id
-    FROM repositories r
-    JOIN repository_manifests rm ON rm.repository_id = r.id
-    JOIN manifests m ON m.id = rm.manifest_id
-    WHERE r.name = $1 AND m.digest = $2
+    SELECT repository_id, manifest_id
+    FROM repository_manifests
+    WHERE repository_id = (SELECT id FROM repositories WHERE name = $1)
+      AND manifest_id = (SELECT id FROM manifests WHERE digest = $2)
 ), untagged AS (
     DELETE FROM tags t USING gone
     WHERE t.repository_id = gone.repository_id AND t.manifest_id = gone.manifest_id

@@ -7,12 +7,16 @@ FROM (
         sum(m.size) OVER (ORDER BY p.referrer_digest ROWS UNBOUNDED PRECEDING) AS bytes,
         count(*) OVER () AS candidates
     FROM (
-        SELECT rm.manifest_id, rm.referrer_digest
+        SELECT run.manifest_id, run.referrer_digest
         FROM repositories r
-        JOIN repository_manifests rm ON rm.repository_id = r.id
-        WHERE r.name = $1 AND rm.subject_digest = $2 AND rm.referrer_digest > $3
-        ORDER BY rm.referrer_digest
-        LIMIT $4
+        CROSS JOIN LATERAL (
+            SELECT rm.manifest_id, rm.referrer_digest
+            FROM repository_manifests rm
+            WHERE rm.repository_id = r.id AND rm.subject_digest = $2 AND rm.referrer_digest > $3
+            ORDER BY rm.referrer_digest
+            LIMIT $4
+        ) run
+        WHERE r.name = $1
     ) p
     JOIN manifests m ON m.id = p.manifest_id
 ) page

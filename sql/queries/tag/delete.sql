@@ -1,3 +1,3 @@
 -- $1 repository, $2 tag.
-DELETE FROM tags t USING repositories r
-WHERE r.name = $1 AND t.repository_id = r.id AND t.name = $2
+DELETE FROM tags
+WHERE repository_id = (SELECT id FROM repositories WHERE name = $1) AND name = $2

@@ -5,6 +5,7 @@ mod faults;
 mod manifests;
 mod pages;
 mod pins;
+mod plans;
 
 mod schema;
 mod uploads;

@@ -1,0 +1,282 @@
+//! Every statement on a database of a million tags and a million blobs: by indexes only, and touching no more rows than
+//! it has to.
+
+use std::time::Duration;
+
+use af_registry::store::{Commit, Part, Recorded, Settings, Store, Unlink};
+use serde_json::Value;
+use tokio_postgres::{Client, SimpleQueryMessage};
+
+use super::{cid, commit, digest, manifest, put, reference, repository, tag};
+use crate::rig;
+
+/// `big` has half of the tags, a tenth of the blobs, and a subject with 50 000 referrers; 20 000 others share the
+/// rest. Blob 1 is everybody's base layer.
+/// Foreign keys are not checked while this runs: it takes three times as long with them.
+const FILL: &str = "
+SET session_replication_role = replica;
+SET synchronous_commit = off;
+CREATE FUNCTION digest_of(kind TEXT, n BIGINT) RETURNS TEXT IMMUTABLE LANGUAGE SQL AS
+    $$ SELECT 'sha256:' || left(md5(kind || n % 16), 8) || lpad(to_hex(n), 56, '0') $$;
+CREATE FUNCTION cid_of(kind TEXT, n BIGINT) RETURNS TEXT IMMUTABLE LANGUAGE SQL AS
+    $$ SELECT 'bafkrei' || left(md5(kind), 8) || lpad(to_hex(n), 44, '0') $$;
+CREATE FUNCTION first_digests(kind TEXT, most BIGINT) RETURNS TEXT[] IMMUTABLE LANGUAGE SQL AS
+    $$ SELECT array_agg(digest_of(kind, n)) FROM generate_series(1, most) n $$;
+INSERT INTO repositories (name) SELECT 'big';
+INSERT INTO repositories (name) SELECT 'team' || n % 100 || '/image' || n FROM generate_series(1, 20000) n;
+INSERT INTO blobs (digest, ipfs_cid, size)
+    SELECT digest_of('blob', n), cid_of('blob', n), n FROM generate_series(1, 1000000) n;
+INSERT INTO repository_blobs (repository_id, blob_id)
+    SELECT 2 + n % 20000, n FROM generate_series(1, 1000000) n;
+INSERT INTO repository_blobs (repository_id, blob_id) SELECT 1, n FROM generate_series(1, 100000) n;
+INSERT INTO repository_blobs (repository_id, blob_id)
+    SELECT n, 1 FROM generate_series(2, 20001) n ON CONFLICT DO NOTHING;
+INSERT INTO manifests (digest, content_type, subject_digest, artifact_type, raw, size)
+    SELECT digest_of('manifest', n), 'application/vnd.oci.image.manifest.v1+json',
+        CASE WHEN n <= 50000 THEN digest_of('subject', 1) END,
+        CASE WHEN n <= 50000 THEN 'type/' || n % 5 END, '{}', 2
+    FROM generate_series(1, 200000) n;
+INSERT INTO repository_manifests
+    (repository_id, manifest_id, subject_digest, referrer_digest, referrer_type)
+    SELECT 1, id, subject_digest, CASE WHEN subject_digest IS NOT NULL THEN digest END, artifact_type
+    FROM manifests WHERE id <= 100000;
+INSERT INTO repository_manifests (repository_id, manifest_id)
+    SELECT 2 + n % 20000, n FROM generate_series(1, 200000) n;
+INSERT INTO tags (repository_id, name, manifest_id, manifest_digest)
+    SELECT 1, 'v' || n, 1 + n % 100000, digest_of('manifest', 1 + n % 100000)
+    FROM generate_series(1, 500000) n;
+INSERT INTO tags (repository_id, name, manifest_id, manifest_digest)
+    SELECT 2 + n % 20000, 'v' || n, 1 + n % 200000, digest_of('manifest', 1 + n % 200000)
+    FROM generate_series(1, 500000) n;
+INSERT INTO manifest_blobs (repository_id, manifest_id, blob_id)
+    SELECT 1, 1 + n % 100000, 1 + n / 8 FROM generate_series(1, 400000) n ON CONFLICT DO NOTHING;
+INSERT INTO manifest_blobs (repository_id, manifest_id, blob_id)
+    SELECT 1, n, 1 FROM generate_series(1, 100000) n ON CONFLICT DO NOTHING;
+INSERT INTO manifest_children (repository_id, index_id, child_digest, child_manifest_id)
+    SELECT 1, 1 + n % 10000, digest_of('manifest', n), n FROM generate_series(1, 50000) n;
+INSERT INTO manifest_children (repository_id, index_id, child_digest, child_blob_id)
+    SELECT 1, 1 + n % 10000, digest_of('blob', n), n FROM generate_series(1, 50000) n;
+INSERT INTO uploads (id, repository_id, subject, received, touched_at)
+    SELECT md5('upload' || n)::UUID, 1 + n % 20000, 'ann', 128, now() - n * INTERVAL '1 second'
+    FROM generate_series(1, 50000) n;
+INSERT INTO upload_parts (upload_id, part_offset, size, ipfs_cid)
+    SELECT md5('upload' || n % 50000 + 1)::UUID, n / 50000 * 64, 64, cid_of('part', n)
+    FROM generate_series(0, 99999) n;
+INSERT INTO unpins (ipfs_cid, requested_at, done_at)
+    SELECT cid_of('part', n), now() - n * INTERVAL '1 second',
+        CASE WHEN n % 2 = 0 THEN now() - n * INTERVAL '2 seconds' END
+    FROM generate_series(1, 200000) n;
+ANALYZE;
+";
+
+struct Case {
+    name: &'static str,
+    sql: &'static str,
+    arguments: &'static str,
+    /// The most rows that it may touch.
+    rows: f64,
+}
+
+macro_rules! case {
+    ($name:literal, $arguments:literal, $rows:literal) => {
+        Case {
+            name: $name,
+            sql: include_str!(concat!("../../../sql/queries/", $name, ".sql")),
+            arguments: $arguments,
+            rows: $rows,
+        }
+    };
+}
+
+const CASES: &[Case] = &[
+    case!("blob/linked", "'big', digest_of('blob', 77777)", 3.0),
+    case!("blob/linked", "'big', digest_of('blob', 1)", 3.0),
+    case!("blob/linked", "'team1/image1', digest_of('blob', 1)", 3.0),
+    case!("blob/mount_from", "'team1/image1', digest_of('blob', 77777), 'big'", 6.0),
+    case!("blob/mount_any", "'team1/image1', digest_of('blob', 77777)", 6.0),
+    case!("blob/mount_from", "'team1/image1', digest_of('blob', 1), 'big'", 6.0),
+    case!("blob/mount_any", "'team1/image1', digest_of('blob', 1)", 6.0),
+    case!("blob/lock_link", "'big', digest_of('blob', 77777)", 3.0),
+    case!("blob/unlink", "'big', digest_of('blob', 99999)", 5.0),
+    case!("blob/unlink", "'big', digest_of('blob', 7)", 5.0),
+    case!("blob/unlink", "'big', digest_of('blob', 1)", 5.0),
+    case!("blob/unlink", "'team1/image1', digest_of('blob', 1)", 5.0),
+    case!("blob/quarantine", "digest_of('blob', 7), cid_of('blob', 7)", 1.0),
+    case!("blob/lock", "digest_of('blob', 7)", 1.0),
+    case!(
+        "blob/commit",
+        "'big', digest_of('blob', 7), cid_of('part', 7), 7, md5('upload7')::UUID, '{x}', TRUE",
+        12.0
+    ),
+    case!("manifest/by_tag", "'big', 'v77777'", 3.0),
+    case!("manifest/by_digest", "'big', digest_of('manifest', 77777)", 3.0),
+    case!("manifest/head_by_tag", "'big', 'v77777'", 3.0),
+    case!("manifest/head_by_digest", "'big', digest_of('manifest', 77777)", 3.0),
+    case!("manifest/hold_link", "'big', digest_of('manifest', 77777)", 3.0),
+    case!("manifest/lock_link", "'big', digest_of('manifest', 77777)", 3.0),
+    case!("manifest/lock_blobs", "'big', first_digests('blob', 20)", 61.0),
+    case!("manifest/children", "'big', first_digests('manifest', 20)", 61.0),
+    case!(
+        "manifest/put",
+        "1, digest_of('manifest', 7), 'a/b', NULL, NULL, NULL, NULL, '', '{1,2,3}', \
+         ARRAY[digest_of('manifest', 8)], '{8}', '{NULL}', '{v1,v2}'",
+        3.0
+    ),
+    case!("manifest/delete", "'big', digest_of('manifest', 77777)", 30.0),
+    case!("tag/delete", "'big', 'v77777'", 2.0),
+    case!("tag/page", "'big', '', 100", 101.0),
+    case!("tag/page", "'big', 'v77777', 100", 101.0),
+    case!("tag/page", "'big', 'zzz', 100", 101.0),
+    case!("repository/page", "'', 100", 100.0),
+    case!("repository/page", "'team5/image505', 100", 100.0),
+    case!("repository/ensure", "'big'", 2.0),
+    case!("referrer/page", "'big', digest_of('subject', 1), '', 101, 4194304", 203.0),
+    case!("referrer/page", "'big', digest_of('subject', 1), 'sha256:8', 101, 4194304", 203.0),
+    case!(
+        "referrer/page_of_types",
+        "'big', digest_of('subject', 1), 'sha256:8', 101, 4194304, '{type/1,type/3}'",
+        306.0
+    ),
+    case!("upload/start", "md5('x')::UUID, 'big', 'ann', NULL", 1.0),
+    case!("upload/open", "'big', md5('upload20000')::UUID, 'ann'", 4.0),
+    case!("upload/lock", "md5('upload20000')::UUID", 1.0),
+    case!("upload/lock_own", "'big', md5('upload20000')::UUID, 'ann'", 2.0),
+    case!("upload/lock_idle", "3600, 100", 201.0),
+    case!("upload/record_part", "md5('upload7')::UUID, 128, 64, 100, 'x', FALSE", 4.0),
+    case!("upload/discard", "ARRAY[md5('upload7')::UUID, md5('upload8')::UUID]", 8.0),
+    case!("unpin/queued", "cid_of('part', 7)", 1.0),
+    case!("unpin/needless", "cid_of('part', 7)", 3.0),
+    case!("unpin/needless", "cid_of('part', 150001)", 3.0),
+    case!("unpin/hold", "cid_of('part', 7)", 1.0),
+    case!("unpin/keep", "cid_of('part', 7)", 3.0),
+    case!("unpin/enqueue", "ARRAY[cid_of('part', 7), 'x']", 1.0),
+    case!("unpin/due", "100", 100.0),
+    case!("unpin/done", "cid_of('part', 7)", 1.0),
+    case!("unpin/forget", "100", 300.0),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_statement_uses_indexes_and_touches_few_rows() {
+    let rig::Database { store, admin, settings } = rig::database().await;
+    drop(store);
+    admin.batch_execute(FILL).await.unwrap();
+    let mut faults = Vec::new();
+    for mode in ["force_generic_plan", "force_custom_plan"] {
+        for case in CASES {
+            if let Err(fault) = explain(&admin, mode, case).await {
+                faults.push(format!("{} ({}), {mode}: {fault}", case.name, case.arguments));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    foreign_keys_use_indexes_too(&admin, &settings).await;
+}
+
+async fn explain(admin: &Client, mode: &str, case: &Case) -> Result<(), String> {
+    let Case { sql, arguments, .. } = case;
+    let script = format!(
+        "BEGIN; SET LOCAL plan_cache_mode = {mode}; PREPARE it AS {sql};
+         EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) EXECUTE it ({arguments});
+         ROLLBACK; DEALLOCATE it"
+    );
+    let messages = admin.simple_query(&script).await.unwrap_or_else(|error| {
+        panic!("{}: {error:?}", case.name);
+    });
+    let row = messages.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => row.get(0),
+        _ => None,
+    });
+    let plans: Value = serde_json::from_str(row.unwrap()).unwrap();
+    let plan = &plans[0]["Plan"];
+    let mut touched = 0.0;
+    walk(plan, &mut touched)?;
+    let blocks = number(plan, "Shared Hit Blocks") + number(plan, "Shared Read Blocks");
+    // A row costs the way down an index of a million, and its heap page; a written one its indexes.
+    let most = 100.0 + 10.0 * case.rows;
+    if touched > case.rows || blocks > most {
+        return Err(format!(
+            "{touched} rows instead of {}, {blocks} blocks instead of {most}: {plan:#}",
+            case.rows
+        ));
+    }
+    Ok(())
+}
+
+/// Counts the rows that the scans of a plan looked at, over all loops.
+fn walk(node: &Value, touched: &mut f64) -> Result<(), String> {
+    let kind = node["Node Type"].as_str().unwrap_or_default();
+    if kind == "Seq Scan" {
+        return Err(format!("Seq Scan on {}", node["Relation Name"]));
+    }
+    // A Bitmap Index Scan names no relation: its rows are those of the Bitmap Heap Scan above it.
+    if kind.ends_with("Scan") && node.get("Relation Name").is_some() {
+        let rows = number(node, "Actual Rows")
+            + number(node, "Rows Removed by Filter")
+            + number(node, "Rows Removed by Index Recheck");
+        *touched += rows * number(node, "Actual Loops");
+    }
+    let children = node["Plans"].as_array();
+    children.into_iter().flatten().try_for_each(|child| walk(child, touched))
+}
+
+fn number(node: &Value, key: &str) -> f64 {
+    node.get(key).and_then(Value::as_f64).unwrap_or_default()
+}
+
+/// The checks of foreign keys are statements too, and EXPLAIN does not show theirs: the server's counters do.
+async fn foreign_keys_use_indexes_too(admin: &Client, settings: &Settings) {
+    let scans = async || -> Vec<(String, i64)> {
+        // The counters of a session are published when it ends.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        admin.batch_execute("SELECT pg_stat_clear_snapshot()").await.unwrap();
+        let counters = "SELECT relname::TEXT, seq_tup_read FROM pg_stat_user_tables
+            WHERE relname <> 'schema_migrations' ORDER BY relname";
+        let rows = admin.query(counters, &[]).await.unwrap();
+        rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+    };
+    let before = scans().await;
+    {
+        let store = Store::connect(settings).await.unwrap();
+        everything(&store).await;
+    }
+    assert_eq!(scans().await, before);
+}
+
+/// Each writing function once, on rows of its own.
+async fn everything(store: &Store) {
+    let big = repository("big");
+    for n in 1..=3 {
+        commit(store, "big", n).await;
+    }
+    let mut image = manifest("big", 1000);
+    (image.blobs, image.tags) = (vec![digest(1)], vec![tag("latest"), tag("v1")]);
+    put(store, &image).await;
+    let mut index = manifest("big", 1001);
+    (index.children, index.subject) = (vec![digest(1000), digest(2)], Some(digest(1).to_string()));
+    index.tags = vec![tag("latest")];
+    put(store, &index).await;
+    assert!(store.manifest(&big, &reference("latest")).await.unwrap().is_some());
+    assert!(store.mount_blob(&repository("new"), &digest(1), None).await.unwrap());
+    assert!(store.delete_tag(&big, &tag("latest")).await.unwrap());
+    assert_eq!(store.unlink_blob(&big, &digest(2)).await.unwrap(), Unlink::Referenced);
+    assert!(store.delete_manifest(&big, &digest(1001)).await.unwrap());
+    assert!(store.delete_manifest(&big, &digest(1000)).await.unwrap());
+    assert_eq!(store.unlink_blob(&big, &digest(2)).await.unwrap(), Unlink::Done);
+    let id = store.start_upload(&big, "ann", None).await.unwrap();
+    let part = Part { offset: 0, size: 1, cid: cid(5) };
+    let claim = store.claim(&cid(5)).await.unwrap();
+    assert_eq!(claim.record_part(id, 0, part).await.unwrap(), Recorded::Done);
+    assert!(store.cancel_upload(&big, id, "ann").await.unwrap());
+    store.claim_unpin(&cid(5)).await.unwrap().unwrap().done().await.unwrap();
+    let id = store.start_upload(&big, "ann", None).await.unwrap();
+    let commit = Commit {
+        repository: big.clone(),
+        digest: digest(6),
+        size: 1,
+        upload: Some(id),
+        superseded: vec![cid(7)],
+    };
+    store.claim(&cid(6)).await.unwrap().commit_blob(commit).await.unwrap();
+    assert_eq!(store.expire_uploads(Duration::from_secs(3600)).await.unwrap(), 100);
+    assert!(store.forget_unpins().await.unwrap() > 0);
+}
