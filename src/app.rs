@@ -1,6 +1,6 @@
 //! Builds the parts of the server, runs them, and takes them down again in the reverse order.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use thiserror::Error;
@@ -27,10 +27,13 @@ const UPKEEP: std::time::Duration = std::time::Duration::from_secs(5);
 #[derive(Debug, Error)]
 pub enum AppError {
     /// An address that is taken, or not ours.
-    #[error(
-        "{0}; choose another with OPEN_REGISTRY_HOST and OPEN_REGISTRY_PORT, or the METRICS ones"
-    )]
-    Bind(#[from] BindError),
+    #[error("{source}; choose another with {settings}")]
+    Bind {
+        /// What the system said of which address.
+        source: BindError,
+        /// The settings that name it.
+        settings: &'static str,
+    },
     /// Signals cannot be waited for, or the metrics not be gathered.
     #[error("the process cannot be set up: {0}")]
     Setup(String),
@@ -38,7 +41,7 @@ pub enum AppError {
     #[error(transparent)]
     Embedded(#[from] EmbeddedError),
     /// The database is not to be used.
-    #[error("PostgreSQL at {address}: {source}")]
+    #[error("PostgreSQL at {address}: {source}; OPEN_REGISTRY_DB_HOST and its kin say where it is")]
     Store {
         /// Where it was looked for.
         address: String,
@@ -66,9 +69,13 @@ pub async fn run(config: Config) -> Result<(), AppError> {
     let shutdown = Shutdown::on_signals(config.limits.drain)
         .map_err(|error| AppError::Setup(error.to_string()))?;
     // The ports first: nothing is started for a server that could not be reached.
-    let clients = Listener::bind(SocketAddr::new(config.listen.host, config.listen.port))?;
-    let operator =
-        Listener::bind(SocketAddr::new(config.listen.metrics_host, config.listen.metrics_port))?;
+    let listen = &config.listen;
+    let clients = bind(listen.host, listen.port, "OPEN_REGISTRY_HOST and OPEN_REGISTRY_PORT")?;
+    let operator = bind(
+        listen.metrics_host,
+        listen.metrics_port,
+        "OPEN_REGISTRY_METRICS_HOST and OPEN_REGISTRY_METRICS_PORT",
+    )?;
     let recorder = record_metrics()?;
     let partners = tokio::select! {
         started = Partners::start(&config) => started?,
@@ -85,6 +92,11 @@ pub async fn run(config: Config) -> Result<(), AppError> {
     served
 }
 
+fn bind(host: IpAddr, port: u16, settings: &'static str) -> Result<Listener, AppError> {
+    Listener::bind(SocketAddr::new(host, port))
+        .map_err(|source| AppError::Bind { source, settings })
+}
+
 /// Connects to both partners and finds out whether they are fit for use.
 async fn connect(config: &Config, partners: &Partners) -> Result<Registry, AppError> {
     let postgres = partners.postgres();
@@ -97,7 +109,7 @@ async fn connect(config: &Config, partners: &Partners) -> Result<Registry, AppEr
         pool_size: postgres.pool_size,
     };
     let store = Store::connect(&settings).await.map_err(|source| AppError::Store {
-        address: format!("{}:{}", postgres.host, postgres.port),
+        address: format!("{}:{}/{}", postgres.host, postgres.port, postgres.name),
         source,
     })?;
     let kubo = partners.kubo();

@@ -15,7 +15,7 @@ const ALLOW_SPARSE_INDEX: Setting = Setting {
     env: "OPEN_REGISTRY_ALLOW_SPARSE_INDEX",
     kind: Kind::Switch,
     default: Some("false"),
-    help: "Accept an index that names manifests which are not in the repository.",
+    help: "Accept manifests that name manifests and layers which are not in the repository, as partial mirrors need.",
 };
 
 pub(super) const GROUP: Group =

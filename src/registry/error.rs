@@ -82,9 +82,9 @@ impl RegistryError {
     /// Tells apart what the request did from what the registry and its partners could not do.
     pub fn fault(&self) -> Option<Fault> {
         match self {
-            Self::Store(StoreError::Unavailable(..)) | Self::Overloaded | Self::Quarantined(_) => {
-                Some(Fault::Unavailable)
-            }
+            Self::Store(StoreError::Unavailable(..) | StoreError::Conflict(..))
+            | Self::Overloaded
+            | Self::Quarantined(_) => Some(Fault::Unavailable),
             Self::Ipfs(IpfsError::Refused { .. }) | Self::Store(_) | Self::Cut(_) => {
                 Some(Fault::Internal)
             }

@@ -34,7 +34,7 @@ pub struct Limits {
     pub upload_idle: Duration,
     /// Most entries of one page of a list.
     pub page: u32,
-    /// Whether an index may name children that the repository does not hold.
+    /// Whether a manifest may name children and layers that the repository does not hold.
     pub allow_sparse_index: bool,
 }
 

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::{Registry, RegistryError};
+use crate::cid::Cid;
 
 /// How often the sweep looks even if nobody asked it to.
 const INTERVAL: Duration = Duration::from_secs(60);
@@ -54,16 +55,28 @@ impl Registry {
     async fn drop_pins(&self) -> Result<(), RegistryError> {
         loop {
             let due = self.store().due_unpins(BATCH).await?;
+            let mut failure = None;
             for cid in &due {
-                if let Some(claim) = self.store().claim_unpin(cid).await? {
-                    self.ipfs().unpin(cid).await?;
-                    claim.done().await?;
-                    debug!(event = "unpinned", ipfs_cid = %cid, "a pin that nobody needs was dropped");
+                // One that cannot be dropped must not keep the others: it is tried again at the next round.
+                if let Err(error) = self.drop_pin(cid).await {
+                    failure = Some(error);
                 }
+            }
+            if let Some(error) = failure {
+                return Err(error);
             }
             if (due.len() as u64) < u64::from(BATCH) {
                 return Ok(());
             }
         }
+    }
+
+    async fn drop_pin(&self, cid: &Cid) -> Result<(), RegistryError> {
+        if let Some(claim) = self.store().claim_unpin(cid).await? {
+            self.ipfs().unpin(cid).await?;
+            claim.done().await?;
+            debug!(event = "unpinned", ipfs_cid = %cid, "a pin that nobody needs was dropped");
+        }
+        Ok(())
     }
 }

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod clients;
+mod conformance;
 mod edge;
 mod house;
 mod ipfs;
@@ -9,5 +11,7 @@ mod lists;
 mod manifest;
 mod pull;
 mod rig;
+mod start;
 mod store;
+mod truth;
 mod upload;

@@ -42,7 +42,8 @@ impl Registry {
     pub async fn put_manifest(&self, pushed: Pushed) -> Result<Accepted, RegistryError> {
         let manifest = Manifest::parse(&pushed.raw, pushed.content_type.as_deref())?;
         let digest = digest_of(&pushed)?;
-        let references = References::of(&manifest)?;
+        let allow_sparse = self.0.limits.allow_sparse_index;
+        let references = References::of(&manifest, allow_sparse)?;
         let mut tags = pushed.tags;
         if let Reference::Tag(tag) = pushed.reference {
             tags.push(tag);
@@ -60,7 +61,7 @@ impl Registry {
             blobs: references.blobs,
             loose_blobs: references.loose_blobs,
             children: references.children,
-            allow_sparse: self.0.limits.allow_sparse_index,
+            allow_sparse,
             tags,
             raw: pushed.raw,
         };
@@ -99,7 +100,7 @@ struct References {
 }
 
 impl References {
-    fn of(manifest: &Manifest) -> Result<Self, RegistryError> {
+    fn of(manifest: &Manifest, allow_sparse: bool) -> Result<Self, RegistryError> {
         let mut unknown = Vec::new();
         let mut storable = |descriptors: &mut dyn Iterator<Item = &Descriptor>| -> Vec<Digest> {
             let mut digests = Vec::new();
@@ -111,9 +112,15 @@ impl References {
             }
             digests
         };
-        let blobs = storable(&mut manifest.blobs());
+        let mut blobs = storable(&mut manifest.blobs());
         let children = storable(&mut manifest.children());
-        let loose_blobs = manifest.loose_blobs().filter_map(Descriptor::storable_digest).collect();
+        let mut loose_blobs: Vec<_> =
+            manifest.loose_blobs().filter_map(Descriptor::storable_digest).collect();
+        if allow_sparse {
+            // Whoever mirrors a part of an index mirrors a part of its layers too.
+            loose_blobs.append(&mut blobs);
+            unknown.clear();
+        }
         if !unknown.is_empty() {
             return Err(RegistryError::ReferencesUnknown(unknown));
         }

@@ -12,13 +12,7 @@ use crate::stream::hashing::Hasher;
 /// The bytes that each part contributes: up to where the next begins, which repeats a partial last leaf.
 pub(super) fn extents(upload: &Upload) -> Vec<(Part, u64)> {
     let ends = upload.parts.iter().skip(1).map(|next| next.offset).chain([upload.received]);
-    upload
-        .parts
-        .iter()
-        .cloned()
-        .zip(ends)
-        .map(|(part, end)| (part, end - part.offset))
-        .collect()
+    upload.parts.iter().cloned().zip(ends).map(|(part, end)| (part, end - part.offset)).collect()
 }
 
 impl Registry {

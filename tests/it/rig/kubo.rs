@@ -74,6 +74,13 @@ impl Node {
         self.add(file.path()).to_string()
     }
 
+    /// The bytes of a file.
+    pub(crate) fn cat(&self, cid: &str) -> Vec<u8> {
+        let output =
+            Command::new(binary()).args(["cat", cid]).envs(environment(&self.repo)).output();
+        output.unwrap().stdout
+    }
+
     /// Whether a CID is pinned recursively.
     pub(crate) fn is_pinned(&self, cid: &str) -> bool {
         self.pins().iter().any(|pin| pin == cid)
@@ -118,7 +125,7 @@ fn environment(repo: &Path) -> [(&'static str, &std::ffi::OsStr); 2] {
 }
 
 /// `ipfs` from the search path, else the one that `make` built.
-fn binary() -> PathBuf {
+pub(crate) fn binary() -> PathBuf {
     let search = std::env::var_os("PATH").unwrap_or_default();
     let cache = std::env::var_os("AF_REGISTRY_CACHE").map(PathBuf::from);
     let home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache/af-registry"));

@@ -3,6 +3,8 @@
 
 pub(crate) mod client;
 pub(crate) mod kubo;
+pub(crate) mod launch;
+pub(crate) mod layout;
 pub(crate) mod postgres;
 pub(crate) mod relay;
 pub(crate) mod server;

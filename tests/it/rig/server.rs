@@ -81,7 +81,7 @@ impl Builder {
             .env("OPEN_REGISTRY_PORT", "0")
             .env("OPEN_REGISTRY_METRICS_PORT", "0")
             .env("OPEN_REGISTRY_LOG_FORMAT", "json")
-            .env("OPEN_REGISTRY_DFS_IPFS_API_URL", format!("http://{}", self.kubo.api))
+            .env("OPEN_REGISTRY_DFS_IPFS_API_URL", self.kubo.api.to_string())
             .env("OPEN_REGISTRY_DB_HOST", &postgres.host)
             .env("OPEN_REGISTRY_DB_PORT", postgres.port.to_string())
             .env("OPEN_REGISTRY_DB_USER", &postgres.user)
@@ -89,7 +89,7 @@ impl Builder {
             .stdin(Stdio::null())
             .stderr(Stdio::piped());
         if let Some(gateway) = &self.kubo.gateway {
-            command.env("OPEN_REGISTRY_DFS_IPFS_GATEWAY_URL", format!("http://{gateway}"));
+            command.env("OPEN_REGISTRY_DFS_IPFS_GATEWAY_URL", gateway.to_string());
         }
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
         let mut child = command.spawn().expect("the server starts");
@@ -100,7 +100,7 @@ impl Builder {
 }
 
 /// Gathers the server's log, and shows what is not JSON: that is a panic or worse.
-fn follow(child: &mut Child) -> Arc<Mutex<Vec<Value>>> {
+pub(super) fn follow(child: &mut Child) -> Arc<Mutex<Vec<Value>>> {
     let stderr = BufReader::new(child.stderr.take().expect("stderr is piped"));
     let lines = Arc::new(Mutex::new(Vec::new()));
     let gathered = Arc::clone(&lines);
@@ -115,7 +115,7 @@ fn follow(child: &mut Child) -> Arc<Mutex<Vec<Value>>> {
     lines
 }
 
-async fn listening(lines: &Mutex<Vec<Value>>) -> (SocketAddr, SocketAddr) {
+pub(super) async fn listening(lines: &Mutex<Vec<Value>>) -> (SocketAddr, SocketAddr) {
     let began = Instant::now();
     loop {
         let found = lines.lock().expect("the log lock").iter().find_map(|line| {
@@ -145,11 +145,6 @@ impl Server {
         self.addr.to_string()
     }
 
-    /// The process.
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     /// The database it works on.
     pub(crate) fn database(&self) -> &Database {
         &self.builder.database
@@ -172,12 +167,6 @@ impl Server {
         }
     }
 
-    /// Ends the process at once, as `kill -9` does.
-    pub(crate) fn kill(&mut self) {
-        self.child.kill().expect("the server was running");
-        self.child.wait().expect("the server ends");
-    }
-
     /// Asks the process to end.
     pub(crate) fn terminate(&self) {
         let status = Command::new("kill").arg(self.child.id().to_string()).status();
@@ -196,7 +185,7 @@ impl Server {
         }
     }
 
-    /// Starts a new process on the same database, after this one was ended or killed.
+    /// Kills the process, as `kill -9` does, and starts a new one on the same database.
     pub(crate) async fn restart(mut self) -> Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
