@@ -91,6 +91,8 @@ fn private(api: u16, gateway: u16) -> Value {
         "AutoTLS": { "Enabled": false },
         "Bootstrap": [],
         "DNS": { "Resolvers": {} },
+        // A node that remembers which blocks it has would not write a damaged one anew when it is pushed again.
+        "Datastore": { "BlockKeyCacheSize": 0 },
         "Discovery": { "MDNS": { "Enabled": false } },
         "Gateway": {
             "NoFetch": true,

@@ -76,7 +76,7 @@ impl Registry {
         let body = match self.ipfs().read(&blob.cid, blob.size, range).await {
             Ok(body) => body,
             Err(error) => {
-                self.suspect(blob, &error);
+                self.suspect(blob);
                 return Err(error.into());
             }
         };
@@ -165,7 +165,7 @@ fn fault(watch: Option<(Registry, BlobRead)>, error: StreamError<IpfsError>) -> 
     };
     match error {
         StreamError::Inner(error) => {
-            registry.suspect(&blob, &error);
+            registry.suspect(&blob);
             RegistryError::Ipfs(error)
         }
         _ => {

@@ -19,12 +19,9 @@ enum Finding {
 }
 
 impl Registry {
-    /// A read failed. When it may be the bytes and not the connection, looks again without a client and puts the
-    /// blob under quarantine if Kubo is well and the bytes are not.
-    pub(super) fn suspect(&self, blob: &BlobRead, error: &IpfsError) {
-        if matches!(error, IpfsError::Refused { .. }) {
-            return;
-        }
+    /// A read failed. It may be the connection or the bytes: looks again without a client, and puts the blob under
+    /// quarantine if Kubo is well and the bytes are not.
+    pub(super) fn suspect(&self, blob: &BlobRead) {
         let (registry, blob) = (self.clone(), blob.clone());
         tokio::spawn(async move {
             match registry.look_again(&blob).await {
@@ -50,30 +47,29 @@ impl Registry {
     }
 
     async fn look_again(&self, blob: &BlobRead) -> Finding {
-        let finding = match self.ipfs().read(&blob.cid, blob.size, None).await {
-            Ok(body) => {
-                let mut body = Box::pin(Verified::new(body, blob.digest.clone(), blob.size));
-                drain(&mut body).await
+        let read = self.ipfs().read(&blob.cid, blob.size, None).await;
+        if let Ok(body) = read {
+            let mut body = Box::pin(Verified::new(body, blob.digest.clone(), blob.size));
+            match drain(&mut body).await {
+                Ok(()) => return Finding::Sound,
+                Err(StreamError::Inner(_)) => {}
+                Err(_) => return Finding::Damaged,
             }
+        }
+        // A gateway cuts an answer in the same way for a lost block and when Kubo goes down: ask for each block.
+        match self.ipfs().examine(&blob.cid, blob.size).await {
             Err(IpfsError::Missing(_) | IpfsError::Broken(_)) => Finding::Damaged,
-            Err(_) => Finding::Unknown,
-        };
-        // A broken stream says nothing while Kubo itself is going down.
-        match finding {
-            Finding::Damaged if self.ipfs().ready().await.is_err() => Finding::Unknown,
-            finding => finding,
+            Ok(()) | Err(IpfsError::Unavailable(_) | IpfsError::Refused { .. }) => Finding::Unknown,
         }
     }
 }
 
-async fn drain<B>(body: &mut B) -> Finding
+async fn drain<B>(body: &mut B) -> Result<(), B::Error>
 where
-    B: Body<Error = StreamError<IpfsError>> + Unpin,
+    B: Body + Unpin,
 {
     while let Some(frame) = body.frame().await {
-        if frame.is_err() {
-            return Finding::Damaged;
-        }
+        frame?;
     }
-    Finding::Sound
+    Ok(())
 }

@@ -10,10 +10,10 @@ mod skopeo;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::rig::server::{Server, server};
 
@@ -24,10 +24,10 @@ struct Stage {
     _turn: MutexGuard<'static, ()>,
 }
 
-static TURN: Mutex<()> = Mutex::new(());
+static TURN: Mutex<()> = Mutex::const_new(());
 
 async fn stage() -> Stage {
-    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let turn = TURN.lock().await;
     Stage { server: server().await, home: tempfile::tempdir().unwrap(), _turn: turn }
 }
 

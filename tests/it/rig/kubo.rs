@@ -49,6 +49,8 @@ impl Node {
             &["config", "--json", "Gateway.NoFetch", "true"],
             &["config", "--json", "Gateway.NoDNSLink", "true"],
             &["config", "--json", "Provide.Enabled", "false"],
+            // A node that remembers which blocks it has does not write a damaged one anew.
+            &["config", "--json", "Datastore.BlockKeyCacheSize", "0"],
         ] {
             run(&repo, arguments);
         }
