@@ -1,0 +1,195 @@
+"""What the load tests share: a registry with its own partners, clocks, curl, and how figures are printed.
+
+Everything talks to 127.0.0.1, and everything that is started here is ended here, by its pid.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.parse
+
+TICK = os.sysconf("SC_CLK_TCK")
+MIB = 1 << 20
+GIB = 1 << 30
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def arguments(description):
+    """A parser with the options of every load test."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--server", metavar="FILE", help="release build to start [target/release/af-registry]")
+    parser.add_argument("--dir", metavar="PATH", help="where the temporary data directory is made [TMPDIR]")
+    parser.add_argument("--pid", type=int, help="measure this running server instead of starting one")
+    parser.add_argument("--registry", default="http://127.0.0.1:5000", help="its address, with --pid")
+    parser.add_argument("--kubo-pid", type=int, help="its Kubo, with --pid")
+    parser.add_argument("--kubo-api", help="address of its Kubo's RPC API, with --pid")
+    parser.add_argument("--kubo-gateway", help="address of its Kubo's gateway, with --pid")
+    return parser
+
+
+class Stand:
+    """A registry to measure: its address, its pid, and those of its Kubo."""
+
+    def __init__(self, registry, pid, kubo_pid=None, api=None, gateway=None, scratch=None):
+        for address in filter(None, (registry, api, gateway)):
+            if urllib.parse.urlsplit(address).hostname not in ("127.0.0.1", "localhost", "::1"):
+                sys.exit(f"{address}: only a server on this machine is measured")
+        self.registry, self.pid = registry, pid
+        self.kubo_pid, self.api, self.gateway, self.scratch = kubo_pid, api, gateway, scratch
+
+    def clock(self):
+        return Clock(self.pid, self.kubo_pid)
+
+
+@contextlib.contextmanager
+def stand(options):
+    """Starts a registry over a temporary directory, or takes the one that the options name."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    scratch = tempfile.mkdtemp(prefix="af-load-", dir=options.dir)
+    # PostgreSQL runs as another user when we are root, and must pass through.
+    os.chmod(scratch, 0o711)
+    try:
+        if options.pid:
+            yield Stand(options.registry, options.pid, options.kubo_pid, options.kubo_api,
+                        options.kubo_gateway, scratch)
+        else:
+            with started(options, scratch) as running:
+                yield running
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def started(options, scratch):
+    program = options.server or os.path.join(HERE, "..", "target", "release", "af-registry")
+    if not os.path.exists(program):
+        sys.exit(f"{program} is not there: cargo build --release")
+    data = os.path.join(scratch, "data")
+    cached = os.path.expanduser("~/.cache/af-registry/bin")
+    env = {name: value for name, value in os.environ.items() if not name.startswith("OPEN_REGISTRY_")}
+    env.pop("RUST_LOG", None)
+    env |= {
+        "PATH": cached + os.pathsep + env.get("PATH", ""),
+        "OPEN_REGISTRY_DATA_DIR": data,
+        "OPEN_REGISTRY_PORT": "0",
+        "OPEN_REGISTRY_METRICS_PORT": "0",
+        "OPEN_REGISTRY_LOG_FORMAT": "json",
+    }
+    server = subprocess.Popen([program], env=env, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    try:
+        address = listening(server)
+        kubo = [pid for pid in children(server.pid) if name_of(pid) == "ipfs"]
+        with open(os.path.join(data, "ipfs", "config"), encoding="utf-8") as file:
+            addresses = json.load(file)["Addresses"]
+        api, gateway = (f"http://127.0.0.1:{addresses[which].split('/')[4]}" for which in ("API", "Gateway"))
+        yield Stand(f"http://{address}", server.pid, kubo[0], api, gateway, scratch)
+    finally:
+        server.terminate()
+        try:
+            server.wait(90)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+def listening(server):
+    """Waits for the server's address; then its log is read and forgotten, that its pipe never fills."""
+    seen = []
+    for line in server.stderr:
+        seen.append(line)
+        with contextlib.suppress(ValueError, AttributeError):
+            entry = json.loads(line)
+            if entry.get("event") == "listening":
+                threading.Thread(target=lambda: [None for _ in server.stderr], daemon=True).start()
+                return entry["address"]
+    sys.exit("the server did not start:\n" + "".join(seen[-20:]))
+
+
+def stat(pid):
+    with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+        return file.read().rpartition(")")[2].split()
+
+
+def name_of(pid):
+    with open(f"/proc/{pid}/comm", encoding="utf-8") as file:
+        return file.read().strip()
+
+
+def children(parent):
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            if int(stat(pid)[1]) == parent:
+                found.append(int(pid))
+    return found
+
+
+def cpu(pid):
+    """User and system seconds of a process so far."""
+    fields = stat(pid)
+    return (int(fields[11]) + int(fields[12])) / TICK
+
+
+def machine():
+    """Busy seconds of all cores so far: everything but idle and waiting for a disk."""
+    with open("/proc/stat", encoding="utf-8") as file:
+        fields = [int(field) for field in file.readline().split()[1:9]]
+    return (sum(fields) - fields[3] - fields[4]) / TICK
+
+
+class Clock:
+    """Wall time, and cpu seconds of the server, of its Kubo and of the machine."""
+
+    def __init__(self, *pids):
+        self.pids = pids
+
+    def read(self):
+        return (time.monotonic(), *(cpu(pid) if pid else 0.0 for pid in self.pids), machine())
+
+    def time(self, action):
+        before = self.read()
+        action()
+        return [after - was for was, after in zip(before, self.read())]
+
+
+def curl(*words):
+    """Runs curl without a progress meter; what it prints comes back. Any status but 2xx ends the test."""
+    done = subprocess.run(["curl", "-sS", "--fail-with-body", "--max-time", "900", *words],
+                          stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"curl {' '.join(words)}: exit {done.returncode}: {done.stdout}")
+    return done.stdout
+
+
+def medians(rows):
+    return [statistics.median(column) for column in zip(*rows)]
+
+
+def spread(values):
+    return f"{statistics.median(values):.2f} ({min(values):.2f}..{max(values):.2f})"
+
+
+def memory(pid, field):
+    """A size from /proc/<pid>/status, in MiB."""
+    with open(f"/proc/{pid}/status", encoding="utf-8") as file:
+        for line in file:
+            if line.startswith(field + ":"):
+                return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def forget_peak(pid):
+    """Lets VmHWM begin again at the present size (proc(5), clear_refs)."""
+    with open(f"/proc/{pid}/clear_refs", "w", encoding="utf-8") as file:
+        file.write("5")
