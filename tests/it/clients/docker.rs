@@ -1,79 +1,134 @@
-//! A real Docker Engine, on its own data directory and socket.
+//! A real Docker Engine and its command line.
 
 use std::path::Path;
 
-use super::{Daemon, Stage, is_root, run, stage, tool};
-use crate::rig::layout::{Layout, big, image, multi};
+use serde_json::Value;
 
-fn engine(stage: &Stage) -> Daemon {
-    let socket = stage.path("docker.sock");
-    let mut dockerd = tool("dockerd");
-    let value = |name: &str| stage.path(name).to_str().unwrap().to_owned();
-    dockerd.args(["--data-root", &value("data"), "--exec-root", &value("exec")]);
-    dockerd.args(["-H", &format!("unix://{}", socket.display()), "--pidfile", &value("pid")]);
-    dockerd.args(["--bridge=none", "--iptables=false", "--ip6tables=false"]);
-    Daemon::start(&mut dockerd, &socket)
-}
+use super::{Stand, digest_in, engine_allowed, layers_of_archive, stand};
+use crate::rig::daemon::{Daemon, containerd};
+use crate::rig::layout::Layer;
+use crate::rig::program::{Home, complete, find};
 
-fn docker(stage: &Stage, arguments: &[&str]) -> String {
-    let mut docker = std::process::Command::new("/usr/bin/docker");
-    docker.env("DOCKER_HOST", format!("unix://{}", stage.path("docker.sock").display()));
-    docker.env("DOCKER_CONFIG", stage.path("config")).env("DOCKER_CLI_EXPERIMENTAL", "enabled");
-    run(docker.env("HOME", stage.path("")).args(arguments))
-}
-
-/// Brings an image into the engine under a name, without a registry.
-fn load(stage: &Stage, layout: &Layout, name: &str) {
-    let archive = stage.path("archive.tar");
-    let from = format!("oci:{}:1", layout.path().display());
-    let to = format!("docker-archive:{}:{name}", archive.display());
-    stage.run("skopeo", &["--insecure-policy", "copy", &from, &to]);
-    docker(stage, &["load", "-q", "-i", archive.to_str().unwrap()]);
-    std::fs::remove_file(archive).unwrap();
-}
+/// Debian's own program: a newer one from elsewhere may precede it in the search path and not get on with the engine.
+const DOCKER: &str = "/usr/bin/docker";
 
 #[tokio::test]
 async fn docker_pushes_and_pulls() {
-    if !is_root() {
-        println!("SKIPPED: a Docker engine needs root");
+    if !engine_allowed("docker") {
         return;
     }
-    assert!(Path::new("/usr/bin/docker").exists(), "`make install-test` brings docker");
-    let stage = stage().await;
-    let _engine = engine(&stage);
-    let name = stage.reference("docker/big:1");
-    load(&stage, big(), &name);
-    let id = docker(&stage, &["image", "inspect", "-f", "{{.Id}}", &name]);
-    docker(&stage, &["push", "-q", &name]);
-    let digest = stage.digest("docker/big", "1").await;
-    docker(&stage, &["rmi", "-f", &id]);
-    docker(&stage, &["pull", "-q", &name]);
-    assert_eq!(docker(&stage, &["image", "inspect", "-f", "{{.Id}}", &name]), id);
-    let repo_digest =
-        docker(&stage, &["image", "inspect", "-f", "{{index .RepoDigests 0}}", &name]);
-    assert_eq!(repo_digest.rsplit('@').next().unwrap(), digest);
+    let (stand, mut home) = (stand().await, Home::new());
+    let _engine = start(&mut home);
+    an_image_with_a_big_layer(&stand, &home).await;
+    an_index_of_two_platforms(&stand, &home).await;
+    an_index_that_another_client_pushed(&stand, &home);
+}
 
-    let list = stage.reference("docker/list:1");
+/// Starts an engine, and a containerd for it, on directories and sockets below the home.
+fn start(home: &mut Home) -> [Daemon; 2] {
+    let [data, state, socket, pid, config] =
+        ["data", "exec", "docker.sock", "docker.pid", "daemon.json"].map(|name| home.text(name));
+    home.set("DOCKER_HOST", format!("unix://{socket}"));
+    home.set("DOCKER_CONFIG", home.text("config"));
+    home.set("DOCKER_CLI_EXPERIMENTAL", "enabled"); // `docker manifest`
+    std::fs::write(&config, "{}").unwrap();
+    let (containerd, address) = containerd(home);
+    let listen = format!("unix://{socket}");
+    let places = ["--data-root", &data, "--exec-root", &state, "--pidfile", &pid, "-H", &listen];
+    let others = ["--containerd", &address, "--config-file", &config];
+    let network = ["--bridge=none", "--iptables=false", "--ip6tables=false"];
+    let arguments = [&places[..], &others, &network].concat();
+    // In this order they are dropped: the engine first.
+    [Daemon::start(home, "dockerd", &arguments, Path::new(&socket)), containerd]
+}
+
+#[track_caller]
+fn docker(home: &Home, arguments: &[&str]) -> String {
+    let debian = Path::new(DOCKER);
+    let program = if debian.is_file() { debian.to_owned() } else { find("docker") };
+    complete(home.command(program).args(arguments))
+}
+
+/// What `docker image inspect` says.
+#[track_caller]
+fn inspect(home: &Home, image: &str) -> Value {
+    let text = docker(home, &["image", "inspect", "--format", "{{json .}}", image]);
+    serde_json::from_str(&text).unwrap()
+}
+
+/// Makes an image of one layer, the tar archive as it is, and pushes it. Returns its id.
+async fn push(stand: &Stand, home: &Home, tag: &str, platform: &str, layer: &Layer) -> String {
+    let (repository, name) = tag.rsplit_once(':').unwrap();
+    let remote = stand.repository(tag);
+    let id = docker(home, &["import", "--platform", platform, layer.path(), &remote]);
+    let pushed = digest_in(&docker(home, &["push", &remote]));
+    assert_eq!(stand.digest(repository, name).await, pushed);
+    id
+}
+
+/// Asserts that a pulled image is the one that was made.
+#[track_caller]
+fn assert_same(home: &Home, remote: &str, id: &str, digest: &str, layer: &Layer) {
+    let image = inspect(home, remote);
+    assert_eq!(image["Id"], id);
+    assert_eq!(image["RootFS"]["Layers"], serde_json::json!([layer.digest.as_str()]));
+    let digests = image["RepoDigests"].as_array().unwrap();
+    assert!(digests.iter().any(|d| d.as_str().unwrap().ends_with(digest)), "{digests:?}");
+}
+
+async fn an_image_with_a_big_layer(stand: &Stand, home: &Home) {
+    let layer = &stand.layers[2];
+    let remote = stand.repository("docker/big:v1");
+    let id = push(stand, home, "docker/big:v1", "linux/amd64", layer).await;
+    docker(home, &["rmi", &remote]);
+    docker(home, &["pull", "--quiet", &remote]);
+    let digest = stand.digest("docker/big", "v1").await;
+    assert_same(home, &remote, &id, digest.as_str(), layer);
+    docker(home, &["save", "--output", &home.text("saved.tar"), &remote]);
+    assert_eq!(layers_of_archive(home, "saved.tar"), std::slice::from_ref(&layer.digest));
+    docker(home, &["rmi", &remote]);
+}
+
+async fn an_index_of_two_platforms(stand: &Stand, home: &Home) {
+    let [first, second, _] = &stand.layers;
+    let platforms = [("amd64", first), ("arm64", second)];
+    let list = stand.repository("docker/multi:v1");
+    let mut ids = Vec::new();
     let mut members = Vec::new();
-    for (platform, seed) in [("amd64", 95), ("arm64", 96)] {
-        let member = stage.reference(&format!("docker/list:{platform}"));
-        load(&stage, &image(platform, seed, 1 << 20), &member);
-        docker(&stage, &["push", "-q", &member]);
-        members.push(member);
+    for (architecture, layer) in platforms {
+        let (tag, platform) =
+            (format!("docker/multi:{architecture}"), format!("linux/{architecture}"));
+        ids.push(push(stand, home, &tag, &platform, layer).await);
+        members.push(stand.repository(&tag));
     }
-    docker(&stage, &["manifest", "create", "--insecure", &list, &members[0], &members[1]]);
-    docker(&stage, &["manifest", "push", "--insecure", &list]);
-    let pushed = stage.server.client().get("/v2/docker/list/manifests/1").await.expect(200).json();
-    assert_eq!(pushed["manifests"].as_array().unwrap().len(), 2, "{pushed}");
-    docker(&stage, &["pull", "-q", &list]);
+    docker(home, &["manifest", "create", "--insecure", &list, &members[0], &members[1]]);
+    // Older engines import every image as one for their own architecture.
+    for ((architecture, _), member) in platforms.iter().zip(&members) {
+        docker(home, &["manifest", "annotate", "--arch", architecture, &list, member]);
+    }
+    let pushed = digest_in(&docker(home, &["manifest", "push", "--insecure", &list]));
+    assert_eq!(stand.digest("docker/multi", "v1").await, pushed);
+    docker(home, &["rmi", &members[0], &members[1]]);
+    for ((architecture, layer), id) in platforms.iter().zip(&ids) {
+        let platform = format!("linux/{architecture}");
+        docker(home, &["pull", "--quiet", "--platform", &platform, &list]);
+        assert_same(home, &list, id, pushed.as_str(), layer);
+        docker(home, &["rmi", &list]);
+    }
+}
 
-    // An OCI index that another client pushed.
-    let multi_name = stage.reference("docker/multi:1");
-    let from = format!("oci:{}:1", multi().path().display());
-    let to = format!("docker://{multi_name}");
-    stage.run(
-        "skopeo",
-        &["--insecure-policy", "copy", "--all", "--dest-tls-verify=false", &from, &to],
-    );
-    docker(&stage, &["pull", "-q", &multi_name]);
+/// An OCI index with uncompressed layers, which no engine of this age makes itself.
+fn an_index_that_another_client_pushed(stand: &Stand, home: &Home) {
+    let remote = stand.repository("docker/oci:v1");
+    home.run("crane", &["push", stand.multi.path(), &remote]);
+    for (architecture, config) in ["amd64", "arm64"].iter().zip(&stand.multi.configs) {
+        let platform = format!("linux/{architecture}");
+        docker(home, &["pull", "--quiet", "--platform", &platform, &remote]);
+        let image = inspect(home, &remote);
+        assert_eq!(
+            (&image["Id"], &image["Architecture"]),
+            (&config.as_str().into(), &(*architecture).into())
+        );
+        docker(home, &["rmi", &remote]);
+    }
 }

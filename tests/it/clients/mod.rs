@@ -1,134 +1,130 @@
-//! Real clients, each pushing and pulling as its users do. A client that is missing is a failure: `make install-test`
-//! brings it.
+//! Real clients, as their users run them: each pushes an index of two platforms, an image with a layer of 300 MiB and,
+//! where it can, an artifact that refers to another; each then pulls them, and all digests and bytes are the same.
 
-mod containerd;
+mod crane;
+mod ctr;
 mod docker;
-mod go;
 mod helm;
+mod oras;
 mod podman;
+mod regctl;
 mod skopeo;
 
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::fs::File;
+use std::sync::{Arc, Weak};
 
+use af_registry::oci::Digest;
 use tempfile::TempDir;
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::Mutex;
 
+use crate::rig::layout::{Layer, Layout, digest_of};
+use crate::rig::program::{Home, complete, is_root, scratch};
 use crate::rig::server::{Server, server};
 
-/// A server, a home of its own for the client, and the turn: two of these at once would only be slower.
-struct Stage {
-    server: Server,
-    home: TempDir,
-    _turn: MutexGuard<'static, ()>,
+/// The size of the layer that takes time.
+const BIG: usize = 300 << 20;
+
+/// One server for all clients, and the images that they push to repositories of their own.
+pub(crate) struct Stand {
+    pub(crate) server: Server,
+    /// Two layers of little size, and the big one.
+    pub(crate) layers: [Layer; 3],
+    /// An index of the first two layers on amd64 and the second on arm64.
+    pub(crate) multi: Layout,
+    /// An image of the first layer and the big one.
+    pub(crate) big: Layout,
+    /// Holds the layers and layouts. They go with the stand.
+    _directory: TempDir,
 }
 
-static TURN: Mutex<()> = Mutex::const_new(());
-
-async fn stage() -> Stage {
-    let turn = TURN.lock().await;
-    Stage { server: server().await, home: tempfile::tempdir().unwrap(), _turn: turn }
+/// The stand of the tests that are running now: the last of them takes it down.
+pub(crate) async fn stand() -> Arc<Stand> {
+    static SHARED: Mutex<Weak<Stand>> = Mutex::const_new(Weak::new());
+    let mut shared = SHARED.lock().await;
+    if let Some(stand) = shared.upgrade() {
+        return stand;
+    }
+    let stand = Arc::new(Stand::start().await);
+    *shared = Arc::downgrade(&stand);
+    stand
 }
 
-impl Stage {
-    /// `host:port/name`
-    fn reference(&self, name: &str) -> String {
+impl Stand {
+    async fn start() -> Self {
+        let directory = scratch();
+        let path = |name: &str| directory.path().join(name);
+        let layers = [("one", 1, 70_000), ("two", 2, 512), ("big", 3, BIG)]
+            .map(|(name, seed, size)| Layer::random(path(name), seed, size));
+        let [one, two, big] = &layers;
+        let multi = Layout::index(path("multi"), &[("amd64", &[one, two]), ("arm64", &[two])]);
+        let big = Layout::image(path("image"), &[one, big]);
+        Self { server: server().await, layers, multi, big, _directory: directory }
+    }
+
+    /// How clients name a repository.
+    pub(crate) fn repository(&self, name: &str) -> String {
         format!("{}/{name}", self.server.host())
     }
 
-    /// A path below the client's home.
-    fn path(&self, name: &str) -> PathBuf {
-        self.home.path().join(name)
-    }
-
-    /// The client's command, with nothing of this machine's settings.
-    fn command(&self, program: &str) -> Command {
-        let mut command = tool(program);
-        command.env("HOME", self.home.path()).env("XDG_RUNTIME_DIR", self.home.path());
-        command.env_remove("DOCKER_CONFIG").current_dir(self.home.path());
-        command
-    }
-
-    /// Runs a client to its end and returns what it printed.
-    fn run(&self, program: &str, arguments: &[&str]) -> String {
-        run(self.command(program).args(arguments))
-    }
-
-    /// The digest that the registry gives a reference.
-    async fn digest(&self, repository: &str, reference: &str) -> String {
-        let path = format!("/v2/{repository}/manifests/{reference}");
+    /// The digest under which the registry has a tag.
+    pub(crate) async fn digest(&self, repository: &str, tag: &str) -> Digest {
+        let path = format!("/v2/{repository}/manifests/{tag}");
         let answer = self.server.client().head(&path).await.expect(200);
-        answer.header("docker-content-digest").to_owned()
+        answer.header("docker-content-digest").parse().unwrap()
     }
-}
 
-/// Runs a command to its end; what it said goes into the panic if it fails.
-fn run(command: &mut Command) -> String {
-    let output =
-        command.stdin(Stdio::null()).output().unwrap_or_else(|e| panic!("{command:?}: {e}"));
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}\n{said}\n{error}");
-    said.trim().to_owned()
-}
-
-/// A program that `make install-test` brings: from its cache, else from the search path.
-pub(crate) fn tool(program: &str) -> Command {
-    let home =
-        || Path::new(&std::env::var_os("HOME").unwrap_or_default()).join(".cache/af-registry");
-    let cache = std::env::var_os("AF_REGISTRY_CACHE").map_or_else(home, PathBuf::from);
-    let built = cache.join("bin").join(program);
-    let found = [built, Path::new("/usr/bin").join(program), Path::new("/usr/sbin").join(program)]
-        .into_iter()
-        .find(|path| path.is_file())
-        .unwrap_or_else(|| panic!("{program} is not installed; `make install-test` brings it"));
-    Command::new(found)
-}
-
-/// A daemon that ends with the test, also when the test is killed.
-struct Daemon(Child);
-
-impl Daemon {
-    /// Starts it and waits until its socket is there.
-    fn start(command: &mut Command, socket: &Path) -> Self {
-        let program = command.get_program().to_owned();
-        let mut guard = Command::new("sh");
-        let log = socket.with_extension("log");
-        guard
-            .arg("-c")
-            .arg(r#""$@" >"$0" 2>&1 & cat >/dev/null; kill $!; wait"#)
-            .arg(&log)
-            .arg(&program)
-            .args(command.get_args())
-            .stdin(Stdio::piped());
-        let daemon = Self(guard.spawn().unwrap());
-        let began = Instant::now();
-        while !socket.exists() {
-            let said = || std::fs::read_to_string(&log).unwrap_or_default();
-            assert!(began.elapsed() < Duration::from_secs(60), "{program:?}: {}", said());
-            std::thread::sleep(Duration::from_millis(50));
+    /// Asserts that a tag is what a layout holds, and that the registry has every part of it.
+    pub(crate) async fn assert_holds(&self, repository: &str, layout: &Layout) {
+        assert_eq!(self.digest(repository, "v1").await, layout.root);
+        let client = self.server.client();
+        for digest in layout.digests() {
+            let blob = client.head(&format!("/v2/{repository}/blobs/{digest}")).await;
+            let found = if blob.status.is_success() {
+                blob
+            } else {
+                client.head(&format!("/v2/{repository}/manifests/{digest}")).await.expect(200)
+            };
+            assert_eq!(found.header("docker-content-digest"), digest.as_str());
         }
-        daemon
+    }
+
+    /// What refers to a digest, by the registry's own list.
+    pub(crate) async fn referrers(&self, repository: &str, subject: &Digest) -> Vec<Digest> {
+        let path = format!("/v2/{repository}/referrers/{subject}");
+        let list = self.server.client().get(&path).await.expect(200).json();
+        let entries = list["manifests"].as_array().unwrap();
+        entries.iter().map(|entry| entry["digest"].as_str().unwrap().parse().unwrap()).collect()
     }
 }
 
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        drop(self.0.stdin.take());
-        let _ = self.0.wait();
+/// The one digest in a text such as `v1: digest: sha256:… size: 946`.
+#[track_caller]
+pub(crate) fn digest_in(text: &str) -> Digest {
+    let start = text.find("sha256:").unwrap_or_else(|| panic!("no digest in {text:?}"));
+    text[start..start + 71].parse().unwrap()
+}
+
+/// The digests of the layers in an archive that `docker save` or `podman save` wrote into the home.
+#[track_caller]
+pub(crate) fn layers_of_archive(home: &Home, archive: &str) -> Vec<Digest> {
+    let directory = home.path("unpacked");
+    std::fs::create_dir(&directory).unwrap();
+    let mut tar = home.command("tar");
+    complete(tar.args(["--extract", "--file", archive, "--directory"]).arg(&directory));
+    std::fs::remove_file(home.path(archive)).unwrap();
+    let manifest = File::open(directory.join("manifest.json")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_reader(manifest).unwrap();
+    let layers = manifest[0]["Layers"].as_array().unwrap();
+    let layers = layers.iter().map(|layer| digest_of(&directory.join(layer.as_str().unwrap())));
+    let layers = layers.collect();
+    std::fs::remove_dir_all(directory).unwrap();
+    layers
+}
+
+/// Whether an engine may be started; the one skip there is, and it says so.
+pub(crate) fn engine_allowed(name: &str) -> bool {
+    if !is_root() {
+        println!("SKIPPED: {name}: the engine mounts file systems, which only root may");
     }
-}
-
-/// The digest of the one entry of a layout that a client wrote.
-fn pulled(layout: &Path) -> String {
-    let index = std::fs::read(layout.join("index.json")).unwrap();
-    let index: serde_json::Value = serde_json::from_slice(&index).unwrap();
-    index["manifests"][0]["digest"].as_str().unwrap().to_owned()
-}
-
-/// Whether root runs the tests: a Docker engine needs it.
-fn is_root() -> bool {
-    use std::os::unix::fs::MetadataExt;
-    std::fs::metadata("/proc/self").unwrap().uid() == 0
+    is_root()
 }

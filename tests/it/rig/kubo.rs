@@ -126,16 +126,9 @@ fn environment(repo: &Path) -> [(&'static str, &std::ffi::OsStr); 2] {
     [("IPFS_PATH", repo.as_os_str()), ("IPFS_TELEMETRY", "off".as_ref())]
 }
 
-/// `ipfs` from the search path, else the one that `make` built.
+/// The program.
 pub(crate) fn binary() -> PathBuf {
-    let search = std::env::var_os("PATH").unwrap_or_default();
-    let cache = std::env::var_os("AF_REGISTRY_CACHE").map(PathBuf::from);
-    let home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache/af-registry"));
-    std::env::split_paths(&search)
-        .chain(cache.or_else(home).map(|cache| cache.join("bin")))
-        .map(|directory| directory.join("ipfs"))
-        .find(|file| file.is_file())
-        .expect("no `ipfs` in PATH or in the cache; `make test` builds it")
+    super::program::find("ipfs")
 }
 
 /// Waits for the file in which a daemon tells the address of a listener.

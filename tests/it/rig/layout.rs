@@ -1,130 +1,201 @@
-//! Images made by the tests: OCI layouts of random layers, as an image builder would write them.
+//! Images as OCI layout directories: made for clients to push, and read again where clients pulled them to.
 
-use std::fs;
+use std::fs::File;
+use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::OnceLock;
 
-use af_registry::oci::Digest;
-use af_registry::stream::hashing::sha256;
+use af_registry::oci::{Algorithm, Digest};
+use af_registry::stream::hashing::{Hasher, sha256};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use super::client::{OCI_INDEX, OCI_MANIFEST, random};
 
-/// An OCI layout whose one entry is tagged `1`.
-pub(crate) struct Layout {
-    directory: TempDir,
-    /// What the entry names.
+const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+const OCI_LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
+/// The unit in which layers are made and read.
+const PIECE: usize = 1 << 20;
+
+/// A tar archive with one file of random bytes.
+pub(crate) struct Layer {
+    pub(crate) file: PathBuf,
     pub(crate) digest: Digest,
+    pub(crate) size: u64,
 }
 
-/// An index of an image for amd64 and one for arm64.
-pub(crate) fn multi() -> &'static Layout {
-    static MULTI: OnceLock<Layout> = OnceLock::new();
-    MULTI.get_or_init(|| {
-        let directory = directory();
-        let images: Vec<Value> = [("amd64", 90), ("arm64", 91)]
-            .map(|(platform, seed)| {
-                let mut entry = write_image(directory.path(), platform, seed, 2 << 20);
-                entry["platform"] = json!({ "os": "linux", "architecture": platform });
-                entry
-            })
-            .to_vec();
-        let index = json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": images });
-        finish(directory, OCI_INDEX, &index)
-    })
-}
+impl Layer {
+    /// Writes one whose file has this many bytes.
+    pub(crate) fn random(file: PathBuf, seed: u64, size: usize) -> Self {
+        let mut out = BufWriter::new(File::create(&file).unwrap());
+        let mut hasher = Hasher::new(Algorithm::Sha256);
+        let mut total = 0;
+        let mut write = |bytes: &[u8]| {
+            hasher.update(bytes);
+            out.write_all(bytes).unwrap();
+            total += bytes.len() as u64;
+        };
+        write(&header("random", size));
+        for (piece, offset) in (0_u64..).zip((0..size).step_by(PIECE)) {
+            write(&random(seed << 32 | piece, PIECE.min(size - offset)));
+        }
+        // The file's last block is filled up, and two empty ones end the archive.
+        write(&vec![0; size.next_multiple_of(512) - size + 1024]);
+        out.flush().unwrap();
+        Self { file, digest: hasher.finish(), size: total }
+    }
 
-/// An image for this platform with a layer of 300 MiB that nothing compresses.
-pub(crate) fn big() -> &'static Layout {
-    static BIG: OnceLock<Layout> = OnceLock::new();
-    BIG.get_or_init(|| image("amd64", 92, 300 << 20))
-}
-
-/// A small image for one platform.
-pub(crate) fn image(platform: &str, seed: u64, size: usize) -> Layout {
-    let directory = directory();
-    let entry = write_image(directory.path(), platform, seed, size);
-    let digest = entry["digest"].as_str().unwrap().parse().unwrap();
-    write_index(directory.path(), &entry);
-    Layout { directory, digest }
-}
-
-impl Layout {
-    /// The directory.
-    pub(crate) fn path(&self) -> &Path {
-        self.directory.path()
+    /// The file's path as text.
+    pub(crate) fn path(&self) -> &str {
+        self.file.to_str().unwrap()
     }
 }
 
-/// With a name in lower case: podman makes a repository's name of the path.
-fn directory() -> TempDir {
-    let name = format!("af-registry-layout-{}", uuid::Uuid::new_v4());
-    tempfile::Builder::new().prefix(&name).rand_bytes(0).tempdir().unwrap()
+/// The head of a regular file in an archive (POSIX.1-1988 `ustar`).
+fn header(name: &str, size: usize) -> [u8; 512] {
+    let mut header = [0; 512];
+    let size = format!("{size:011o}");
+    for (offset, field) in [
+        (0, name),
+        (100, "0000644"),
+        (108, "0000000"),
+        (116, "0000000"),
+        (124, &size),
+        (136, "00000000000"),
+        (148, "        "), // the checksum counts itself as spaces
+        (156, "0"),
+        (257, "ustar\x0000"),
+    ] {
+        header[offset..offset + field.len()].copy_from_slice(field.as_bytes());
+    }
+    let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
+    header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    header
 }
 
-fn finish(directory: TempDir, media_type: &str, document: &Value) -> Layout {
-    let entry = write_blob(directory.path(), media_type, document.to_string().as_bytes());
-    let digest = entry["digest"].as_str().unwrap().parse().unwrap();
-    write_index(directory.path(), &entry);
-    Layout { directory, digest }
+/// A layout that holds one image or index under the tag `v1`.
+pub(crate) struct Layout {
+    pub(crate) directory: PathBuf,
+    /// The digest of the image or index.
+    pub(crate) root: Digest,
+    /// The digests of the images' configurations, in the order of the images.
+    pub(crate) configs: Vec<Digest>,
 }
 
-fn write_index(directory: &Path, entry: &Value) {
-    let mut entry = entry.clone();
-    entry["annotations"] = json!({ "org.opencontainers.image.ref.name": "1" });
-    let index = json!({ "schemaVersion": 2, "manifests": [entry] });
-    fs::write(directory.join("index.json"), index.to_string()).unwrap();
-    fs::write(directory.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
+impl Layout {
+    /// Writes an image for linux/amd64.
+    pub(crate) fn image(directory: PathBuf, layers: &[&Layer]) -> Self {
+        let (descriptor, config) = image(&directory, "amd64", layers);
+        Self::finish(directory, descriptor, vec![config])
+    }
+
+    /// Writes an index of one image for each of the architectures.
+    pub(crate) fn index(directory: PathBuf, images: &[(&str, &[&Layer])]) -> Self {
+        let images = images.iter().map(|(name, layers)| image(&directory, name, layers));
+        let (descriptors, configs): (Vec<_>, Vec<_>) = images.unzip();
+        let index = json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": descriptors });
+        let descriptor = blob(&directory, OCI_INDEX, &index);
+        Self::finish(directory, descriptor, configs)
+    }
+
+    fn finish(directory: PathBuf, mut root: Value, configs: Vec<Digest>) -> Self {
+        let digest = digest_in(&root);
+        root["annotations"] = json!({ "org.opencontainers.image.ref.name": "v1" });
+        let index = json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [root] });
+        std::fs::write(directory.join("index.json"), index.to_string()).unwrap();
+        std::fs::write(directory.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
+        Self { directory, root: digest, configs }
+    }
+
+    /// As clients name it: `<directory>:v1`.
+    pub(crate) fn tagged(&self) -> String {
+        format!("{}:v1", self.path())
+    }
+
+    /// The directory as text.
+    pub(crate) fn path(&self) -> &str {
+        self.directory.to_str().unwrap()
+    }
+
+    /// Every digest below the root, itself first.
+    pub(crate) fn digests(&self) -> Vec<Digest> {
+        intact(&self.directory.join("blobs"), &self.root)
+    }
 }
 
-/// Writes one image FROM scratch and returns its descriptor.
-fn write_image(directory: &Path, platform: &str, seed: u64, size: usize) -> Value {
-    let tar = tar_of(seed, size);
-    let diff_id = sha256(&fs::read(&tar).unwrap());
-    let gzip = Command::new("gzip").args(["-1", "-n", "-f"]).arg(&tar).status().unwrap();
-    assert!(gzip.success());
-    let layer = fs::read(tar.with_extension("tar.gz")).unwrap();
-    fs::remove_dir_all(tar.parent().unwrap()).unwrap();
-    let layer = write_blob(directory, "application/vnd.oci.image.layer.v1.tar+gzip", &layer);
+/// Writes an image and returns its descriptor and the digest of its configuration.
+fn image(layout: &Path, architecture: &str, layers: &[&Layer]) -> (Value, Digest) {
+    let diffs: Vec<&str> = layers.iter().map(|layer| layer.digest.as_str()).collect();
+    let history = json!({ "created": "2026-01-01T00:00:00Z", "created_by": "random bytes" });
     let config = json!({
-        "architecture": platform, "os": "linux", "config": {},
-        "rootfs": { "type": "layers", "diff_ids": [diff_id.as_str()] },
-        "history": [{ "created": "2026-01-01T00:00:00Z", "created_by": "a test" }],
+        "created": "2026-01-01T00:00:00Z",
+        "architecture": architecture,
+        "os": "linux",
+        "config": { "Cmd": ["/random"] },
+        "rootfs": { "type": "layers", "diff_ids": diffs },
+        "history": vec![history; layers.len()],
     });
-    let config = write_blob(
-        directory,
-        "application/vnd.oci.image.config.v1+json",
-        config.to_string().as_bytes(),
-    );
-    let manifest = json!({
-        "schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config, "layers": [layer],
-    });
-    write_blob(directory, OCI_MANIFEST, manifest.to_string().as_bytes())
+    let config = blob(layout, OCI_CONFIG, &config);
+    let layers: Vec<Value> = layers
+        .iter()
+        .map(|layer| {
+            let name = layout.join("blobs/sha256").join(layer.digest.hex());
+            // Of two images that share a layer the second finds it there.
+            let _ = std::fs::hard_link(&layer.file, name);
+            json!({ "mediaType": OCI_LAYER, "digest": layer.digest.as_str(), "size": layer.size })
+        })
+        .collect();
+    let digest = digest_in(&config);
+    let manifest = json!({ "schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config, "layers": layers });
+    let mut descriptor = blob(layout, OCI_MANIFEST, &manifest);
+    descriptor["platform"] = json!({ "os": "linux", "architecture": architecture });
+    (descriptor, digest)
 }
 
-/// A tar of one file of random bytes.
-fn tar_of(seed: u64, size: usize) -> PathBuf {
-    let directory = tempfile::tempdir().unwrap().keep();
-    fs::write(directory.join("data"), random(seed, size)).unwrap();
-    let tar = directory.join("layer.tar");
-    let made = Command::new("tar")
-        .args(["--format=ustar", "--mtime=@0", "--owner=0", "--group=0", "-cf"])
-        .arg(&tar)
-        .arg("-C")
-        .arg(&directory)
-        .arg("data")
-        .status()
-        .unwrap();
-    assert!(made.success());
-    tar
-}
-
-fn write_blob(directory: &Path, media_type: &str, bytes: &[u8]) -> Value {
-    let digest = sha256(bytes);
-    let blobs = directory.join("blobs/sha256");
-    fs::create_dir_all(&blobs).unwrap();
-    fs::write(blobs.join(digest.hex()), bytes).unwrap();
+/// Writes a JSON blob and returns its descriptor.
+fn blob(layout: &Path, media_type: &str, content: &Value) -> Value {
+    let bytes = serde_json::to_vec(content).unwrap();
+    let digest = sha256(&bytes);
+    let directory = layout.join("blobs/sha256");
+    std::fs::create_dir_all(&directory).unwrap();
+    std::fs::write(directory.join(digest.hex()), &bytes).unwrap();
     json!({ "mediaType": media_type, "digest": digest.as_str(), "size": bytes.len() })
+}
+
+fn digest_in(descriptor: &Value) -> Digest {
+    descriptor["digest"].as_str().unwrap().parse().unwrap()
+}
+
+/// Asserts that a directory of blobs holds an image or index with everything below it and that every byte is right.
+/// Returns the digests met, the root first.
+#[track_caller]
+pub(crate) fn intact(blobs: &Path, root: &Digest) -> Vec<Digest> {
+    let (mut met, mut open) = (Vec::new(), vec![(root.clone(), true)]);
+    while let Some((digest, is_manifest)) = open.pop() {
+        if met.contains(&digest) {
+            continue;
+        }
+        let file = blobs.join(digest.algorithm().to_string()).join(digest.hex());
+        assert_eq!(digest_of(&file), digest, "{}", file.display());
+        if is_manifest {
+            let manifest: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+            let listed = |field: &str| manifest[field].as_array().cloned().unwrap_or_default();
+            open.extend(listed("manifests").iter().map(|child| (digest_in(child), true)));
+            open.extend(listed("layers").iter().map(|layer| (digest_in(layer), false)));
+            open.extend(manifest.get("config").map(|config| (digest_in(config), false)));
+        }
+        met.push(digest);
+    }
+    met
+}
+
+/// The digest of a file's bytes.
+pub(crate) fn digest_of(file: &Path) -> Digest {
+    let mut input = File::open(file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+    let mut hasher = Hasher::new(Algorithm::Sha256);
+    let mut piece = vec![0; PIECE];
+    loop {
+        match input.read(&mut piece).unwrap() {
+            0 => return hasher.finish(),
+            read => hasher.update(&piece[..read]),
+        }
+    }
 }

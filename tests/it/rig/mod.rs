@@ -2,10 +2,12 @@
 //! servers over them, and a client that may be rude.
 
 pub(crate) mod client;
+pub(crate) mod daemon;
 pub(crate) mod kubo;
 pub(crate) mod launch;
 pub(crate) mod layout;
 pub(crate) mod postgres;
+pub(crate) mod program;
 pub(crate) mod relay;
 pub(crate) mod server;
 
