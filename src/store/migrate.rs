@@ -42,6 +42,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "uploads",
         sql: include_str!("../../sql/migrations/0002_uploads.sql"),
     },
+    Migration {
+        version: 3,
+        name: "access",
+        sql: include_str!("../../sql/migrations/0003_access.sql"),
+    },
 ];
 
 /// Applies what is missing. The lock ends with the connection.

@@ -6,6 +6,7 @@
 //! one of a pool (`pool`). Each function answers within [`CALL`] or fails with [`StoreError::Unavailable`]; a
 //! connection whose call did not come to its end is never used again.
 
+mod access;
 mod blob;
 mod claim;
 mod connection;
@@ -27,6 +28,7 @@ mod upload;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use access::{Access, Action, Gated, Grantee, Pattern, PatternError, Role, RoleError};
 pub use blob::{LinkedBlob, Unlink};
 pub use claim::{Claim, Commit, Committed, Recorded};
 pub use error::StoreError;
