@@ -7,6 +7,7 @@ use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::auth::Auth;
 use crate::config::Config;
 use crate::embedded::{EmbeddedError, Partners};
 use crate::http::{Edge, EdgeService, OperatorService};
@@ -82,8 +83,9 @@ pub async fn run(config: Config) -> Result<(), AppError> {
         () = shutdown.begun() => return Ok(()),
     };
     let served = match connect(&config, &partners).await {
-        Ok(registry) => {
-            serve_until_stopped(&config, registry, clients, operator, recorder, shutdown).await;
+        Ok((registry, auth)) => {
+            let edge = (registry, auth);
+            serve_until_stopped(&config, edge, clients, operator, recorder, shutdown).await;
             Ok(())
         }
         Err(error) => Err(error),
@@ -98,7 +100,7 @@ fn bind(host: IpAddr, port: u16, settings: &'static str) -> Result<Listener, App
 }
 
 /// Connects to both partners and finds out whether they are fit for use.
-async fn connect(config: &Config, partners: &Partners) -> Result<Registry, AppError> {
+async fn connect(config: &Config, partners: &Partners) -> Result<(Registry, Auth), AppError> {
     let postgres = partners.postgres();
     let settings = store::Settings {
         host: postgres.host.clone(),
@@ -125,7 +127,8 @@ async fn connect(config: &Config, partners: &Partners) -> Result<Registry, AppEr
         page: config.limits.page,
         allow_sparse_index: config.allow_sparse_index,
     };
-    Ok(Registry::new(store, ipfs, limits))
+    let auth = Auth::new(store.clone());
+    Ok((Registry::new(store, ipfs, limits), auth))
 }
 
 fn check_version(api: &ipfs::Endpoint, version: Result<String, IpfsError>) -> Result<(), AppError> {
@@ -155,7 +158,7 @@ fn record_metrics() -> Result<PrometheusHandle, AppError> {
 
 async fn serve_until_stopped(
     config: &Config,
-    registry: Registry,
+    (registry, auth): (Registry, Auth),
     clients: Listener,
     operator: Listener,
     recorder: PrometheusHandle,
@@ -174,7 +177,8 @@ async fn serve_until_stopped(
         begun.begun().await;
         drain.cancel();
     });
-    let edge = Edge::new(registry, limits, draining);
+    let name = http::Name { host: config.listen.domain.clone(), https: None };
+    let edge = Edge::new(registry, auth, name, limits, draining);
     let connections = ConnectionLimits {
         header_bytes: config.limits.header_bytes,
         header_time: config.limits.header_time,

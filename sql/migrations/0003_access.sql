@@ -35,7 +35,8 @@ CREATE TABLE grants (
 -- $1 repository; $2 revision of the account, NULL for nobody in particular, 0 for a server that asks for no login; $3
 -- the patterns that cover the repository; $4 the roles that would do, with 'public' among them where reading a public
 -- repository is what is asked for. Always one row, also for a repository that does not exist: who may not use it does
--- not learn which of the two it is. A plain SELECT, so that PostgreSQL makes it part of the statement that asks.
+-- not learn which of the two it is. A plain SELECT, so that PostgreSQL makes it part of the statement that asks; OFFSET
+-- keeps it whole there, asked once.
 CREATE FUNCTION gate(TEXT, BIGINT, TEXT[], TEXT[])
 RETURNS TABLE (repository_id BIGINT, allowed BOOLEAN)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
@@ -53,6 +54,7 @@ AS $$
         )
     FROM (SELECT $1 AS name) asked
     LEFT JOIN repositories r ON r.name = asked.name
+    OFFSET 0
 $$;
 
 -- The keys that sign tokens, the same for all instances. The private part is sealed under the signing secret.

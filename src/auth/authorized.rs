@@ -3,8 +3,9 @@
 use std::marker::PhantomData;
 
 use crate::oci::RepositoryName;
+use crate::store::{Access, Grantee, MountSource};
 
-/// May read a repository.
+/// May read a repository, if the rows say so at the moment of the read: it goes with the lookup.
 #[derive(Clone, Copy, Debug)]
 pub struct Pull;
 
@@ -19,15 +20,19 @@ pub struct Delete;
 /// Permission to do `A` in one repository.
 #[derive(Clone, Debug)]
 pub struct Authorized<A> {
-    repository: RepositoryName,
+    access: Access,
     subject: String,
     action: PhantomData<A>,
 }
 
 impl<A> Authorized<A> {
+    pub(super) fn new(access: Access, subject: String) -> Self {
+        Self { access, subject, action: PhantomData }
+    }
+
     /// Where it holds.
     pub fn repository(&self) -> &RepositoryName {
-        &self.repository
+        &self.access.repository
     }
 
     /// Who holds it.
@@ -36,39 +41,52 @@ impl<A> Authorized<A> {
     }
 }
 
-/// Whoever sent a request.
-#[derive(Clone, Debug)]
-pub struct Caller {
-    subject: String,
+impl Authorized<Pull> {
+    /// What a lookup needs to know of who asks.
+    pub fn access(&self) -> &Access {
+        &self.access
+    }
 }
 
-impl Caller {
-    /// Somebody who did not say who they are.
-    pub fn anonymous() -> Self {
-        Self { subject: String::new() }
+/// Permission to link a blob into a repository, out of what this caller may read.
+#[derive(Clone, Debug)]
+pub struct Mounting {
+    target: Authorized<Push>,
+    source: MountSource,
+}
+
+impl Mounting {
+    pub(super) fn new(target: Authorized<Push>, source: Option<RepositoryName>) -> Self {
+        let grantee = target.access.grantee;
+        let source = match source {
+            Some(repository) => MountSource::Repository(Access { repository, grantee }),
+            None => MountSource::Any(grantee),
+        };
+        Self { target, source }
     }
 
-    /// The name under which the caller's doings are noted; empty for nobody in particular.
-    pub fn subject(&self) -> &str {
-        &self.subject
+    /// Into where.
+    pub fn target(&self) -> &Authorized<Push> {
+        &self.target
     }
 
-    /// Permission to read `repository`.
-    pub fn may_pull(&self, repository: RepositoryName) -> Authorized<Pull> {
-        self.authorized(repository)
+    /// Out of where.
+    pub fn source(&self) -> &MountSource {
+        &self.source
+    }
+}
+
+/// Permission to see the names of the repositories that this caller may read.
+#[derive(Clone, Copy, Debug)]
+pub struct Listing(Grantee);
+
+impl Listing {
+    pub(super) fn new(grantee: Grantee) -> Self {
+        Self(grantee)
     }
 
-    /// Permission to add to `repository`.
-    pub fn may_push(&self, repository: RepositoryName) -> Authorized<Push> {
-        self.authorized(repository)
-    }
-
-    /// Permission to take away from `repository`.
-    pub fn may_delete(&self, repository: RepositoryName) -> Authorized<Delete> {
-        self.authorized(repository)
-    }
-
-    fn authorized<A>(&self, repository: RepositoryName) -> Authorized<A> {
-        Authorized { repository, subject: self.subject.clone(), action: PhantomData }
+    /// Who asks.
+    pub fn grantee(self) -> Grantee {
+        self.0
     }
 }

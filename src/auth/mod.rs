@@ -1,9 +1,23 @@
 //! Who asks, and what they may do.
 //!
-//! A handler that touches a repository takes an [`Authorized`] value, and only this room can build one. The one
-//! policy so far is that whoever reaches the server may do everything: it listens on loopback only, unless the
-//! operator says otherwise by name.
+//! A request says who it comes from ([`Auth::identify`]) and passes the one gate ([`Auth::admit`]); a handler that
+//! touches a repository takes an [`Authorized`] value, and only this room can build one.
 
 mod authorized;
+mod caller;
+mod error;
+mod gate;
+mod need;
+mod scope;
 
-pub use authorized::{Authorized, Caller, Delete, Pull, Push};
+pub use authorized::{Authorized, Delete, Listing, Mounting, Pull, Push};
+pub use caller::Caller;
+pub use error::AuthError;
+pub use gate::Permit;
+pub use need::{Lenience, Need, RepositoryNeed};
+pub use scope::{Kind, Scope};
+
+pub use crate::store::Action;
+
+mod stub;
+pub use stub::*;

@@ -6,6 +6,12 @@ use std::fmt;
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secret(String);
 
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
 impl Secret {
     /// Hides `text`.
     pub fn new(text: impl Into<String>) -> Self {

@@ -3,13 +3,18 @@
 use hyper::body::Incoming;
 use hyper::{HeaderMap, Response};
 
-use super::endpoints::{blob, catalog, manifest, ops, referrer, tag, upload, version};
+use super::endpoints::{blob, catalog, manifest, ops, referrer, tag, token, upload, version};
+use super::origin::Origin;
 use super::{Body, Edge, Endpoint, HttpError};
-use crate::auth::Caller;
+use crate::auth::Permit;
 
 /// What a handler gets beside its typed arguments.
 pub(super) struct Request {
     pub(super) edge: Edge,
+    /// What stands behind the `?`.
+    pub(super) query: Option<String>,
+    /// Whom it comes from, and by which way.
+    pub(super) origin: Origin,
     pub(super) headers: HeaderMap,
     pub(super) body: Incoming,
 }
@@ -17,51 +22,51 @@ pub(super) struct Request {
 pub(super) async fn dispatch(
     request: Request,
     endpoint: Endpoint,
-    caller: &Caller,
+    permit: &Permit,
 ) -> Result<Response<Body>, HttpError> {
     use Endpoint as E;
     match endpoint {
-        E::BlobDelete(at) => {
-            blob::delete(request, caller.may_delete(at.repository), at.digest).await
-        }
-        E::BlobGet(at) => blob::get(request, caller.may_pull(at.repository), at.digest).await,
-        E::BlobHead(at) => blob::head(request, caller.may_pull(at.repository), at.digest).await,
-        E::Catalog(page) => catalog::list(request, page).await,
+        E::BlobDelete(at) => blob::delete(request, permit.delete(at.repository)?, at.digest).await,
+        E::BlobGet(at) => blob::get(request, permit.pull(at.repository)?, at.digest).await,
+        E::BlobHead(at) => blob::head(request, permit.pull(at.repository)?, at.digest).await,
+        E::Catalog(page) => catalog::list(request, permit.list()?, page).await,
         E::Extensions => Ok(version::extensions()),
         E::Health => Ok(ops::health()),
         E::ManifestDelete(at) => {
-            manifest::delete(request, caller.may_delete(at.repository), at.reference).await
+            manifest::delete(request, permit.delete(at.repository)?, at.reference).await
         }
         E::ManifestGet(at) => {
-            manifest::get(request, caller.may_pull(at.repository), at.reference).await
+            manifest::get(request, permit.pull(at.repository)?, at.reference).await
         }
         E::ManifestHead(at) => {
-            manifest::head(request, caller.may_pull(at.repository), at.reference).await
+            manifest::head(request, permit.pull(at.repository)?, at.reference).await
         }
         E::ManifestPut(at, tags) => {
-            manifest::put(request, caller.may_push(at.repository), at.reference, tags).await
+            manifest::put(request, permit.push(at.repository)?, at.reference, tags).await
         }
+        E::Keys => token::keys(&request),
         E::Ready => ops::ready(request).await,
         E::ReferrerList(of) => {
-            referrer::list(request, caller.may_pull(of.repository.clone()), of).await
+            referrer::list(request, permit.pull(of.repository.clone())?, of).await
         }
-        E::TagList(of) => tag::list(request, caller.may_pull(of.repository), of.page).await,
-        E::UploadAppend(at) => upload::append(request, caller.may_push(at.repository), at.id).await,
-        E::UploadCancel(at) => upload::cancel(request, caller.may_push(at.repository), at.id).await,
+        E::TagList(of) => tag::list(request, permit.pull(of.repository)?, of.page).await,
+        E::TokenGet => token::get(request).await,
+        E::TokenPost => token::post(request).await,
+        E::UploadAppend(at) => upload::append(request, permit.push(at.repository)?, at.id).await,
+        E::UploadCancel(at) => upload::cancel(request, permit.push(at.repository)?, at.id).await,
         E::UploadFinish(at, digest) => {
-            upload::finish(request, caller.may_push(at.repository), at.id, digest).await
+            upload::finish(request, permit.push(at.repository)?, at.id, digest).await
         }
         E::UploadMonolithic(at) => {
-            upload::monolithic(request, caller.may_push(at.repository), at.digest).await
+            upload::monolithic(request, permit.push(at.repository)?, at.digest).await
         }
-        E::UploadMount(at, from) => {
-            let from = from.map(|from| caller.may_pull(from));
-            upload::mount(request, caller.may_push(at.repository), at.digest, from).await
+        E::UploadMount(at, _) => {
+            upload::mount(request, permit.mount(at.repository)?, at.digest).await
         }
         E::UploadStart(repository, algorithm) => {
-            upload::start(request, caller.may_push(repository), algorithm).await
+            upload::start(request, permit.push(repository)?, algorithm).await
         }
-        E::UploadStatus(at) => upload::status(request, caller.may_push(at.repository), at.id).await,
+        E::UploadStatus(at) => upload::status(request, permit.push(at.repository)?, at.id).await,
         E::Version => Ok(version::get()),
     }
 }

@@ -1,5 +1,6 @@
 //! Everything a client can ask for, one variant each.
 
+use crate::auth::{Action, Lenience, Need};
 use crate::oci::{Algorithm, Digest, Page, Reference, RepositoryName, Tag, UploadId};
 
 /// A blob of a repository.
@@ -74,12 +75,18 @@ pub enum Endpoint {
     ManifestHead(ManifestAt),
     /// PUT a manifest, with more tags perhaps (end-7a, end-7b).
     ManifestPut(ManifestAt, Vec<Tag>),
+    /// GET `/.well-known/jwks.json`: the keys that tokens are signed with (RFC 7517).
+    Keys,
     /// GET `/readyz`: both partners answer.
     Ready,
     /// GET the referrers of a digest (end-12).
     ReferrerList(ReferrersOf),
     /// GET the tags of a repository (end-8).
     TagList(TagsOf),
+    /// GET `/token`: a token for a user's name and password, or for nobody in particular (Docker's token protocol).
+    TokenGet,
+    /// POST `/token`: a token for a password or a refresh token, in a form (Docker's use of OAuth 2).
+    TokenPost,
     /// PATCH an upload (end-5).
     UploadAppend(UploadAt),
     /// DELETE an upload (end-14).
@@ -112,9 +119,11 @@ impl Endpoint {
             Self::ManifestGet(_) => "manifest_pull",
             Self::ManifestHead(_) => "manifest_head",
             Self::ManifestPut(..) => "manifest_put",
+            Self::Keys => "keys",
             Self::Ready => "ready",
             Self::ReferrerList(_) => "referrers",
             Self::TagList(_) => "tags",
+            Self::TokenGet | Self::TokenPost => "token",
             Self::UploadAppend(_) => "upload_append",
             Self::UploadCancel(_) => "upload_cancel",
             Self::UploadFinish(..) | Self::UploadMonolithic(_) => "blob_upload",
@@ -122,6 +131,32 @@ impl Endpoint {
             Self::UploadStart(..) => "upload_start",
             Self::UploadStatus(_) => "upload_status",
             Self::Version => "version",
+        }
+    }
+
+    /// What its caller needs.
+    pub fn need(&self) -> Need {
+        use Action::{Delete, Pull, Push};
+        match self {
+            Self::Health | Self::Keys | Self::Ready => Need::Nothing,
+            // What it is given instead of credentials for this server, it judges itself.
+            Self::TokenGet | Self::TokenPost => Need::Nothing,
+            Self::Extensions | Self::Version => Need::Login,
+            Self::Catalog(_) => Need::Catalog,
+            Self::BlobGet(at) | Self::BlobHead(at) => Need::of(Pull, &at.repository),
+            Self::ManifestGet(at) | Self::ManifestHead(at) => Need::of(Pull, &at.repository),
+            Self::ReferrerList(of) => Need::of(Pull, &of.repository),
+            Self::TagList(of) => Need::of(Pull, &of.repository),
+            Self::BlobDelete(at) => Need::of(Delete, &at.repository),
+            Self::ManifestDelete(at) => Need::of(Delete, &at.repository),
+            Self::ManifestPut(at, _) => Need::with(Push, &at.repository, Lenience::AfterPush),
+            Self::UploadAppend(at) | Self::UploadCancel(at) | Self::UploadStatus(at) => {
+                Need::with(Push, &at.repository, Lenience::Upload(at.id))
+            }
+            Self::UploadFinish(at, _) => Need::with(Push, &at.repository, Lenience::Upload(at.id)),
+            Self::UploadMonolithic(at) => Need::of(Push, &at.repository),
+            Self::UploadMount(at, from) => Need::mount(&at.repository, from.as_ref()),
+            Self::UploadStart(repository, _) => Need::of(Push, repository),
         }
     }
 
@@ -137,9 +172,8 @@ impl Endpoint {
             Self::UploadAppend(at) | Self::UploadCancel(at) => Some(&at.repository),
             Self::UploadFinish(at, _) | Self::UploadStatus(at) => Some(&at.repository),
             Self::UploadStart(repository, _) => Some(repository),
-            Self::Catalog(_) | Self::Extensions | Self::Health | Self::Ready | Self::Version => {
-                None
-            }
+            Self::Catalog(_) | Self::Extensions | Self::Version => None,
+            Self::Health | Self::Keys | Self::Ready | Self::TokenGet | Self::TokenPost => None,
         }
     }
 }

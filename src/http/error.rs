@@ -1,12 +1,13 @@
 //! Every way a request can fail, and the one mapping to status, code and sentence.
 
-use hyper::header::{ALLOW, HeaderValue, LOCATION, RANGE, RETRY_AFTER};
+use hyper::header::{ALLOW, HeaderValue, LOCATION, RANGE, RETRY_AFTER, WWW_AUTHENTICATE};
 use hyper::{Response, StatusCode};
 use serde_json::{Value, json};
 use thiserror::Error;
 
 use super::Body;
 use super::respond;
+use crate::auth::AuthError;
 use crate::oci::{ErrorCode, ManifestError, MediaTypeError, received_range};
 use crate::registry::{Fault, RegistryError};
 
@@ -41,6 +42,17 @@ pub enum HttpError {
     /// A range outside the blob, whose size this is.
     #[error("the range lies outside of the blob, which has {0} bytes")]
     RangeUnsatisfiable(u64),
+    /// The caller is not let through.
+    #[error("{error}")]
+    Refused {
+        /// Why.
+        error: AuthError,
+        /// The WWW-Authenticate value of a 401.
+        challenge: Option<String>,
+    },
+    /// A form over the limit, in bytes.
+    #[error("a form has at most {0} bytes")]
+    FormTooLarge(usize),
     /// The registry could not do it.
     #[error(transparent)]
     Registry(#[from] RegistryError),
@@ -87,6 +99,12 @@ impl HttpError {
                 respond::insert(headers, LOCATION, location);
                 respond::insert(headers, RANGE, &received_range(*received));
             }
+            Self::Refused { error: AuthError::TooMany { retry }, .. } => {
+                respond::insert(headers, RETRY_AFTER, &retry.as_secs().max(1).to_string());
+            }
+            Self::Refused { challenge: Some(challenge), .. } => {
+                respond::insert(headers, WWW_AUTHENTICATE, challenge);
+            }
             _ if status == StatusCode::SERVICE_UNAVAILABLE => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_SECONDS));
             }
@@ -102,6 +120,10 @@ impl HttpError {
                 "the registry cannot do this right now; try again".into()
             }
             status if status.is_server_error() => "the registry failed; its log says why".into(),
+            // Why a token does not hold helps who forges one.
+            _ if matches!(self, Self::Refused { error: AuthError::Token(_), .. }) => {
+                "the token is not valid".into()
+            }
             _ => self.to_string(),
         };
         match self {
@@ -123,6 +145,8 @@ impl HttpError {
             Self::RangeUnsatisfiable(_) | Self::OutOfOrder { .. } => {
                 (StatusCode::RANGE_NOT_SATISFIABLE, ErrorCode::BlobUploadInvalid)
             }
+            Self::FormTooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::SizeInvalid),
+            Self::Refused { error, .. } => auth_status(error),
             Self::Registry(error) => registry_status(error),
         }
     }
@@ -130,6 +154,20 @@ impl HttpError {
     /// Whether the cause belongs into the log: it is ours, not the client's.
     pub(super) fn is_ours(&self) -> bool {
         self.status_and_code().0.is_server_error()
+    }
+}
+
+fn auth_status(error: &AuthError) -> (StatusCode, ErrorCode) {
+    use AuthError as E;
+    match error {
+        E::Login | E::Credentials | E::Token(_) | E::Scope => {
+            (StatusCode::UNAUTHORIZED, ErrorCode::Unauthorized)
+        }
+        E::Denied => (StatusCode::FORBIDDEN, ErrorCode::Denied),
+        E::TooMany { .. } => (StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooManyRequests),
+        E::Malformed(_) => (StatusCode::BAD_REQUEST, ErrorCode::Unsupported),
+        E::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unavailable),
+        E::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Unknown),
     }
 }
 
@@ -146,6 +184,7 @@ fn registry_status(error: &RegistryError) -> (StatusCode, ErrorCode) {
         E::BlobReferenced(_) => (StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Unsupported),
         E::BlobUnknown(_) => (StatusCode::NOT_FOUND, ErrorCode::BlobUnknown),
         E::Body(_) => (StatusCode::BAD_REQUEST, ErrorCode::BlobUploadInvalid),
+        E::Denied => (StatusCode::FORBIDDEN, ErrorCode::Denied),
         E::DigestMismatch { .. } => (StatusCode::BAD_REQUEST, ErrorCode::DigestInvalid),
         E::ManifestInvalid(ManifestError::MediaType(MediaTypeError::Schema1)) => {
             (StatusCode::BAD_REQUEST, ErrorCode::Unsupported)
@@ -160,5 +199,11 @@ fn registry_status(error: &RegistryError) -> (StatusCode, ErrorCode) {
         E::Cut(_) | E::Ipfs(_) | E::Overloaded | E::Quarantined(_) | E::Store(_) => {
             (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Unknown)
         }
+    }
+}
+
+impl From<AuthError> for HttpError {
+    fn from(error: AuthError) -> Self {
+        Self::Refused { error, challenge: None }
     }
 }

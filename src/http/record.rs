@@ -61,10 +61,13 @@ impl Record {
         }
     }
 
-    pub(super) fn routed(&mut self, endpoint: &Endpoint, subject: &str) {
+    pub(super) fn called(&mut self, subject: &str) {
+        self.subject = subject.to_owned();
+    }
+
+    pub(super) fn routed(&mut self, endpoint: &Endpoint) {
         self.endpoint = endpoint.name();
         self.repository = endpoint.repository().map(ToString::to_string);
-        self.subject = subject.to_owned();
     }
 
     pub(super) fn answered(&mut self, status: StatusCode, facts: Facts) {

@@ -18,7 +18,7 @@ const MAX_TAGS: usize = 100;
 /// The answer that the request gets instead: an unknown path, a verb the path does not have, or a part of path or
 /// query that does not parse.
 pub fn route(method: &Method, uri: &Uri) -> Result<Endpoint, HttpError> {
-    if let Some(endpoint) = operator_endpoint(method, uri.path())? {
+    if let Some(endpoint) = other_endpoint(method, uri.path())? {
         return Ok(endpoint);
     }
     let path = Path::parse(uri.path()).map_err(|error| path_error(method, error))?;
@@ -42,10 +42,16 @@ pub fn route(method: &Method, uri: &Uri) -> Result<Endpoint, HttpError> {
     }
 }
 
-fn operator_endpoint(method: &Method, path: &str) -> Result<Option<Endpoint>, HttpError> {
+fn other_endpoint(method: &Method, path: &str) -> Result<Option<Endpoint>, HttpError> {
     match path {
         "/healthz" => read(method, Endpoint::Health).map(Some),
         "/readyz" => read(method, Endpoint::Ready).map(Some),
+        "/.well-known/jwks.json" => read(method, Endpoint::Keys).map(Some),
+        "/token" => match *method {
+            Method::POST => Ok(Some(Endpoint::TokenPost)),
+            Method::GET | Method::HEAD => Ok(Some(Endpoint::TokenGet)),
+            _ => Err(HttpError::MethodNotAllowed("GET, HEAD, POST")),
+        },
         _ => Ok(None),
     }
 }

@@ -6,18 +6,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
-use hyper::header::{CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue};
+use hyper::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue};
+use hyper::http::request::Parts;
 use hyper::service::Service;
 use hyper::{Method, Request, Response};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use super::dispatch::{self, dispatch};
+use super::origin::{Name, Origin};
 use super::record::{Record, Recorded};
 use super::respond::Facts;
 use super::{Body, HttpError, route};
-use crate::auth::Caller;
-use crate::registry::Registry;
+use crate::auth::{Auth, AuthError, Caller, Credentials, Need};
+use crate::registry::{Registry, RegistryError};
 
 /// The bounds of one request.
 #[derive(Clone, Debug)]
@@ -30,18 +32,30 @@ pub struct Limits {
 
 /// What every request is answered with. Cheap to clone.
 #[derive(Clone)]
-pub struct Edge(Arc<Parts>);
+pub struct Edge(Arc<Fixed>);
 
-struct Parts {
+struct Fixed {
     registry: Registry,
+    auth: Auth,
+    name: Name,
     limits: Limits,
     draining: CancellationToken,
 }
 
 impl Edge {
-    /// The edge of `registry`; `draining` tells that the server is on its way down.
-    pub fn new(registry: Registry, limits: Limits, draining: CancellationToken) -> Self {
-        Self(Arc::new(Parts { registry, limits, draining }))
+    /// The edge of `registry` under `name`, with `auth` at its gate; `draining` tells that the server is on its way down.
+    pub fn new(
+        registry: Registry,
+        auth: Auth,
+        name: Name,
+        limits: Limits,
+        draining: CancellationToken,
+    ) -> Self {
+        Self(Arc::new(Fixed { registry, auth, name, limits, draining }))
+    }
+
+    pub(super) fn auth(&self) -> &Auth {
+        &self.0.auth
     }
 
     pub(super) fn registry(&self) -> &Registry {
@@ -94,10 +108,63 @@ impl Edge {
     ) -> Result<Response<Body>, HttpError> {
         let (parts, body) = request.into_parts();
         let endpoint = route(&parts.method, &parts.uri)?;
-        let caller = Caller::anonymous();
-        record.routed(&endpoint, caller.subject());
-        let request = dispatch::Request { edge: self.clone(), headers: parts.headers, body };
-        dispatch(request, endpoint, &caller).await
+        record.routed(&endpoint);
+        let (origin, need) = (Origin::of(&parts, &self.0.name), endpoint.need());
+        let challenge = Challenge { auth: self.auth(), realm: origin.realm(), scope: need.scope() };
+        let caller = match need {
+            Need::Nothing => Caller::nobody(),
+            _ => self.identify(&parts, &origin).await.map_err(|error| challenge.refuse(error))?,
+        };
+        record.called(caller.subject());
+        let permit = self.auth().admit(&caller, need).await;
+        let permit = permit.map_err(|error| challenge.refuse(error))?;
+        let query = parts.uri.query().map(str::to_owned);
+        let headers = parts.headers;
+        let request = dispatch::Request { edge: self.clone(), query, origin, headers, body };
+        match dispatch(request, endpoint, &permit).await {
+            Err(HttpError::Registry(RegistryError::Denied)) => {
+                Err(challenge.refuse(permit.refusal()))
+            }
+            other => other,
+        }
+    }
+
+    /// Finds out who sent a request.
+    async fn identify(&self, parts: &Parts, origin: &Origin) -> Result<Caller, AuthError> {
+        let header = parts.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
+        let credentials = Credentials::parse(header)?;
+        self.auth().identify(credentials, origin.address).await
+    }
+}
+
+/// What a refused caller is told to come back with (distribution specification, "Token Authentication").
+struct Challenge<'a> {
+    auth: &'a Auth,
+    realm: String,
+    scope: String,
+}
+
+impl Challenge<'_> {
+    fn refuse(&self, error: AuthError) -> HttpError {
+        let flaw = match &error {
+            AuthError::Token(_) => Some("invalid_token"),
+            AuthError::Scope => Some("insufficient_scope"),
+            AuthError::Login | AuthError::Credentials | AuthError::Malformed(_) => None,
+            _ => return error.into(),
+        };
+        let error = match error {
+            AuthError::Malformed(_) => AuthError::Credentials,
+            error => error,
+        };
+        let mut challenge =
+            format!("Bearer realm=\"{}\",service=\"{}\"", self.realm, self.auth.service());
+        if !self.scope.is_empty() {
+            challenge.push_str(&format!(",scope=\"{}\"", self.scope));
+        }
+        if let Some(flaw) = flaw {
+            challenge.push_str(&format!(",error=\"{flaw}\""));
+        }
+        HttpError::Refused { error, challenge: Some(challenge) }
     }
 }
 

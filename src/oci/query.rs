@@ -36,6 +36,11 @@ impl Query {
         pairs.map(pair).collect::<Result<_, _>>().map(Self)
     }
 
+    /// Parses an HTML form, where a `+` is a space: what clients post to a token server, and what they ask it by GET.
+    pub fn form(raw: &str) -> Result<Self, QueryError> {
+        Self::parse(Some(&raw.replace('+', " ")))
+    }
+
     /// The first value under `key`.
     pub fn first(&self, key: &str) -> Option<&str> {
         self.all(key).next()

@@ -1,18 +1,20 @@
 //! The list of repositories.
 
 use super::{Registry, RegistryError};
+use crate::store::Grantee;
 
 impl Registry {
-    /// At most `n` repository names after `last`, in byte order, and whether more follow.
+    /// At most `n` names of repositories that `grantee` may pull after `last`, in byte order, and whether more follow.
     ///
     /// # Errors
     /// Only those of the store.
     pub async fn catalog(
         &self,
+        grantee: Grantee,
         n: u32,
         last: Option<&str>,
     ) -> Result<(Vec<String>, bool), RegistryError> {
-        let names = self.store().catalog(n.saturating_add(1), last).await?;
+        let names = self.store().catalog(grantee, n.saturating_add(1), last).await?;
         Ok(cut_page(names, n))
     }
 }

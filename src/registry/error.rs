@@ -12,6 +12,9 @@ pub enum RegistryError {
     /// The repository does not hold this blob.
     #[error("the repository has no blob {0}")]
     BlobUnknown(Digest),
+    /// Whoever asks may not.
+    #[error("you may not do this here")]
+    Denied,
     /// A manifest of the repository still needs this blob.
     #[error(
         "blob {0} is still referenced by a manifest of this repository; delete the manifest first"
@@ -60,7 +63,7 @@ pub enum RegistryError {
     Overloaded,
     /// PostgreSQL failed.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(StoreError),
     /// Kubo failed.
     #[error(transparent)]
     Ipfs(#[from] IpfsError),
@@ -92,6 +95,7 @@ impl RegistryError {
             Self::BlobReferenced(_)
             | Self::BlobUnknown(_)
             | Self::Body(_)
+            | Self::Denied
             | Self::DigestMismatch { .. }
             | Self::ManifestInvalid(_)
             | Self::ManifestUnknown(_)
@@ -100,6 +104,15 @@ impl RegistryError {
             | Self::RepositoryUnknown
             | Self::SizeMismatch
             | Self::UploadUnknown => None,
+        }
+    }
+}
+
+impl From<StoreError> for RegistryError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Denied => Self::Denied,
+            other => Self::Store(other),
         }
     }
 }

@@ -4,8 +4,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Registry, RegistryError};
-use crate::oci::{Digest, RepositoryName, media_type};
-use crate::store::Referrer;
+use crate::oci::{Digest, media_type};
+use crate::store::{Access, Referrer};
 
 /// A page ends before it grows past this: most clients never ask for a second page, none reads an index over 4 MiB.
 const PAGE_BYTES: usize = 4 << 20;
@@ -54,7 +54,7 @@ impl Registry {
     /// Only those of the store.
     pub async fn referrers(
         &self,
-        repository: &RepositoryName,
+        access: &Access,
         subject: &Digest,
         artifact_types: &[String],
         n: Option<u32>,
@@ -67,7 +67,7 @@ impl Registry {
             let wanted = (most - page.entries).min(BATCH);
             let found = self
                 .store()
-                .referrers(repository, subject, artifact_types, after.as_deref(), wanted)
+                .referrers(access, subject, artifact_types, after.as_deref(), wanted)
                 .await?;
             for row in found.page {
                 let digest = row.digest.to_string();

@@ -2,7 +2,7 @@
 
 use super::catalog::cut_page;
 use super::{Registry, RegistryError};
-use crate::oci::RepositoryName;
+use crate::store::Access;
 
 impl Registry {
     /// At most `n` tags after `last`, in byte order, and whether more follow.
@@ -11,11 +11,11 @@ impl Registry {
     /// [`RegistryError::RepositoryUnknown`] when nothing was ever pushed there.
     pub async fn tags(
         &self,
-        repository: &RepositoryName,
+        access: &Access,
         n: u32,
         last: Option<&str>,
     ) -> Result<(Vec<String>, bool), RegistryError> {
-        let tags = self.store().tags(repository, n.saturating_add(1), last).await?;
+        let tags = self.store().tags(access, n.saturating_add(1), last).await?;
         Ok(cut_page(tags.ok_or(RegistryError::RepositoryUnknown)?, n))
     }
 }

@@ -1,9 +1,11 @@
 //! Blobs, as repositories hold them.
 
+use super::access::{Asking, admitted};
+use super::connection::Param;
 use super::retry::{bounded, retrying};
 use super::row::{parsed, unsigned};
 use super::statements::Query;
-use super::{Store, StoreError};
+use super::{Access, Action, Grantee, Store, StoreError};
 use crate::cid::Cid;
 use crate::oci::{Digest, RepositoryName};
 
@@ -16,6 +18,15 @@ pub struct LinkedBlob {
     pub size: u64,
     /// Whether a read found them lost or wrong.
     pub quarantined: bool,
+}
+
+/// Where a blob to be linked is looked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MountSource {
+    /// There, if it may be read there.
+    Repository(Access),
+    /// Wherever this one may read.
+    Any(Grantee),
 }
 
 /// How [`Store::unlink_blob`] ended.
@@ -33,24 +44,29 @@ impl Store {
     /// Finds a blob in a repository.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// [`StoreError`]; [`StoreError::Denied`] to whoever may not pull from there.
     pub async fn linked_blob(
         &self,
-        repository: &RepositoryName,
+        access: &Access,
         digest: &Digest,
     ) -> Result<Option<LinkedBlob>, StoreError> {
-        let (repository, digest) = (repository.as_str(), digest.as_str());
-        let row = bounded(self.reads().row(Query::BlobLinked, [&repository, &digest])).await?;
-        let Some(row) = row else { return Ok(None) };
+        let Asking { repository, revision, patterns, roles } = access.asking(Action::Pull);
+        let digest = digest.as_str();
+        let params: [Param<'_>; 5] = [&repository, &digest, &revision, &patterns, &roles];
+        let row = bounded(self.reads().row(Query::BlobLinked, params)).await?;
+        let row = admitted(row.as_ref())?;
+        if row.try_get::<_, Option<&str>>("ipfs_cid")?.is_none() {
+            return Ok(None);
+        }
         Ok(Some(LinkedBlob {
-            cid: parsed(&row, "ipfs_cid")?,
-            size: unsigned(&row, "size")?,
+            cid: parsed(row, "ipfs_cid")?,
+            size: unsigned(row, "size")?,
             quarantined: row.try_get("quarantined")?,
         }))
     }
 
-    /// Links a blob that `from` holds, or any repository when it is `None`, to `target`. Answers whether `target` holds
-    /// it now; never one under quarantine.
+    /// Links a blob that `source` holds and its asker may pull to `target`. Answers whether `target` holds it now; never
+    /// one under quarantine.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -58,19 +74,25 @@ impl Store {
         &self,
         target: &RepositoryName,
         digest: &Digest,
-        from: Option<&RepositoryName>,
+        source: &MountSource,
     ) -> Result<bool, StoreError> {
         let (target, digest) = (target.as_str(), digest.as_str());
         retrying(|| async {
             let lease = self.pool().lease().await?;
             let ensure = lease.row(Query::RepositoryEnsure, [&target]);
-            let (ensured, linked) = match from.map(RepositoryName::as_str) {
-                Some(from) => {
-                    let mount = lease.count(Query::BlobMountFrom, [&target, &digest, &from]);
+            let (ensured, linked) = match source {
+                MountSource::Repository(from) => {
+                    let Asking { repository: from, revision, patterns, roles } =
+                        from.asking(Action::Pull);
+                    let params: [Param<'_>; 6] =
+                        [&target, &digest, &from, &revision, &patterns, &roles];
+                    let mount = lease.count(Query::BlobMountFrom, params);
                     tokio::join!(biased; ensure, mount)
                 }
-                None => {
-                    let mount = lease.count(Query::BlobMountAny, [&target, &digest]);
+                MountSource::Any(grantee) => {
+                    let revision = grantee.revision();
+                    let params: [Param<'_>; 3] = [&target, &digest, &revision];
+                    let mount = lease.count(Query::BlobMountAny, params);
                     tokio::join!(biased; ensure, mount)
                 }
             };

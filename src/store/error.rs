@@ -12,6 +12,9 @@ pub enum StoreError {
     /// was asked for may or may not have happened; asking again later is right.
     #[error("PostgreSQL is not available: {0}")]
     Unavailable(String),
+    /// Whoever asks may not. Says nothing of whether there is anything.
+    #[error("that is not allowed here")]
+    Denied,
     /// Concurrent transactions got in each other's way, and kept doing so. Nothing happened; asking again is right.
     #[error("concurrent changes got in each other's way: {0}")]
     Conflict(String),

@@ -7,6 +7,7 @@
 //! connection whose call did not come to its end is never used again.
 
 mod access;
+mod account;
 mod blob;
 mod claim;
 mod connection;
@@ -28,8 +29,8 @@ mod upload;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use access::{Access, Action, Gated, Grantee, Pattern, PatternError, Role, RoleError};
-pub use blob::{LinkedBlob, Unlink};
+pub use access::{Access, Action, Grantee, Pattern, PatternError, Role, RoleError};
+pub use blob::{LinkedBlob, MountSource, Unlink};
 pub use claim::{Claim, Commit, Committed, Recorded};
 pub use error::StoreError;
 pub use manifest::{ManifestHead, NewManifest, Put, StoredManifest};

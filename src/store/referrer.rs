@@ -3,13 +3,14 @@
 use serde_json::Value;
 use tokio_postgres::Row;
 
+use super::access::{Asking, admitted};
 use super::connection::Param;
 use super::retry::bounded;
 use super::row::{parsed, unsigned};
 use super::statements::Query;
 use super::tag::cursor;
-use super::{Store, StoreError};
-use crate::oci::{Digest, RepositoryName};
+use super::{Access, Action, Store, StoreError};
+use crate::oci::Digest;
 
 /// A page ends before its manifests pass this many bytes in sum: annotations may be as large as their manifest.
 const PAGE_BYTES: i64 = 4 << 20;
@@ -43,27 +44,49 @@ impl Store {
     /// (none: all). At most `limit`, and fewer when their manifests pass 4 MiB together.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// [`StoreError`]; [`StoreError::Denied`] to whoever may not pull from there.
     pub async fn referrers(
         &self,
-        repository: &RepositoryName,
+        access: &Access,
         subject: &Digest,
         artifact_types: &[String],
         after: Option<&str>,
         limit: u32,
     ) -> Result<Referrers, StoreError> {
-        let (repository, subject) = (repository.as_str(), subject.as_str());
+        let Asking { repository, revision, patterns, roles } = access.asking(Action::Pull);
+        let subject = subject.as_str();
         let (after, one_more) = (cursor(after), i64::from(limit) + 1);
         let rows = if artifact_types.is_empty() {
-            let params: [Param<'_>; 5] = [&repository, &subject, &after, &one_more, &PAGE_BYTES];
+            let params: [Param<'_>; 8] = [
+                &repository,
+                &subject,
+                &after,
+                &one_more,
+                &PAGE_BYTES,
+                &revision,
+                &patterns,
+                &roles,
+            ];
             bounded(self.pool().rows(Query::ReferrerPage, params)).await?
         } else {
             let types = wanted(artifact_types);
-            let params: [Param<'_>; 6] =
-                [&repository, &subject, &after, &one_more, &PAGE_BYTES, &types];
+            let params: [Param<'_>; 9] = [
+                &repository,
+                &subject,
+                &after,
+                &one_more,
+                &PAGE_BYTES,
+                &types,
+                &revision,
+                &patterns,
+                &roles,
+            ];
             bounded(self.pool().rows(Query::ReferrerPageOfTypes, params)).await?
         };
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        if admitted(rows.first())?.try_get::<_, Option<&str>>("digest")?.is_none() {
+            return Ok(Referrers { page: Vec::new(), more: false });
+        }
         let page: Vec<_> = rows.iter().take(limit).map(referrer).collect::<Result<_, _>>()?;
         let candidates = rows.first().map_or(Ok(0), |row| unsigned(row, "candidates"))?;
         Ok(Referrers { more: candidates > page.len() as u64, page })

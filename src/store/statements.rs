@@ -35,6 +35,9 @@ macro_rules! queries {
 }
 
 queries! {
+    AccessAllowed = "access/allowed",
+    AccessRecentPush = "access/recent_push",
+    AccessRoles = "access/roles",
     BlobCommit = "blob/commit",
     BlobLinked = "blob/linked",
     BlobLock = "blob/lock",

@@ -1,8 +1,10 @@
 //! Tags. They are set with their manifest, by [`Store::put_manifest`].
 
+use super::access::{Asking, admitted};
+use super::connection::Param;
 use super::retry::bounded;
 use super::statements::Query;
-use super::{Store, StoreError};
+use super::{Access, Action, Store, StoreError};
 use crate::oci::{RepositoryName, Tag};
 
 impl Store {
@@ -22,19 +24,21 @@ impl Store {
     /// At most `n` tags after `last`, which need not exist, in byte order. `None` when there is no such repository.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// [`StoreError`]; [`StoreError::Denied`] to whoever may not pull from there.
     pub async fn tags(
         &self,
-        repository: &RepositoryName,
+        access: &Access,
         n: u32,
         last: Option<&str>,
     ) -> Result<Option<Vec<String>>, StoreError> {
-        let (repository, last, n) = (repository.as_str(), cursor(last), i64::from(n));
-        let rows = bounded(self.pool().rows(Query::TagPage, [&repository, &last, &n])).await?;
-        if rows.is_empty() {
+        let Asking { repository, revision, patterns, roles } = access.asking(Action::Pull);
+        let (last, n) = (cursor(last), i64::from(n));
+        let params: [Param<'_>; 6] = [&repository, &last, &n, &revision, &patterns, &roles];
+        let rows = bounded(self.pool().rows(Query::TagPage, params)).await?;
+        if !admitted(rows.first())?.try_get::<_, bool>("known")? {
             return Ok(None);
         }
-        let names = rows.iter().filter_map(|row| row.try_get::<_, Option<String>>(0).transpose());
+        let names = rows.iter().filter_map(|row| row.try_get::<_, Option<_>>("name").transpose());
         Ok(Some(names.collect::<Result<_, _>>()?))
     }
 }

@@ -14,7 +14,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("cid", &[]),
     ("config", &[]),
     ("embedded", &["config", "ipfs", "store"]),
-    ("http", &["auth", "registry", "stream"]),
+    ("http", &["auth", "net", "registry", "stream"]),
     ("ipfs", &["config", "stream"]),
     ("main", &["app", "config"]),
     ("net", &["config"]),

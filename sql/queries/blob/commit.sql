@@ -17,7 +17,12 @@ WITH before AS (
 ), parts AS (
     DELETE FROM upload_parts WHERE upload_id = $5 RETURNING ipfs_cid
 ), upload AS (
-    DELETE FROM uploads WHERE id = $5
+    DELETE FROM uploads WHERE id = $5 RETURNING repository_id, subject
+), pushed AS (
+    -- For a token that runs out between the last blob and the manifest.
+    INSERT INTO recent_pushes (repository_id, subject)
+    SELECT repository_id, subject FROM upload WHERE subject <> ''
+    ON CONFLICT (repository_id, subject) DO UPDATE SET pushed_at = now()
 ), dropped AS (
     INSERT INTO unpins (ipfs_cid)
     SELECT c.cid

@@ -1,11 +1,14 @@
--- Links a blob that another repository holds. $1 target, $2 digest, $3 source.
+-- Links a blob that another repository holds, if it may be read there. $1 target, $2 digest, $3 source; $4 to $6 who asks
+-- (see gate).
 INSERT INTO repository_blobs (repository_id, blob_id)
 SELECT t.id, b.id
-FROM repositories t, blobs b
+FROM gate($3, $4, $5, $6) source
+JOIN repositories t ON t.name = $1
+JOIN blobs b ON b.digest = $2
 CROSS JOIN LATERAL (
     SELECT FROM repository_blobs rb
-    WHERE rb.repository_id = (SELECT id FROM repositories WHERE name = $3) AND rb.blob_id = b.id
+    WHERE rb.repository_id = source.repository_id AND rb.blob_id = b.id
     OFFSET 0
 ) link
-WHERE t.name = $1 AND b.digest = $2 AND b.quarantined_at IS NULL
+WHERE source.allowed AND b.quarantined_at IS NULL
 ON CONFLICT (repository_id, blob_id) DO UPDATE SET created_at = repository_blobs.created_at

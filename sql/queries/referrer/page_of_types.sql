@@ -1,26 +1,24 @@
--- As referrer/page, of the artifact types $6 only: a run of each type's index range, merged.
-SELECT digest, content_type, size, artifact_type, annotations, candidates
-FROM (
+-- As referrer/page, of the artifact types $6 only: a run of each type's index range, merged. $7 to $9 who asks.
+SELECT gate.allowed, page.digest, page.content_type, page.size, page.artifact_type, page.annotations, page.candidates
+FROM gate($1, $7, $8, $9) gate
+LEFT JOIN LATERAL (
     SELECT m.digest, m.content_type, m.size, m.artifact_type, m.annotations,
         sum(m.size) OVER (ORDER BY p.referrer_digest ROWS UNBOUNDED PRECEDING) AS bytes,
         count(*) OVER () AS candidates
     FROM (
         SELECT run.manifest_id, run.referrer_digest
-        FROM repositories r
-        CROSS JOIN unnest($6::TEXT[]) wanted (type)
+        FROM unnest($6::TEXT[]) wanted (type)
         CROSS JOIN LATERAL (
             SELECT rm.manifest_id, rm.referrer_digest
             FROM repository_manifests rm
-            WHERE rm.repository_id = r.id AND rm.subject_digest = $2
+            WHERE gate.allowed AND rm.repository_id = gate.repository_id AND rm.subject_digest = $2
               AND rm.referrer_type = wanted.type AND rm.referrer_digest > $3
             ORDER BY rm.referrer_digest
             LIMIT $4
         ) run
-        WHERE r.name = $1
         ORDER BY run.referrer_digest
         LIMIT $4
     ) p
     JOIN manifests m ON m.id = p.manifest_id
-) page
-WHERE bytes <= $5::BIGINT OR bytes = size
-ORDER BY digest
+) page ON page.bytes <= $5::BIGINT OR page.bytes = page.size
+ORDER BY page.digest

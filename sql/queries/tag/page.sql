@@ -1,12 +1,11 @@
--- Tags in byte order; one row of NULL when the page is empty, none when there is no such repository.
--- $1 repository, $2 the tag before the page, '' for the first; $3 how many.
-SELECT t.name
-FROM repositories r
+-- Tags in byte order. $1 repository, $2 the tag before the page, '' for the first; $3 how many; $4 to $6 who asks (see
+-- gate). One row at least; of a NULL tag when the page is empty, and not known when there is no such repository.
+SELECT gate.allowed, gate.repository_id IS NOT NULL AS known, t.name
+FROM gate($1, $4, $5, $6) gate
 LEFT JOIN LATERAL (
     SELECT name FROM tags
-    WHERE repository_id = r.id AND name > $2
+    WHERE gate.allowed AND repository_id = gate.repository_id AND name > $2
     ORDER BY name
     LIMIT $3
 ) t ON TRUE
-WHERE r.name = $1
 ORDER BY t.name

@@ -19,7 +19,7 @@ pub(in crate::http) async fn head(
     may: Authorized<Pull>,
     digest: Digest,
 ) -> Result<Response<Body>, HttpError> {
-    let blob = request.edge.registry().blob_head(may.repository(), &digest).await?;
+    let blob = request.edge.registry().blob_head(may.access(), &digest).await?;
     let mut response = respond::with(StatusCode::OK, Body::empty());
     describe(response.headers_mut(), &blob);
     respond::insert(response.headers_mut(), CONTENT_LENGTH, &blob.size.to_string());
@@ -33,7 +33,7 @@ pub(in crate::http) async fn get(
     digest: Digest,
 ) -> Result<Response<Body>, HttpError> {
     let registry = request.edge.registry();
-    let blob = registry.blob(may.repository(), &digest).await?;
+    let blob = registry.blob(may.access(), &digest).await?;
     let etag = etag(&blob.digest);
     if request::none_match_hits(&request.headers, &etag) {
         let mut response = respond::empty(StatusCode::NOT_MODIFIED);

@@ -4,18 +4,20 @@ use hyper::header::LINK;
 use hyper::{Response, StatusCode};
 use serde_json::json;
 
+use crate::auth::Listing;
 use crate::http::dispatch::Request;
 use crate::http::{Body, HttpError, respond};
 use crate::oci::{Page, Path, next_link};
 
-/// Lists repositories in byte order, Docker's addition to the specification.
+/// Lists the repositories that the caller may pull in byte order, Docker's addition to the specification.
 pub(in crate::http) async fn list(
     request: Request,
+    may: Listing,
     page: Page,
 ) -> Result<Response<Body>, HttpError> {
     let registry = request.edge.registry();
     let n = page.limit(registry.page_limit());
-    let (repositories, more) = registry.catalog(n, page.last.as_deref()).await?;
+    let (repositories, more) = registry.catalog(may.grantee(), n, page.last.as_deref()).await?;
     let mut response = respond::json(StatusCode::OK, &json!({ "repositories": repositories }));
     if let (true, Some(last)) = (more, repositories.last()) {
         let link = next_link(&Path::Catalog, &[("n", &n.to_string()), ("last", last)]);

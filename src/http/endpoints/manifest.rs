@@ -20,7 +20,7 @@ pub(in crate::http) async fn head(
     may: Authorized<Pull>,
     reference: Reference,
 ) -> Result<Response<Body>, HttpError> {
-    let head = request.edge.registry().manifest_head(may.repository(), &reference).await?;
+    let head = request.edge.registry().manifest_head(may.access(), &reference).await?;
     let mut response = respond::with(StatusCode::OK, Body::empty());
     describe(response.headers_mut(), &head.digest, &head.media_type);
     respond::insert(response.headers_mut(), CONTENT_LENGTH, &head.size.to_string());
@@ -33,7 +33,7 @@ pub(in crate::http) async fn get(
     may: Authorized<Pull>,
     reference: Reference,
 ) -> Result<Response<Body>, HttpError> {
-    let manifest = request.edge.registry().manifest(may.repository(), &reference).await?;
+    let manifest = request.edge.registry().manifest(may.access(), &reference).await?;
     let hit = request::none_match_hits(&request.headers, &format!("\"{}\"", manifest.digest));
     let size = manifest.raw.len() as u64;
     let mut response = if hit {

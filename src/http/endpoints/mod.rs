@@ -6,5 +6,6 @@ pub(super) mod manifest;
 pub(super) mod ops;
 pub(super) mod referrer;
 pub(super) mod tag;
+pub(super) mod token;
 pub(super) mod upload;
 pub(super) mod version;

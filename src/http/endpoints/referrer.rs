@@ -19,7 +19,7 @@ pub(in crate::http) async fn list(
     let repository = may.repository();
     let (n, last) = (of.page.n, of.page.last.as_deref());
     let registry = request.edge.registry();
-    let page = registry.referrers(repository, &of.subject, &of.artifact_types, n, last).await?;
+    let page = registry.referrers(may.access(), &of.subject, &of.artifact_types, n, last).await?;
     let mut response = respond::with(StatusCode::OK, Body::full(page.index));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type::OCI_INDEX));

@@ -18,7 +18,7 @@ pub(in crate::http) async fn list(
     let registry = request.edge.registry();
     let repository = may.repository();
     let n = page.limit(registry.page_limit());
-    let (tags, more) = registry.tags(repository, n, page.last.as_deref()).await?;
+    let (tags, more) = registry.tags(may.access(), n, page.last.as_deref()).await?;
     let body = json!({ "name": repository.as_str(), "tags": tags });
     let mut response = respond::json(StatusCode::OK, &body);
     if let (true, Some(last)) = (more, tags.last()) {

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use hyper::body::Incoming;
 use hyper::{Response, StatusCode};
 
-use crate::auth::{Authorized, Pull, Push};
+use crate::auth::{Authorized, Mounting, Push};
 use crate::http::dispatch::Request;
 use crate::http::respond::Facts;
 use crate::http::{Body, Edge, HttpError, request, respond};
@@ -28,20 +28,19 @@ pub(in crate::http) async fn start(
     Ok(respond::upload(StatusCode::ACCEPTED, may.repository(), state))
 }
 
-/// Links a blob that `from`, or else any repository that the caller may pull, holds; or opens a session (end-11).
+/// Links a blob of a repository that the caller may pull; or opens a session (end-11).
 pub(in crate::http) async fn mount(
     request: Request,
-    may: Authorized<Push>,
+    may: Mounting,
     digest: Digest,
-    from: Option<Authorized<Pull>>,
 ) -> Result<Response<Body>, HttpError> {
     let registry = request.edge.registry();
-    let from = from.as_ref().map(Authorized::repository);
-    if registry.mount_blob(may.repository(), &digest, from).await? {
+    let target = may.target().repository();
+    if registry.mount_blob(target, &digest, may.source()).await? {
         let facts = Facts { digest: Some(digest.to_string()), ..Facts::default() };
-        return Ok(respond::note(respond::blob_created(may.repository(), &digest), facts));
+        return Ok(respond::note(respond::blob_created(target, &digest), facts));
     }
-    start(request, may, None).await
+    start(request, may.target().clone(), None).await
 }
 
 /// Takes a whole blob (end-4b). Without a body and for another digest than that of nothing it opens a session.

@@ -10,8 +10,9 @@ use pin_project_lite::pin_project;
 
 use crate::cid::Cid;
 use crate::ipfs::{IpfsError, ReadBody};
-use crate::oci::{Digest, RepositoryName};
+use crate::oci::Digest;
 use crate::registry::{Registry, RegistryError};
+use crate::store::Access;
 use crate::stream::StreamError;
 use crate::stream::verified::Verified;
 
@@ -34,10 +35,10 @@ impl Registry {
     /// push shall push, for that heals it.
     pub async fn blob_head(
         &self,
-        repository: &RepositoryName,
+        access: &Access,
         digest: &Digest,
     ) -> Result<BlobRead, RegistryError> {
-        match self.blob(repository, digest).await {
+        match self.blob(access, digest).await {
             Err(RegistryError::Quarantined(digest)) => Err(RegistryError::BlobUnknown(digest)),
             other => other,
         }
@@ -47,12 +48,8 @@ impl Registry {
     ///
     /// # Errors
     /// [`RegistryError::BlobUnknown`], [`RegistryError::Quarantined`].
-    pub async fn blob(
-        &self,
-        repository: &RepositoryName,
-        digest: &Digest,
-    ) -> Result<BlobRead, RegistryError> {
-        match self.store().linked_blob(repository, digest).await? {
+    pub async fn blob(&self, access: &Access, digest: &Digest) -> Result<BlobRead, RegistryError> {
+        match self.store().linked_blob(access, digest).await? {
             None => Err(RegistryError::BlobUnknown(digest.clone())),
             Some(row) if row.quarantined => Err(RegistryError::Quarantined(digest.clone())),
             Some(row) => Ok(BlobRead { digest: digest.clone(), cid: row.cid, size: row.size }),

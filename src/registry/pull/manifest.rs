@@ -1,8 +1,8 @@
 //! Reading manifests: one round trip, no Kubo.
 
-use crate::oci::{Reference, RepositoryName};
+use crate::oci::Reference;
 use crate::registry::{Registry, RegistryError};
-use crate::store::{ManifestHead, StoredManifest};
+use crate::store::{Access, ManifestHead, StoredManifest};
 
 impl Registry {
     /// A manifest, its bytes exactly as they were pushed.
@@ -11,10 +11,10 @@ impl Registry {
     /// [`RegistryError::ManifestUnknown`].
     pub async fn manifest(
         &self,
-        repository: &RepositoryName,
+        access: &Access,
         reference: &Reference,
     ) -> Result<StoredManifest, RegistryError> {
-        let found = self.store().manifest(repository, reference).await?;
+        let found = self.store().manifest(access, reference).await?;
         found.ok_or_else(|| RegistryError::ManifestUnknown(reference.to_string()))
     }
 
@@ -24,10 +24,10 @@ impl Registry {
     /// [`RegistryError::ManifestUnknown`].
     pub async fn manifest_head(
         &self,
-        repository: &RepositoryName,
+        access: &Access,
         reference: &Reference,
     ) -> Result<ManifestHead, RegistryError> {
-        let found = self.store().manifest_head(repository, reference).await?;
+        let found = self.store().manifest_head(access, reference).await?;
         found.ok_or_else(|| RegistryError::ManifestUnknown(reference.to_string()))
     }
 }

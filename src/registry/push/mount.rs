@@ -2,10 +2,10 @@
 
 use crate::oci::{Digest, RepositoryName};
 use crate::registry::{Registry, RegistryError};
+use crate::store::MountSource;
 
 impl Registry {
-    /// Links `digest` into `target` when `from` holds it, or when any repository does if none is named. Says
-    /// whether it did.
+    /// Links `digest` into `target` when it is in `source` and may be read there. Says whether it did.
     ///
     /// # Errors
     /// Only those of the store.
@@ -13,8 +13,8 @@ impl Registry {
         &self,
         target: &RepositoryName,
         digest: &Digest,
-        from: Option<&RepositoryName>,
+        source: &MountSource,
     ) -> Result<bool, RegistryError> {
-        Ok(self.store().mount_blob(target, digest, from).await?)
+        Ok(self.store().mount_blob(target, digest, source).await?)
     }
 }

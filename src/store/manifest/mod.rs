@@ -3,11 +3,14 @@
 mod put;
 
 use bytes::Bytes;
+use tokio_postgres::Row;
 
+use super::access::{Asking, admitted};
+use super::connection::Param;
 use super::retry::{bounded, retrying};
 use super::row::{parsed, unsigned};
 use super::statements::Query;
-use super::{Store, StoreError};
+use super::{Access, Action, Store, StoreError};
 use crate::oci::{Digest, Reference, RepositoryName};
 
 pub use put::{NewManifest, Put};
@@ -38,19 +41,20 @@ impl Store {
     /// Finds a manifest of a repository.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// [`StoreError`]; [`StoreError::Denied`] to whoever may not pull from there.
     pub async fn manifest(
         &self,
-        repository: &RepositoryName,
+        access: &Access,
         reference: &Reference,
     ) -> Result<Option<StoredManifest>, StoreError> {
-        let repository = repository.as_str();
         let (query, name) = match reference {
             Reference::Digest(digest) => (Query::ManifestByDigest, digest.as_str()),
             Reference::Tag(tag) => (Query::ManifestByTag, tag.as_str()),
         };
-        let row = bounded(self.reads().row(query, [&repository, &name])).await?;
-        let Some(row) = row else { return Ok(None) };
+        let row = self.look_up(access, query, name).await?;
+        if row.try_get::<_, Option<&str>>("digest")?.is_none() {
+            return Ok(None);
+        }
         Ok(Some(StoredManifest {
             digest: parsed(&row, "digest")?,
             media_type: row.try_get("content_type")?,
@@ -64,21 +68,31 @@ impl Store {
     /// [`StoreError`].
     pub async fn manifest_head(
         &self,
-        repository: &RepositoryName,
+        access: &Access,
         reference: &Reference,
     ) -> Result<Option<ManifestHead>, StoreError> {
-        let repository = repository.as_str();
         let (query, name) = match reference {
             Reference::Digest(digest) => (Query::ManifestHeadByDigest, digest.as_str()),
             Reference::Tag(tag) => (Query::ManifestHeadByTag, tag.as_str()),
         };
-        let row = bounded(self.reads().row(query, [&repository, &name])).await?;
-        let Some(row) = row else { return Ok(None) };
+        let row = self.look_up(access, query, name).await?;
+        if row.try_get::<_, Option<&str>>("digest")?.is_none() {
+            return Ok(None);
+        }
         Ok(Some(ManifestHead {
             digest: parsed(&row, "digest")?,
             media_type: row.try_get("content_type")?,
             size: unsigned(&row, "size")?,
         }))
+    }
+
+    /// One row of one of the four reads above.
+    async fn look_up(&self, access: &Access, query: Query, name: &str) -> Result<Row, StoreError> {
+        let Asking { repository, revision, patterns, roles } = access.asking(Action::Pull);
+        let params: [Param<'_>; 5] = [&repository, &name, &revision, &patterns, &roles];
+        let row = bounded(self.reads().row(query, params)).await?;
+        admitted(row.as_ref())?;
+        row.ok_or(StoreError::Denied)
     }
 
     /// Takes a manifest from a repository, with its tags there. Answers whether it was there.

@@ -3,7 +3,8 @@
 use af_registry::store::{LinkedBlob, Put, Unlink};
 
 use super::{
-    assert_no_deadlock, cid, commit, commit_at, digest, manifest, put, repository, waiting,
+    anywhere, assert_no_deadlock, cid, commit, commit_at, digest, from, manifest, open, put,
+    repository, waiting,
 };
 use crate::rig;
 
@@ -11,10 +12,10 @@ use crate::rig;
 async fn a_blob_is_found_only_where_it_is_linked() {
     let store = rig::database().await.store;
     commit(&store, "a", 1).await;
-    let found = store.linked_blob(&repository("a"), &digest(1)).await.unwrap();
+    let found = store.linked_blob(&open(&repository("a")), &digest(1)).await.unwrap();
     assert_eq!(found, Some(LinkedBlob { cid: cid(1), size: 1, quarantined: false }));
-    assert_eq!(store.linked_blob(&repository("a"), &digest(2)).await.unwrap(), None);
-    assert_eq!(store.linked_blob(&repository("b"), &digest(1)).await.unwrap(), None);
+    assert_eq!(store.linked_blob(&open(&repository("a")), &digest(2)).await.unwrap(), None);
+    assert_eq!(store.linked_blob(&open(&repository("b")), &digest(1)).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -23,15 +24,15 @@ async fn a_mount_needs_a_source_that_holds_the_blob() {
     let (a, b, c) = (repository("a"), repository("b"), repository("c"));
     commit(&store, "a", 1).await;
     commit(&store, "c", 2).await;
-    assert!(!store.mount_blob(&b, &digest(1), Some(&c)).await.unwrap());
-    assert!(!store.mount_blob(&b, &digest(1), Some(&repository("nowhere"))).await.unwrap());
-    assert!(!store.mount_blob(&b, &digest(9), None).await.unwrap());
-    assert_eq!(store.linked_blob(&b, &digest(1)).await.unwrap(), None);
-    assert!(store.mount_blob(&b, &digest(1), Some(&a)).await.unwrap());
-    assert!(store.mount_blob(&b, &digest(1), Some(&a)).await.unwrap());
-    assert!(store.mount_blob(&b, &digest(2), None).await.unwrap());
-    assert!(store.linked_blob(&b, &digest(1)).await.unwrap().is_some());
-    assert!(store.linked_blob(&b, &digest(2)).await.unwrap().is_some());
+    assert!(!store.mount_blob(&b, &digest(1), &from(&c)).await.unwrap());
+    assert!(!store.mount_blob(&b, &digest(1), &from(&repository("nowhere"))).await.unwrap());
+    assert!(!store.mount_blob(&b, &digest(9), &anywhere()).await.unwrap());
+    assert_eq!(store.linked_blob(&open(&b), &digest(1)).await.unwrap(), None);
+    assert!(store.mount_blob(&b, &digest(1), &from(&a)).await.unwrap());
+    assert!(store.mount_blob(&b, &digest(1), &from(&a)).await.unwrap());
+    assert!(store.mount_blob(&b, &digest(2), &anywhere()).await.unwrap());
+    assert!(store.linked_blob(&open(&b), &digest(1)).await.unwrap().is_some());
+    assert!(store.linked_blob(&open(&b), &digest(2)).await.unwrap().is_some());
 }
 
 #[tokio::test]
@@ -39,7 +40,7 @@ async fn a_blob_that_no_repository_holds_is_not_mounted() {
     let store = rig::database().await.store;
     commit(&store, "a", 1).await;
     assert_eq!(store.unlink_blob(&repository("a"), &digest(1)).await.unwrap(), Unlink::Done);
-    assert!(!store.mount_blob(&repository("b"), &digest(1), None).await.unwrap());
+    assert!(!store.mount_blob(&repository("b"), &digest(1), &anywhere()).await.unwrap());
 }
 
 #[tokio::test]
@@ -50,21 +51,21 @@ async fn quarantine_lasts_until_the_next_push() {
     assert!(!store.quarantine_blob(&digest(1), &cid(7)).await.unwrap());
     assert!(store.quarantine_blob(&digest(1), &cid(1)).await.unwrap());
     assert!(!store.quarantine_blob(&digest(1), &cid(1)).await.unwrap());
-    assert!(store.linked_blob(&a, &digest(1)).await.unwrap().unwrap().quarantined);
-    assert!(!store.mount_blob(&repository("b"), &digest(1), None).await.unwrap());
-    assert!(!store.mount_blob(&repository("b"), &digest(1), Some(&a)).await.unwrap());
+    assert!(store.linked_blob(&open(&a), &digest(1)).await.unwrap().unwrap().quarantined);
+    assert!(!store.mount_blob(&repository("b"), &digest(1), &anywhere()).await.unwrap());
+    assert!(!store.mount_blob(&repository("b"), &digest(1), &from(&a)).await.unwrap());
     let mut needy = manifest("a", 1000);
     needy.blobs = vec![digest(1)];
     assert_eq!(store.put_manifest(&needy).await.unwrap(), Put::Missing(vec![digest(1)]));
     // Healed at another CID, the old one goes.
     assert_eq!(commit_at(&store, "a", 1, 2).await.cid, cid(2));
-    let healed = store.linked_blob(&a, &digest(1)).await.unwrap().unwrap();
+    let healed = store.linked_blob(&open(&a), &digest(1)).await.unwrap().unwrap();
     assert_eq!((healed.cid, healed.quarantined), (cid(2), false));
     assert_eq!(store.due_unpins(10).await.unwrap(), [cid(1)]);
     // Healed at the same CID.
     assert!(store.quarantine_blob(&digest(1), &cid(2)).await.unwrap());
     assert_eq!(commit_at(&store, "a", 1, 2).await.cid, cid(2));
-    assert!(!store.linked_blob(&a, &digest(1)).await.unwrap().unwrap().quarantined);
+    assert!(!store.linked_blob(&open(&a), &digest(1)).await.unwrap().unwrap().quarantined);
     put(&store, &needy).await;
 }
 
@@ -151,7 +152,7 @@ async fn an_unlink_beside_a_manifest_leaves_it_whole_or_unborn() {
         match (unlinked.unwrap(), stored.unwrap()) {
             (Unlink::Done, Put::Missing(missing)) => assert_eq!(missing, [digest(n)]),
             (Unlink::Referenced, Put::Done) => {
-                assert!(store.linked_blob(&a, &blob).await.unwrap().is_some());
+                assert!(store.linked_blob(&open(&a), &blob).await.unwrap().is_some());
             }
             other => panic!("{other:?}"),
         }
@@ -172,7 +173,7 @@ async fn one_digest_committed_at_two_cids_keeps_one_and_queues_the_other() {
         let due = store.due_unpins(10).await.unwrap();
         assert_eq!(due, [cid(loser)]);
         for name in ["a", "b"] {
-            let found = store.linked_blob(&repository(name), &digest(n)).await.unwrap();
+            let found = store.linked_blob(&open(&repository(name)), &digest(n)).await.unwrap();
             assert_eq!(found.unwrap().cid, left.cid);
         }
         store.claim_unpin(&due[0]).await.unwrap().unwrap().done().await.unwrap();

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use af_registry::store::{Settings, Store, StoreError};
+use af_registry::store::{Grantee, Settings, Store, StoreError};
 
-use super::{cid, commit, digest, manifest, put, reference, repository, tag};
+use super::{anywhere, cid, commit, digest, manifest, open, put, reference, repository, tag};
 use crate::rig::postgres::Cluster;
 use crate::rig::relay::Relay;
 use crate::rig::{self};
@@ -38,8 +38,11 @@ async fn after_a_restart_everything_works_at_once() {
     for _ in 0..3 {
         cluster.restart();
         let began = Instant::now();
-        assert!(store.linked_blob(&a, &blob).await.unwrap().is_some(), "a read is asked again");
-        assert!(store.tags(&a, 10, None).await.unwrap().is_some(), "a list is asked again");
+        assert!(
+            store.linked_blob(&open(&a), &blob).await.unwrap().is_some(),
+            "a read is asked again"
+        );
+        assert!(store.tags(&open(&a), 10, None).await.unwrap().is_some(), "a list is asked again");
         while store.start_upload(&a, "ann", None).await.is_err() {}
         assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
     }
@@ -61,7 +64,7 @@ async fn while_it_is_gone_callers_are_told_at_once() {
             let (a, blob) = (a.clone(), blob.clone());
             let b = a.clone();
             [
-                tokio::spawn(async move { fails(read.linked_blob(&a, &blob)).await }),
+                tokio::spawn(async move { fails(read.linked_blob(&open(&a), &blob)).await }),
                 tokio::spawn(async move { fails(write.start_upload(&b, "ann", None)).await }),
             ]
         })
@@ -72,7 +75,7 @@ async fn while_it_is_gone_callers_are_told_at_once() {
     }
     cluster.resume();
     let began = Instant::now();
-    while store.linked_blob(&a, &blob).await.is_err() {}
+    while store.linked_blob(&open(&a), &blob).await.is_err() {}
     while store.start_upload(&a, "ann", None).await.is_err() {}
     assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
 }
@@ -84,9 +87,10 @@ async fn a_black_hole_costs_five_seconds_at_most() {
     store.start_upload(&a, "ann", None).await.unwrap();
     relay.freeze(true);
     let new = manifest("a", 1000);
+    let access = open(&a);
     let (read, list, write) = tokio::join!(
-        fails(store.linked_blob(&a, &blob)),
-        fails(store.tags(&a, 10, None)),
+        fails(store.linked_blob(&access, &blob)),
+        fails(store.tags(&access, 10, None)),
         fails(store.put_manifest(&new)),
     );
     let most = Duration::from_millis(5500);
@@ -110,7 +114,7 @@ async fn an_empty_pool_gives_up_after_two_seconds_and_reads_go_on() {
     let held = (store.claim(&cid(1)).await.unwrap(), store.claim(&cid(2)).await.unwrap());
     let took = fails(store.claim(&cid(3))).await;
     assert!((Duration::from_millis(1900)..Duration::from_millis(2600)).contains(&took), "{took:?}");
-    assert!(store.linked_blob(&repository("a"), &digest(1)).await.unwrap().is_some());
+    assert!(store.linked_blob(&open(&repository("a")), &digest(1)).await.unwrap().is_some());
     store.ping().await.unwrap();
     drop(held);
     drop(store.claim(&cid(3)).await.unwrap());
@@ -189,11 +193,11 @@ async fn round_trips_are_as_few_as_promised() {
             result
         }};
     }
-    costs!("linked_blob", 1, store.linked_blob(&a, &digest(1)));
-    costs!("manifest by tag", 1, store.manifest(&a, &reference("latest")));
-    costs!("manifest by digest", 1, store.manifest(&a, &reference(digest(1000).as_str())));
-    costs!("manifest_head", 1, store.manifest_head(&a, &reference("latest")));
-    costs!("mount_blob", 1, store.mount_blob(&repository("b"), &digest(1), None));
+    costs!("linked_blob", 1, store.linked_blob(&open(&a), &digest(1)));
+    costs!("manifest by tag", 1, store.manifest(&open(&a), &reference("latest")));
+    costs!("manifest by digest", 1, store.manifest(&open(&a), &reference(digest(1000).as_str())));
+    costs!("manifest_head", 1, store.manifest_head(&open(&a), &reference("latest")));
+    costs!("mount_blob", 1, store.mount_blob(&repository("b"), &digest(1), &anywhere()));
     costs!("unlink_blob", 1, store.unlink_blob(&repository("b"), &digest(1)));
     let id = costs!("start_upload", 1, store.start_upload(&a, "ann", None));
     costs!("open_upload", 1, store.open_upload(&a, id, "ann"));
@@ -214,9 +218,9 @@ async fn round_trips_are_as_few_as_promised() {
     let id = store.start_upload(&a, "ann", None).await.unwrap();
     costs!("cancel_upload", 2, store.cancel_upload(&a, id, "ann"));
     costs!("put_manifest", 2, store.put_manifest(&new));
-    costs!("tags", 1, store.tags(&a, 10, None));
-    costs!("catalog", 1, store.catalog(10, None));
-    costs!("referrers", 1, store.referrers(&a, &digest(1), &[], None, 10));
+    costs!("tags", 1, store.tags(&open(&a), 10, None));
+    costs!("catalog", 1, store.catalog(Grantee::Everyone, 10, None));
+    costs!("referrers", 1, store.referrers(&open(&a), &digest(1), &[], None, 10));
     costs!("delete_tag", 1, store.delete_tag(&a, &tag("latest")));
     costs!("delete_manifest", 1, store.delete_manifest(&a, &digest(1000)));
 }

@@ -5,7 +5,7 @@ use af_registry::store::{ManifestHead, Put, StoredManifest};
 use bytes::Bytes;
 use serde_json::json;
 
-use super::{assert_no_deadlock, commit, digest, manifest, put, reference, repository, tag};
+use super::{assert_no_deadlock, commit, digest, manifest, open, put, reference, repository, tag};
 use crate::rig;
 
 #[tokio::test]
@@ -28,20 +28,28 @@ async fn a_manifest_comes_back_byte_for_byte_by_tag_and_by_digest() {
     };
     for name in ["v1", "latest", digest(1000).as_str()] {
         let name = reference(name);
-        assert_eq!(store.manifest(&a, &name).await.unwrap(), Some(stored.clone()), "{name}");
-        assert_eq!(store.manifest_head(&a, &name).await.unwrap(), Some(head.clone()), "{name}");
-        assert_eq!(store.manifest(&repository("b"), &name).await.unwrap(), None, "{name}");
-        assert_eq!(store.manifest_head(&repository("b"), &name).await.unwrap(), None, "{name}");
+        assert_eq!(store.manifest(&open(&a), &name).await.unwrap(), Some(stored.clone()), "{name}");
+        assert_eq!(
+            store.manifest_head(&open(&a), &name).await.unwrap(),
+            Some(head.clone()),
+            "{name}"
+        );
+        assert_eq!(store.manifest(&open(&repository("b")), &name).await.unwrap(), None, "{name}");
+        assert_eq!(
+            store.manifest_head(&open(&repository("b")), &name).await.unwrap(),
+            None,
+            "{name}"
+        );
     }
-    assert_eq!(store.manifest(&a, &reference("v2")).await.unwrap(), None);
+    assert_eq!(store.manifest(&open(&a), &reference("v2")).await.unwrap(), None);
     // The same bytes are another repository's only once they are pushed there.
     let mut again = manifest("b", 1000);
     again.raw = new.raw.clone();
     put(&store, &again).await;
     put(&store, &again).await;
     let by_digest = reference(digest(1000).as_str());
-    assert_eq!(store.manifest(&repository("b"), &by_digest).await.unwrap(), Some(stored));
-    assert_eq!(store.manifest(&repository("b"), &reference("v1")).await.unwrap(), None);
+    assert_eq!(store.manifest(&open(&repository("b")), &by_digest).await.unwrap(), Some(stored));
+    assert_eq!(store.manifest(&open(&repository("b")), &reference("v1")).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -54,7 +62,7 @@ async fn a_manifest_of_four_mebibytes_fits() {
     new.data = Some(json!({ "x": "y".repeat(4 << 20) }));
     put(&store, &new).await;
     let name = reference(digest(1000).as_str());
-    assert_eq!(store.manifest(&repository("a"), &name).await.unwrap().unwrap().raw, new.raw);
+    assert_eq!(store.manifest(&open(&repository("a")), &name).await.unwrap().unwrap().raw, new.raw);
 }
 
 #[tokio::test]
@@ -69,7 +77,7 @@ async fn what_a_manifest_names_must_be_here() {
     image.loose_blobs = vec![digest(2), digest(5)];
     image.tags = vec![tag("latest")];
     assert_eq!(store.put_manifest(&image).await.unwrap(), Put::Missing(vec![digest(3), digest(4)]));
-    assert_eq!(store.tags(&repository("a"), 10, None).await.unwrap(), Some(vec![]));
+    assert_eq!(store.tags(&open(&repository("a")), 10, None).await.unwrap(), Some(vec![]));
     image.blobs = vec![digest(1)];
     put(&store, &image).await;
 
@@ -79,7 +87,7 @@ async fn what_a_manifest_names_must_be_here() {
     index.allow_sparse = true;
     put(&store, &index).await;
     let name = reference(digest(1001).as_str());
-    assert!(store.manifest(&repository("a"), &name).await.unwrap().is_some());
+    assert!(store.manifest(&open(&repository("a")), &name).await.unwrap().is_some());
 }
 
 #[tokio::test]
@@ -88,7 +96,7 @@ async fn a_refused_manifest_leaves_no_repository() {
     let mut image = manifest("new", 1000);
     image.blobs = vec![digest(1)];
     assert_eq!(store.put_manifest(&image).await.unwrap(), Put::Missing(vec![digest(1)]));
-    assert_eq!(store.tags(&repository("new"), 10, None).await.unwrap(), None);
+    assert_eq!(store.tags(&open(&repository("new")), 10, None).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -100,7 +108,7 @@ async fn an_index_outlives_its_child_and_learns_of_one_that_comes_later() {
     (index.children, index.allow_sparse) = (vec![digest(1000), digest(1002), digest(1)], true);
     put(&store, &index).await;
     assert!(store.delete_manifest(&a, &digest(1000)).await.unwrap());
-    assert!(store.manifest(&a, &reference(digest(1001).as_str())).await.unwrap().is_some());
+    assert!(store.manifest(&open(&a), &reference(digest(1001).as_str())).await.unwrap().is_some());
     put(&store, &manifest("a", 1002)).await;
     commit(&store, "a", 1).await;
     put(&store, &index).await;
@@ -140,12 +148,12 @@ async fn deleting_a_tag_keeps_the_manifest_and_deleting_the_manifest_takes_its_t
     assert!(store.delete_tag(&a, &tag("v1")).await.unwrap());
     assert!(!store.delete_tag(&a, &tag("v1")).await.unwrap());
     assert!(!store.delete_tag(&a, &tag("v3")).await.unwrap());
-    assert!(store.manifest(&a, &reference(digest(1000).as_str())).await.unwrap().is_some());
+    assert!(store.manifest(&open(&a), &reference(digest(1000).as_str())).await.unwrap().is_some());
     assert!(store.delete_manifest(&a, &digest(1000)).await.unwrap());
     assert!(!store.delete_manifest(&a, &digest(1000)).await.unwrap());
-    assert_eq!(store.tags(&a, 10, None).await.unwrap().unwrap(), ["x", "y"]);
-    assert_eq!(store.tags(&repository("b"), 10, None).await.unwrap().unwrap(), ["v1", "v3"]);
-    assert!(store.manifest(&repository("b"), &reference("v3")).await.unwrap().is_some());
+    assert_eq!(store.tags(&open(&a), 10, None).await.unwrap().unwrap(), ["x", "y"]);
+    assert_eq!(store.tags(&open(&repository("b")), 10, None).await.unwrap().unwrap(), ["v1", "v3"]);
+    assert!(store.manifest(&open(&repository("b")), &reference("v3")).await.unwrap().is_some());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -163,7 +171,7 @@ async fn of_many_that_move_a_tag_one_wins_and_readers_see_only_whole_moves() {
         .collect();
     let (a, latest) = (repository("a"), reference("latest"));
     while moves.iter().any(|one| !one.is_finished()) {
-        if let Some(seen) = store.manifest(&a, &latest).await.unwrap() {
+        if let Some(seen) = store.manifest(&open(&a), &latest).await.unwrap() {
             let n = u64::from_be_bytes(seen.digest.hash()[..8].try_into().unwrap());
             assert_eq!(seen.raw, format!("{{\"n\":{n}}}"));
         }
@@ -176,7 +184,10 @@ async fn of_many_that_move_a_tag_one_wins_and_readers_see_only_whole_moves() {
     let row = admin.query_one(rows, &[]).await.unwrap();
     let (named, pointed): (String, String) = (row.get(0), row.get(1));
     assert_eq!(named, pointed);
-    assert_eq!(store.manifest_head(&a, &latest).await.unwrap().unwrap().digest.as_str(), named);
+    assert_eq!(
+        store.manifest_head(&open(&a), &latest).await.unwrap().unwrap().digest.as_str(),
+        named
+    );
     assert_no_deadlock(&admin).await;
 }
 
@@ -196,7 +207,7 @@ async fn one_manifest_pushed_at_once_under_many_tags() {
     for one in puts {
         one.await.unwrap();
     }
-    assert_eq!(store.tags(&repository("a"), 100, None).await.unwrap().unwrap().len(), 32);
+    assert_eq!(store.tags(&open(&repository("a")), 100, None).await.unwrap().unwrap().len(), 32);
     assert_no_deadlock(&admin).await;
 }
 
@@ -215,7 +226,7 @@ async fn a_delete_beside_a_push_leaves_the_manifest_whole_or_gone() {
             tokio::join!(store.delete_manifest(&a, &gone), store.put_manifest(&new));
         assert!(deleted.unwrap());
         assert_eq!(stored.unwrap(), Put::Done);
-        let tags = store.tags(&a, 10, None).await.unwrap().unwrap();
+        let tags = store.tags(&open(&a), 10, None).await.unwrap().unwrap();
         let named = "SELECT count(*) FROM manifest_blobs";
         let named: i64 = admin.query_one(named, &[]).await.unwrap().get(0);
         match tags.iter().map(String::as_str).collect::<Vec<_>>()[..] {

@@ -15,9 +15,23 @@ use std::time::Duration;
 
 use af_registry::cid::{Cid, Codec};
 use af_registry::oci::{Algorithm, Digest, Reference, RepositoryName, Tag};
-use af_registry::store::{Commit, Committed, NewManifest, Put, Store};
+use af_registry::store::{
+    Access, Commit, Committed, Grantee, MountSource, NewManifest, Put, Store,
+};
 use bytes::Bytes;
 use tokio::task::JoinHandle;
+
+fn open(repository: &RepositoryName) -> Access {
+    Access { repository: repository.clone(), grantee: Grantee::Everyone }
+}
+
+fn from(repository: &RepositoryName) -> MountSource {
+    MountSource::Repository(open(repository))
+}
+
+fn anywhere() -> MountSource {
+    MountSource::Any(Grantee::Everyone)
+}
 
 fn repository(name: &str) -> RepositoryName {
     name.parse().unwrap()

@@ -1,22 +1,22 @@
 //! Lists.
 
-use af_registry::store::{Referrers, Store};
+use af_registry::store::{Grantee, Referrers, Store};
 use serde_json::json;
 
-use super::{digest, manifest, put, repository, tag};
+use super::{digest, manifest, open, put, repository, tag};
 use crate::rig;
 
 #[tokio::test]
 async fn tags_come_in_byte_order_and_pages() {
     let store = rig::database().await.store;
     let a = repository("a");
-    assert_eq!(store.tags(&a, 10, None).await.unwrap(), None);
+    assert_eq!(store.tags(&open(&a), 10, None).await.unwrap(), None);
     let mut new = manifest("a", 1000);
     new.tags = ["b", "a", "B", "_x", "1.0", "a-1", "a.1", "a_1", "A"].map(tag).to_vec();
     put(&store, &new).await;
     put(&store, &manifest("empty", 1000)).await;
     let all = ["1.0", "A", "B", "_x", "a", "a-1", "a.1", "a_1", "b"];
-    let page = async |n, last| store.tags(&a, n, last).await.unwrap().unwrap();
+    let page = async |n, last| store.tags(&open(&a), n, last).await.unwrap().unwrap();
     assert_eq!(page(100, None).await, all);
     assert_eq!(page(9, None).await, all);
     assert_eq!(page(4, None).await, all[..4]);
@@ -26,7 +26,7 @@ async fn tags_come_in_byte_order_and_pages() {
     assert_eq!(page(100, Some("b")).await, [""; 0]);
     assert_eq!(page(0, None).await, [""; 0]);
     assert_eq!(page(u32::MAX, Some("")).await, all);
-    assert_eq!(store.tags(&repository("empty"), 10, None).await.unwrap(), Some(vec![]));
+    assert_eq!(store.tags(&open(&repository("empty")), 10, None).await.unwrap(), Some(vec![]));
 }
 
 #[tokio::test]
@@ -36,9 +36,9 @@ async fn the_catalog_comes_in_byte_order_and_pages() {
         put(&store, &manifest(name, 1000)).await;
     }
     let all = ["0", "a", "a-b", "a.b", "a/b", "a_b", "b"];
-    assert_eq!(store.catalog(100, None).await.unwrap(), all);
-    assert_eq!(store.catalog(2, Some("a")).await.unwrap(), all[2..4]);
-    assert_eq!(store.catalog(2, Some("a0")).await.unwrap(), all[5..]);
+    assert_eq!(store.catalog(Grantee::Everyone, 100, None).await.unwrap(), all);
+    assert_eq!(store.catalog(Grantee::Everyone, 2, Some("a")).await.unwrap(), all[2..4]);
+    assert_eq!(store.catalog(Grantee::Everyone, 2, Some("a0")).await.unwrap(), all[5..]);
 }
 
 fn numbers(found: &Referrers) -> Vec<u64> {
@@ -65,7 +65,7 @@ async fn referrers_come_in_digest_order_by_type_and_in_pages() {
     put(&store, &manifest("a", 1020)).await;
     let find = async |types: &[&str], after: Option<&str>, limit| {
         let types: Vec<String> = types.iter().map(|text| (*text).to_owned()).collect();
-        store.referrers(&a, &subject, &types, after, limit).await.unwrap()
+        store.referrers(&open(&a), &subject, &types, after, limit).await.unwrap()
     };
     let all = find(&[], None, 100).await;
     assert_eq!(numbers(&all), (1000..1012).collect::<Vec<_>>());
@@ -83,7 +83,7 @@ async fn referrers_come_in_digest_order_by_type_and_in_pages() {
     let page = find(&["x/sig", "x/sbom", "x/sig", "x/\0"], Some(digest(1002).as_str()), 4).await;
     assert_eq!((numbers(&page), page.more), (vec![1003, 1005, 1006, 1008], true));
     assert_eq!(numbers(&find(&["x/none"], None, 3).await), [0; 0]);
-    let other = store.referrers(&repository("b"), &subject, &[], None, 3).await.unwrap();
+    let other = store.referrers(&open(&repository("b")), &subject, &[], None, 3).await.unwrap();
     assert_eq!((numbers(&other), other.more), (vec![], false));
 }
 
@@ -100,7 +100,7 @@ async fn a_page_of_referrers_ends_before_four_mebibytes() {
     let mut after: Option<String> = None;
     let mut pages = Vec::new();
     loop {
-        let found = store.referrers(&a, &subject, &[], after.as_deref(), 100).await.unwrap();
+        let found = store.referrers(&open(&a), &subject, &[], after.as_deref(), 100).await.unwrap();
         pages.push(numbers(&found));
         after = found.page.last().map(|last| last.digest.to_string());
         if !found.more {

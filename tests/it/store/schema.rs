@@ -2,7 +2,7 @@
 
 use af_registry::store::{Store, StoreError};
 
-use super::{commit, digest, repository};
+use super::{commit, digest, open, repository};
 use crate::rig::postgres::{connect, shared};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -28,7 +28,9 @@ async fn instances_that_start_at_once_migrate_once() {
         .unwrap();
     let versions: Vec<(i32, String, i32)> =
         rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect();
-    assert_eq!(versions, [(1, "content".into(), 64), (2, "uploads".into(), 64)]);
+    let brought = ["content", "uploads", "access"];
+    let brought = (1..).zip(brought).map(|(n, name)| (n, name.to_owned(), 64));
+    assert_eq!(versions, brought.collect::<Vec<_>>());
 }
 
 #[tokio::test]
@@ -78,5 +80,5 @@ async fn a_role_that_may_only_use_the_tables_can_serve() {
     settings.user = role;
     let store = Store::connect(&settings).await.unwrap();
     commit(&store, "a", 1).await;
-    assert!(store.linked_blob(&repository("a"), &digest(1)).await.unwrap().is_some());
+    assert!(store.linked_blob(&open(&repository("a")), &digest(1)).await.unwrap().is_some());
 }

@@ -1,0 +1,116 @@
+//! `/token`: tokens for those who log in, and for nobody in particular. Docker's token protocol by GET, its use of
+//! OAuth 2 by POST; containerd and BuildKit come by POST first, the others by GET.
+
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper::header::{AUTHORIZATION, CACHE_CONTROL, HeaderValue};
+use hyper::{Response, StatusCode};
+use serde_json::json;
+
+use crate::auth::{Credentials, Login, Scope, TokenRequest};
+use crate::http::dispatch::Request;
+use crate::http::origin::Origin;
+use crate::http::{Body, Edge, HttpError, respond};
+use crate::oci::{ErrorCode, Query};
+use crate::stream::stall::Stalling;
+
+/// Most bytes of a form: two hundred scopes of long names.
+const FORM_BYTES: usize = 64 << 10;
+
+/// Most scopes that one request is heard for.
+const SCOPES: usize = 200;
+
+/// The client that does not say its name.
+const UNNAMED: &str = "unknown";
+
+/// Answers `GET /token?service=&scope=&offline_token=`, with Basic credentials or without.
+pub(in crate::http) async fn get(request: Request) -> Result<Response<Body>, HttpError> {
+    let query = read_form(request.query.as_deref().unwrap_or_default())?;
+    let header = request.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
+    let login = match Credentials::parse(header)? {
+        Credentials::None => Login::Nobody,
+        Credentials::Basic { user, password } => Login::Password { user, password },
+        Credentials::Bearer(_) => {
+            let message = "a token is given for a user name and a password".to_owned();
+            return Err(HttpError::unsupported(message));
+        }
+    };
+    let offline = query.first("offline_token").is_some_and(|text| text == "true" || text == "1");
+    issue(&request.edge, &request.origin, login, &query, offline).await
+}
+
+/// Answers the form `grant_type=password|refresh_token`, and one of a plain `username` and `password`.
+pub(in crate::http) async fn post(request: Request) -> Result<Response<Body>, HttpError> {
+    let Request { edge, origin, body, .. } = request;
+    let form = read(&edge, body).await?;
+    let field = |name: &str| form.first(name).unwrap_or_default().to_owned();
+    let login = match form.first("grant_type") {
+        Some("refresh_token") => Login::Refresh(field("refresh_token").into()),
+        Some("password") | None if field("username").is_empty() => Login::Nobody,
+        Some("password") | None => {
+            Login::Password { user: field("username"), password: field("password").into() }
+        }
+        Some(_) => {
+            let message = "grant_type is password or refresh_token".to_owned();
+            return Err(HttpError::unsupported(message));
+        }
+    };
+    let offline = form.first("access_type") == Some("offline");
+    issue(&edge, &origin, login, &form, offline).await
+}
+
+/// The public keys (RFC 7517), for whoever checks tokens elsewhere.
+pub(in crate::http) fn keys(request: &Request) -> Result<Response<Body>, HttpError> {
+    Ok(respond::json(StatusCode::OK, &request.edge.auth().jwks()))
+}
+
+async fn issue(
+    edge: &Edge,
+    origin: &Origin,
+    login: Login,
+    form: &Query,
+    offline: bool,
+) -> Result<Response<Body>, HttpError> {
+    let scopes = form.all("scope").flat_map(Scope::parse_all).take(SCOPES).collect();
+    let name = |field: &str, otherwise: &str| {
+        let given = form.first(field).filter(|text| !text.is_empty()).unwrap_or(otherwise);
+        given.chars().take(128).collect::<String>()
+    };
+    let client_id = name("client_id", UNNAMED);
+    let asked = TokenRequest { login, scopes, offline, client_id };
+    let issued = edge.auth().issue(asked, origin.address).await?;
+    let mut answer = json!({
+        "token": issued.token,
+        "access_token": issued.token,
+        "expires_in": issued.expires_in.as_secs(),
+        "issued_at": issued.issued_at,
+        "scope": issued.scope,
+        "token_type": "Bearer",
+    });
+    if let Some(refresh) = issued.refresh_token {
+        answer["refresh_token"] = refresh.into();
+    }
+    let mut response = respond::json(StatusCode::OK, &answer);
+    // RFC 6749, 5.1.
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+/// The form in the body.
+async fn read(edge: &Edge, body: Incoming) -> Result<Query, HttpError> {
+    let stalling = Stalling::new(body, edge.limits().body_stall);
+    let collected = Limited::new(stalling, FORM_BYTES).collect().await.map_err(|error| {
+        if error.is::<LengthLimitError>() {
+            return HttpError::FormTooLarge(FORM_BYTES);
+        }
+        HttpError::bad_request(ErrorCode::Unsupported, format!("the form ended early: {error}"))
+    })?;
+    let bytes = collected.to_bytes();
+    let text = std::str::from_utf8(&bytes)
+        .map_err(|_| HttpError::unsupported("the form is not text".to_owned()))?;
+    read_form(text)
+}
+
+fn read_form(text: &str) -> Result<Query, HttpError> {
+    Query::form(text).map_err(|error| HttpError::unsupported(error.to_string()))
+}

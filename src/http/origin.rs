@@ -1,0 +1,79 @@
+//! Whom a request comes from, by which way, and where its sender finds this server.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use hyper::header::HOST;
+use hyper::http::request::Parts;
+
+use crate::net::Peer;
+
+/// The name under which clients find this server, as far as the settings say it.
+#[derive(Clone, Debug, Default)]
+pub struct Name {
+    /// `host[:port]`; otherwise the client's own word in Host is taken.
+    pub host: Option<String>,
+    /// Whether it is reached by https; otherwise what is known of the connection decides.
+    pub https: Option<bool>,
+}
+
+/// Whom a request comes from and by which way.
+#[derive(Clone, Debug)]
+pub(super) struct Origin {
+    /// Address of the client.
+    pub(super) address: IpAddr,
+    /// `https://host[:port]` or `http://…`, as the client reached us.
+    base: String,
+}
+
+impl Origin {
+    /// Reads it off the head of a request and what the connection noted there.
+    pub(super) fn of(parts: &Parts, name: &Name) -> Self {
+        let address = parts.extensions.get::<Peer>().map(|peer| peer.0.ip());
+        let https = name.https.unwrap_or(false);
+        let host = name.host.as_deref().or_else(|| host(parts)).unwrap_or("localhost");
+        let scheme = if https { "https" } else { "http" };
+        let address = address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)).to_canonical();
+        Self { address, base: format!("{scheme}://{host}") }
+    }
+
+    /// Where tokens are given out.
+    pub(super) fn realm(&self) -> String {
+        format!("{}/token", self.base)
+    }
+}
+
+/// The authority of the request, if it is made of what a host and a port are made of: it goes into a header.
+fn host(parts: &Parts) -> Option<&str> {
+    let from_uri = parts.uri.authority().map(|authority| authority.as_str());
+    let host = from_uri.or_else(|| parts.headers.get(HOST)?.to_str().ok())?;
+    let legal =
+        |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | ':' | '[' | ']' | '_');
+    (!host.is_empty() && host.len() <= 255 && host.chars().all(legal)).then_some(host)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hyper::Request;
+
+    fn realm(host: &str, name: &Name) -> String {
+        let request = Request::builder().uri("/v2/").header(HOST, host).body(()).unwrap();
+        Origin::of(&request.into_parts().0, name).realm()
+    }
+
+    #[test]
+    fn the_realm_is_where_the_client_reached_us() {
+        let unnamed = Name::default();
+        assert_eq!(realm("127.0.0.1:5000", &unnamed), "http://127.0.0.1:5000/token");
+        assert_eq!(realm("[::1]:5000", &unnamed), "http://[::1]:5000/token");
+        let named = Name { host: Some("registry.example".into()), https: Some(true) };
+        assert_eq!(realm("10.0.0.7", &named), "https://registry.example/token");
+    }
+
+    #[test]
+    fn a_host_that_is_none_does_not_get_into_a_header() {
+        for host in ["a\"b", "a b", "a/b", "a,b", ""] {
+            assert_eq!(realm(host, &Name::default()), "http://localhost/token", "{host}");
+        }
+    }
+}
