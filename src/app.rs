@@ -125,7 +125,7 @@ async fn connect(config: &Config, partners: &Partners) -> Result<(Registry, Auth
         uploads: config.limits.uploads,
         upload_idle: config.limits.upload_idle,
         page: config.limits.page,
-        allow_sparse_index: config.allow_sparse_index,
+        allow_sparse_index: config.access.allow_sparse_index,
     };
     let auth = Auth::new(store.clone());
     Ok((Registry::new(store, ipfs, limits), auth))
@@ -177,7 +177,9 @@ async fn serve_until_stopped(
         begun.begun().await;
         drain.cancel();
     });
-    let name = http::Name { host: config.listen.domain.clone(), https: None };
+    let name = config.listen.domain.clone().map(|domain| (domain.host, domain.https));
+    let (host, https) = name.map_or((None, None), |(host, https)| (Some(host), https));
+    let name = http::Name { host, https };
     let edge = Edge::new(registry, auth, name, limits, draining);
     let connections = ConnectionLimits {
         header_bytes: config.limits.header_bytes,

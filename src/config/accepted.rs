@@ -8,12 +8,6 @@ const ENVIRONMENT: Setting = Setting {
     default: None,
     help: "Has no effect yet.",
 };
-const SIGNING_SECRET: Setting = Setting {
-    env: "OPEN_REGISTRY_SIGNING_SECRET",
-    kind: Kind::Secret,
-    default: None,
-    help: "Has no effect yet.",
-};
 const SUPPORTED_SERVICES: Setting = Setting {
     env: "OPEN_REGISTRY_SUPPORTED_SERVICES",
     kind: Kind::Value("NAMES"),
@@ -23,5 +17,5 @@ const SUPPORTED_SERVICES: Setting = Setting {
 
 pub(super) const GROUP: Group = Group {
     title: "Accepted for existing deployments",
-    settings: &[&ENVIRONMENT, &SIGNING_SECRET, &SUPPORTED_SERVICES],
+    settings: &[&ENVIRONMENT, &SUPPORTED_SERVICES],
 };

@@ -11,7 +11,7 @@ const HOST: Setting = Setting {
     env: "OPEN_REGISTRY_HOST",
     kind: Kind::Value("IP"),
     default: Some("127.0.0.1"),
-    help: "Address to listen on. Any other than loopback needs OPEN_REGISTRY_INSECURE_ANONYMOUS=true.",
+    help: "Address to listen on. Clients of any other than loopback log in.",
 };
 const PORT: Setting = Setting {
     env: "OPEN_REGISTRY_PORT",
@@ -23,7 +23,8 @@ const DOMAIN: Setting = Setting {
     env: "OPEN_REGISTRY_DOMAIN",
     kind: Kind::Value("NAME"),
     default: None,
-    help: "Name by which clients reach the registry, as in registry.example or registry.example:8443.",
+    help: "Name by which clients reach the registry, as in registry.example or registry.example:8443; with https:// \
+           before it when something before the registry ends TLS. Without it a client's own word for it is taken.",
 };
 const METRICS_HOST: Setting = Setting {
     env: "OPEN_REGISTRY_METRICS_HOST",
@@ -52,12 +53,12 @@ pub struct Listen {
     pub metrics_host: IpAddr,
     /// Port of the metrics; 0 lets the system choose.
     pub metrics_port: u16,
-    /// `host[:port]` that clients use, when it is not the address itself.
-    pub domain: Option<String>,
+    /// What clients call us, when it is not the address itself.
+    pub domain: Option<Domain>,
 }
 
 impl Listen {
-    pub(super) fn read(source: &Source, anonymous: bool) -> Result<Self, ConfigError> {
+    pub(super) fn read(source: &Source) -> Result<Self, ConfigError> {
         let listen = Self {
             host: source.read(&HOST, value::ip)?,
             port: source.read(&PORT, value::count(0..=u16::MAX))?,
@@ -65,19 +66,16 @@ impl Listen {
             metrics_port: source.read(&METRICS_PORT, value::count(0..=u16::MAX))?,
             domain: source.read_optional(&DOMAIN, domain)?,
         };
-        if !anonymous && !listen.host.to_canonical().is_loopback() {
-            let reason = format!(
-                "{} is not loopback and there is no login yet: whoever reaches it could read and write everything; \
-                 listen on 127.0.0.1, or say so with OPEN_REGISTRY_INSECURE_ANONYMOUS=true",
-                listen.host
-            );
-            return Err(ConfigError::bad(HOST.env, reason));
-        }
         if listen.port != 0 && listen.port == listen.metrics_port && listen.hosts_overlap() {
             let reason = format!("{} is the port of the registry too; choose another", listen.port);
             return Err(ConfigError::bad(METRICS_PORT.env, reason));
         }
         Ok(listen)
+    }
+
+    /// Whether nobody but this machine reaches it.
+    pub fn is_loopback(&self) -> bool {
+        self.host.to_canonical().is_loopback()
     }
 
     fn hosts_overlap(&self) -> bool {
@@ -87,10 +85,24 @@ impl Listen {
     }
 }
 
-fn domain(text: &str) -> Result<String, String> {
+/// The name by which clients reach the registry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Domain {
+    /// `host[:port]`.
+    pub host: String,
+    /// Whether by https, when the operator says so.
+    pub https: Option<bool>,
+}
+
+fn domain(text: &str) -> Result<Domain, String> {
+    let (https, host) = match text.split_once("://") {
+        Some(("https", host)) => (Some(true), host),
+        Some(("http", host)) => (Some(false), host),
+        _ => (None, text),
+    };
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | ':' | '[' | ']');
-    if text.chars().all(allowed) {
-        return Ok(text.to_ascii_lowercase());
+    if !host.is_empty() && host.chars().all(allowed) {
+        return Ok(Domain { host: host.to_ascii_lowercase(), https });
     }
-    Err("not a host name; write registry.example or registry.example:8443, without https://".into())
+    Err("not a host name; write registry.example or https://registry.example:8443".into())
 }

@@ -24,11 +24,12 @@ mod value;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+pub use access::{Access, Login};
 pub use endpoint::Endpoint;
 pub use error::ConfigError;
 pub use kubo::Kubo;
 pub use limits::Limits;
-pub use listen::Listen;
+pub use listen::{Domain, Listen};
 pub use log::Log;
 pub use postgres::Postgres;
 pub use secret::Secret;
@@ -61,10 +62,8 @@ pub struct Config {
     pub kubo: Option<Kubo>,
     /// Absolute path below which private partners keep their data.
     pub data_dir: PathBuf,
-    /// Whether an index may name children that are not there.
-    pub allow_sparse_index: bool,
-    /// Whether everyone who reaches the port may read and write.
-    pub insecure_anonymous: bool,
+    /// Who may do what.
+    pub access: Access,
     /// How the log is written.
     pub log: Log,
     /// What the operator should know although it stops nothing; one line each, for the log once it stands.
@@ -88,15 +87,15 @@ impl Config {
         let env = env.into_iter().map(|(name, value)| (name.into(), value.into()));
         let mut source = Source::new(flags, env);
         source.warn_of_unknown(&GROUPS);
-        let access = access::Access::read(&source)?;
+        let (listen, postgres) = (Listen::read(&source)?, Postgres::read(&mut source)?);
+        let access = Access::read(&mut source, postgres.is_none(), listen.is_loopback())?;
         Ok(Self {
-            listen: Listen::read(&source, access.insecure_anonymous)?,
+            listen,
             limits: Limits::read(&source)?,
-            postgres: Postgres::read(&mut source)?,
+            postgres,
             kubo: Kubo::read(&mut source)?,
             data_dir: data_dir::read(&source)?,
-            allow_sparse_index: access.allow_sparse_index,
-            insecure_anonymous: access.insecure_anonymous,
+            access,
             log: Log::read(&source)?,
             warnings: source.warnings,
         })

@@ -26,7 +26,7 @@ fn nothing_set_gives_a_private_registry_on_loopback() {
     assert_eq!(config.listen.host.to_string(), "127.0.0.1");
     assert_eq!((config.listen.port, config.listen.metrics_port), (5000, 9464));
     assert!(config.postgres.is_none() && config.kubo.is_none());
-    assert!(!config.insecure_anonymous && !config.allow_sparse_index);
+    assert!(config.access.login == Login::None && !config.access.allow_sparse_index);
     assert_eq!(config.limits.header_bytes, 65_536);
     assert_eq!(config.limits.header_time, Duration::from_secs(10));
     assert_eq!(config.limits.idle_time, Duration::from_secs(75));
@@ -47,7 +47,7 @@ fn the_names_that_deployments_already_set_are_understood() {
         ("OPEN_REGISTRY_HOST", "0.0.0.0"),
         ("OPEN_REGISTRY_INSECURE_ANONYMOUS", "true"),
         ("OPEN_REGISTRY_ENVIRONMENT", "production"),
-        ("OPEN_REGISTRY_SIGNING_SECRET", "hush"),
+        ("OPEN_REGISTRY_SIGNING_SECRET", "hush hush hush hush"),
         ("OPEN_REGISTRY_SUPPORTED_SERVICES", "token,github"),
         ("OPEN_REGISTRY_DB_HOST", "postgres"),
         ("OPEN_REGISTRY_DB_PORT", "5433"),
@@ -77,7 +77,7 @@ fn a_flag_wins_and_an_empty_variable_is_not_set() {
     let env = [("OPEN_REGISTRY_PORT", "6000"), ("OPEN_REGISTRY_DB_HOST", "")];
     let config = with_args(&["--port", "7000", "--allow-sparse-index"], &env).unwrap();
     assert_eq!(config.listen.port, 7000);
-    assert!(config.allow_sparse_index && config.postgres.is_none());
+    assert!(config.access.allow_sparse_index && config.postgres.is_none());
     assert_eq!(load(&env).unwrap().listen.port, 6000);
 }
 
@@ -95,7 +95,9 @@ fn a_bad_value_is_one_line_with_name_and_reason() {
         ("OPEN_REGISTRY_DEBUG", "maybe\nnot"),
         ("OPEN_REGISTRY_LOG_FORMAT", "xml"),
         ("OPEN_REGISTRY_LOG_LEVEL", "loud"),
-        ("OPEN_REGISTRY_DOMAIN", "https://registry.example"),
+        ("OPEN_REGISTRY_DOMAIN", "https://registry.example/v2"),
+        ("OPEN_REGISTRY_AUTH", "htpasswd"),
+        ("OPEN_REGISTRY_TOKEN_LIFE", "10s"),
         ("OPEN_REGISTRY_DB_PORT", "0"),
         ("OPEN_REGISTRY_DB_HOST", "postgres://x"),
         ("OPEN_REGISTRY_DFS_IPFS_ENABLED", "false"),
@@ -147,16 +149,44 @@ fn a_secret_comes_from_a_file_without_its_last_newline() {
 }
 
 #[test]
-fn every_address_but_loopback_must_be_meant() {
+fn only_a_private_registry_on_loopback_does_without_login_unless_told_so() {
+    let login = |env: &[(&str, &str)]| load(env).unwrap().access.login;
+    let (none, token) = (("OPEN_REGISTRY_AUTH", "none"), ("OPEN_REGISTRY_AUTH", "token"));
+    let meant = ("OPEN_REGISTRY_INSECURE_ANONYMOUS", "true");
     for host in ["0.0.0.0", "::", "10.0.0.1"] {
-        let line = refusal(&[("OPEN_REGISTRY_HOST", host)]);
+        let host = ("OPEN_REGISTRY_HOST", host);
+        assert_eq!(login(&[host]), Login::Token);
+        let line = refusal(&[host, none]);
         assert!(line.contains("OPEN_REGISTRY_INSECURE_ANONYMOUS=true"), "{line}");
-        let meant = ("OPEN_REGISTRY_INSECURE_ANONYMOUS", "true");
-        assert!(load(&[("OPEN_REGISTRY_HOST", host), meant]).is_ok());
+        assert_eq!(login(&[host, none, meant]), Login::None);
+        assert_eq!(login(&[host, meant]), Login::None);
+        assert_eq!(login(&[host, token, meant]), Login::Token);
     }
     for host in ["127.0.0.1", "127.8.8.8", "::1", "localhost", "::ffff:127.0.0.1"] {
-        assert!(load(&[("OPEN_REGISTRY_HOST", host)]).is_ok(), "{host}");
+        let host = ("OPEN_REGISTRY_HOST", host);
+        let given = ("OPEN_REGISTRY_DB_HOST", "postgres");
+        assert_eq!(login(&[host]), Login::None);
+        assert_eq!(login(&[host, token]), Login::Token);
+        assert_eq!(login(&[host, given]), Login::Token);
+        assert_eq!(login(&[host, given, none]), Login::None);
     }
+}
+
+#[test]
+fn a_domain_may_say_how_it_is_reached() {
+    let domain = |text| load(&[("OPEN_REGISTRY_DOMAIN", text)]).unwrap().listen.domain.unwrap();
+    let expected = |host: &str, https| Domain { host: host.to_owned(), https };
+    assert_eq!(domain("Registry.example:8443"), expected("registry.example:8443", None));
+    assert_eq!(domain("https://registry.example"), expected("registry.example", Some(true)));
+    assert_eq!(domain("http://[::1]:5000"), expected("[::1]:5000", Some(false)));
+}
+
+#[test]
+fn a_short_signing_secret_is_refused_where_it_signs() {
+    let short = ("OPEN_REGISTRY_SIGNING_SECRET", "hush");
+    let line = refusal(&[short, ("OPEN_REGISTRY_AUTH", "token")]);
+    assert!(line.starts_with("OPEN_REGISTRY_SIGNING_SECRET: ") && !line.contains("hush"), "{line}");
+    assert!(load(&[short]).is_ok());
 }
 
 #[test]

@@ -81,6 +81,7 @@ impl Builder {
             .env("OPEN_REGISTRY_PORT", "0")
             .env("OPEN_REGISTRY_METRICS_PORT", "0")
             .env("OPEN_REGISTRY_LOG_FORMAT", "json")
+            .env("OPEN_REGISTRY_AUTH", "none")
             .env("OPEN_REGISTRY_DFS_IPFS_API_URL", self.kubo.api.to_string())
             .env("OPEN_REGISTRY_DB_HOST", &postgres.host)
             .env("OPEN_REGISTRY_DB_PORT", postgres.port.to_string())

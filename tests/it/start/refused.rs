@@ -65,8 +65,9 @@ async fn a_taken_port_is_named_before_anything_is_started() {
 #[tokio::test]
 async fn an_address_that_others_reach_must_be_wanted() {
     for host in ["0.0.0.0", "::", "192.0.2.1"] {
-        let refusal = Launch::new().env("OPEN_REGISTRY_HOST", host).refused().await;
-        refusal.names(&["OPEN_REGISTRY_HOST", host, "OPEN_REGISTRY_INSECURE_ANONYMOUS=true"]);
+        let launch = Launch::new().env("OPEN_REGISTRY_HOST", host);
+        let refusal = launch.env("OPEN_REGISTRY_AUTH", "none").refused().await;
+        refusal.names(&["OPEN_REGISTRY_AUTH", "OPEN_REGISTRY_INSECURE_ANONYMOUS=true"]);
     }
     let open = builder().await.env("OPEN_REGISTRY_HOST", "0.0.0.0");
     let server = open.env("OPEN_REGISTRY_INSECURE_ANONYMOUS", "true").start().await;
