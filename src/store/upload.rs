@@ -139,7 +139,7 @@ impl Store {
 }
 
 /// Ends the sessions that this transaction has locked, and the transaction.
-async fn discard(lease: Lease, locked: &[Row]) -> Result<u64, StoreError> {
+pub(super) async fn discard(lease: Lease, locked: &[Row]) -> Result<u64, StoreError> {
     let ids = locked.iter().map(|row| row.try_get("id")).collect::<Result<Vec<Uuid>, _>>()?;
     if ids.is_empty() {
         lease.rollback().await?;

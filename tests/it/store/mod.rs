@@ -1,5 +1,6 @@
 //! The store on a real PostgreSQL.
 
+mod access;
 mod blobs;
 mod faults;
 mod manifests;

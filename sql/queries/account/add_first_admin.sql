@@ -1,0 +1,7 @@
+-- A user who may do everything, if there is no user yet. Runs after account/lock_first. $1 name, $2 secret's hash.
+WITH made AS (
+    INSERT INTO accounts (name, secret_hash)
+    SELECT $1, $2 WHERE NOT EXISTS (SELECT FROM accounts WHERE namespace IS NULL)
+    RETURNING id
+)
+INSERT INTO grants (account_id, pattern, role) SELECT id, '*', 'admin' FROM made

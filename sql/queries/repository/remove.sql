@@ -1,0 +1,2 @@
+-- A repository that holds nothing. $1 name.
+DELETE FROM repositories WHERE name = $1
