@@ -1,24 +1,180 @@
-//! What a token is good for: `repository:<name>:<actions>` and `registry:catalog:*`.
+//! What a token is asked for, and bounds: `repository:library/alpine:pull,push` (distribution, "Token Scope
+//! Documentation").
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use crate::oci::RepositoryName;
 use crate::store::Action;
 
-/// One scope.
+/// What actions may be done with something.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scope {
-    /// Of what.
+    /// With what.
     pub kind: Kind,
-    /// To do what.
+    /// Which actions, at least one.
     pub actions: BTreeSet<Action>,
 }
 
-/// What a scope is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What a scope speaks of.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
-    /// The list of repositories.
-    Catalog,
     /// One repository.
     Repository(RepositoryName),
+    /// The list of repositories.
+    Catalog,
+}
+
+impl Scope {
+    /// Reads one scope, `type:name:action,action`: the type ends at the first colon, the actions begin after the last.
+    /// `repository(plugin)` is a repository, `*` is every action. What this registry does not know is `None`, and of
+    /// several actions those that it does not know are left out: a client asks for more than it needs.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (kind, rest) = text.split_once(':')?;
+        let (name, actions) = rest.rsplit_once(':')?;
+        Self::of(kind, name, actions.split(','))
+    }
+
+    /// Reads all scopes of one parameter, which are separated by spaces.
+    pub fn parse_all(text: &str) -> impl Iterator<Item = Self> {
+        text.split(' ').filter_map(Self::parse)
+    }
+
+    /// The scope of these parts, as a token lists them.
+    pub(super) fn of<'a>(
+        kind: &str,
+        name: &str,
+        actions: impl Iterator<Item = &'a str>,
+    ) -> Option<Self> {
+        let actions: BTreeSet<&str> = actions.collect();
+        let all = actions.contains("*");
+        let kind = match class(kind)? {
+            "repository" => Kind::Repository(name.parse().ok()?),
+            "registry" if name == "catalog" && all => Kind::Catalog,
+            _ => return None,
+        };
+        let known = Action::ALL.into_iter();
+        let actions: BTreeSet<_> =
+            known.filter(|action| all || actions.contains(action.as_str())).collect();
+        (!actions.is_empty()).then_some(Self { kind, actions })
+    }
+
+    /// `repository` or `registry`.
+    pub(super) fn type_name(&self) -> &'static str {
+        match self.kind {
+            Kind::Repository(_) => "repository",
+            Kind::Catalog => "registry",
+        }
+    }
+
+    /// The name of the repository, or `catalog`.
+    pub(super) fn name(&self) -> &str {
+        match &self.kind {
+            Kind::Repository(name) => name.as_str(),
+            Kind::Catalog => "catalog",
+        }
+    }
+
+    /// The actions as tokens list them.
+    pub(super) fn action_names(&self) -> Vec<&'static str> {
+        match self.kind {
+            Kind::Repository(_) => self.actions.iter().map(|action| action.as_str()).collect(),
+            Kind::Catalog => vec!["*"],
+        }
+    }
+}
+
+/// The type without the class that may follow in parentheses.
+fn class(kind: &str) -> Option<&str> {
+    match kind.split_once('(') {
+        None => Some(kind),
+        Some((kind, class)) => {
+            let class = class.strip_suffix(')')?;
+            let plain = !class.is_empty() && class.bytes().all(|byte| byte.is_ascii_alphanumeric());
+            plain.then_some(kind)
+        }
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.type_name(), self.name(), self.action_names().join(","))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(text: &str) -> Option<String> {
+        Scope::parse(text).map(|scope| scope.to_string())
+    }
+
+    #[test]
+    fn actions_come_in_any_order_and_are_shown_in_one() {
+        for text in ["repository:a/b:pull,push", "repository:a/b:push,pull,push"] {
+            assert_eq!(shown(text).as_deref(), Some("repository:a/b:pull,push"));
+        }
+        assert_eq!(shown("repository:a:delete").as_deref(), Some("repository:a:delete"));
+        assert_eq!(shown("repository:a:*").as_deref(), Some("repository:a:pull,push,delete"));
+        assert_eq!(shown("repository:a:pull,*").as_deref(), Some("repository:a:pull,push,delete"));
+    }
+
+    #[test]
+    fn what_is_not_known_is_left_out() {
+        assert_eq!(shown("repository:a:pull,metadata_read").as_deref(), Some("repository:a:pull"));
+        for text in [
+            "",
+            ":",
+            "::",
+            "repository",
+            "repository:a",
+            "repository:a:",
+            "repository:a:Pull",
+            "repository:a:pull ",
+            "repository::pull",
+            "repository:A:pull",
+            "repository:../a:pull",
+            // A name with a colon is read as one, and is the name of no repository.
+            "repository:host:5000/a:pull",
+            "Repository:a:pull",
+            "registry:catalog:pull",
+            "registry:other:*",
+            "account:me:*",
+        ] {
+            assert_eq!(shown(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_class_of_repository_is_a_repository() {
+        assert_eq!(shown("repository(plugin):a:pull").as_deref(), Some("repository:a:pull"));
+        for text in ["repository():a:pull", "repository(plugin:a:pull", "repository(p)x:a:pull"] {
+            assert_eq!(shown(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_catalog_is_one_thing() {
+        let scope = Scope::parse("registry:catalog:*").unwrap();
+        assert_eq!(scope.kind, Kind::Catalog);
+        assert_eq!(scope.to_string(), "registry:catalog:*");
+    }
+
+    #[test]
+    fn several_stand_in_one_parameter() {
+        let all: Vec<_> = Scope::parse_all("repository:a:pull  nonsense repository:b:push")
+            .map(|scope| scope.to_string())
+            .collect();
+        assert_eq!(all, ["repository:a:pull", "repository:b:push"]);
+        assert_eq!(Scope::parse_all("").count(), 0);
+    }
+
+    #[test]
+    fn what_is_shown_reads_back() {
+        for text in ["repository:a/b:pull,delete", "registry:catalog:*", "repository:a:push"] {
+            let scope = Scope::parse(text).unwrap();
+            assert_eq!(Scope::parse(&scope.to_string()), Some(scope));
+        }
+    }
 }

@@ -11,16 +11,6 @@ use std::time::Duration;
 pub struct Auth {
     store: Store,
 }
-pub enum Credentials {
-    None,
-    Basic { user: String, password: Secret },
-    Bearer(String),
-}
-impl Credentials {
-    pub fn parse(_: Option<&[u8]>) -> Result<Self, AuthError> {
-        Ok(Self::None)
-    }
-}
 pub enum Login {
     Nobody,
     Password { user: String, password: Secret },
@@ -39,11 +29,6 @@ pub struct Issued {
     pub scope: String,
     pub refresh_token: Option<String>,
     pub subject: String,
-}
-impl Scope {
-    pub fn parse_all(_: &str) -> Vec<Scope> {
-        vec![]
-    }
 }
 impl Auth {
     pub fn new(store: Store) -> Self {

@@ -1,0 +1,83 @@
+//! Makes keys.
+
+use std::convert::Infallible;
+
+use ring::rand::{SecureRandom, SystemRandom};
+use rsa::PrivateKey;
+use rsa::rand_core::{TryCryptoRng, TryRng};
+use rsa::traits::{PrivateKeyParts, PublicKeyParts};
+
+use super::{KeyPair, der};
+use crate::auth::AuthError;
+
+/// Size of a key. Tokens live for minutes, and a server checks a new one with every pull.
+const BITS: usize = 2048;
+
+/// Makes a key. Takes the better part of a second, in a thread where that holds up nobody.
+///
+/// # Errors
+/// [`AuthError::Internal`]: a mistake of this program.
+pub(in crate::auth) async fn generate() -> Result<KeyPair, AuthError> {
+    tokio::task::spawn_blocking(generate_now)
+        .await
+        .map_err(|error| AuthError::Internal(format!("no signing key could be made: {error}")))?
+}
+
+fn generate_now() -> Result<KeyPair, AuthError> {
+    let failed = |reason: String| AuthError::Internal(format!("no signing key: {reason}"));
+    let key = PrivateKey::new(&mut System, BITS).map_err(|error| failed(error.to_string()))?;
+    let (Some(p), Some(q)) = (key.primes().first(), key.primes().get(1)) else {
+        return Err(failed("without two primes".to_owned()));
+    };
+    let (Some(dp), Some(dq), Some(qinv)) = (key.dp(), key.dq(), key.crt_coefficient()) else {
+        return Err(failed("without exponents".to_owned()));
+    };
+    let numbers = [key.n().as_ref(), key.e(), key.d(), p.as_ref(), q.as_ref(), dp, dq, &qinv];
+    let numbers = numbers.map(|number| number.to_be_bytes());
+    KeyPair::from_der(der::private_key(numbers.each_ref().map(|number| &**number)))
+}
+
+/// The random numbers of the system, as ring reads them.
+struct System;
+
+impl TryRng for System {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        let mut bytes = [0; 4];
+        self.try_fill_bytes(&mut bytes)?;
+        Ok(u32::from_ne_bytes(bytes))
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        let mut bytes = [0; 8];
+        self.try_fill_bytes(&mut bytes)?;
+        Ok(u64::from_ne_bytes(bytes))
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        // A key of anything else would be worse than none; the panic ends this one task.
+        SystemRandom::new().fill(bytes).expect("the system gives random numbers");
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for System {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_key_signs_what_it_verifies() {
+        let key = generate().await.unwrap();
+        let signature = key.sign(b"said").unwrap();
+        assert!(key.public().verifies(b"said", &signature));
+        assert!(!key.public().verifies(b"unsaid", &signature));
+        let again = KeyPair::from_der(key.der().to_vec()).unwrap();
+        assert_eq!(again.public().kid(), key.public().kid());
+        let other = generate().await.unwrap();
+        assert_ne!(other.public().kid(), key.public().kid());
+        assert!(!other.public().verifies(b"said", &signature));
+    }
+}

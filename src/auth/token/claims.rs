@@ -1,0 +1,275 @@
+//! What a token says.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::auth::scope::Scope;
+use crate::store::Grantee;
+
+/// Clocks may differ by this much, in seconds, either way.
+pub(in crate::auth) const LEEWAY: i64 = 60;
+
+/// The longest life that a token may claim, in seconds.
+const LONGEST_LIFE: i64 = 24 * 60 * 60;
+
+/// For how long after its end a token may still finish a push that it began, in seconds.
+const LATEST: i64 = 6 * 60 * 60;
+
+/// The most entries of `access`.
+const ENTRIES: usize = 64;
+
+/// The claims, all of them required. A time is in seconds since 1970, and an integer: a claim of another type is a
+/// token that is not believed, never a claim that is absent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claims {
+    /// Who issued it.
+    pub iss: String,
+    /// Whom it speaks of; empty for nobody in particular.
+    pub sub: String,
+    /// For which services it is.
+    pub aud: Audience,
+    /// When it ends.
+    pub exp: i64,
+    /// When it begins.
+    pub nbf: i64,
+    /// When it was issued.
+    pub iat: i64,
+    /// Its own name.
+    pub jti: String,
+    /// The revision of the account when it was issued, 0 for nobody in particular.
+    pub rev: i64,
+    /// What it may be used for.
+    pub access: Vec<Entry>,
+}
+
+/// One service, or several.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Audience {
+    /// One.
+    One(String),
+    /// Several.
+    Many(Vec<String>),
+}
+
+impl Audience {
+    fn holds(&self, service: &str) -> bool {
+        match self {
+            Self::One(one) => one == service,
+            Self::Many(many) => many.iter().any(|one| one == service),
+        }
+    }
+}
+
+/// A scope, as `access` lists it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// `repository`, or `registry`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Of the repository, or `catalog`.
+    pub name: String,
+    /// `pull`, `push`, `delete`, or `*`.
+    pub actions: Vec<String>,
+}
+
+impl From<&Scope> for Entry {
+    fn from(scope: &Scope) -> Self {
+        Self {
+            kind: scope.type_name().to_owned(),
+            name: scope.name().to_owned(),
+            actions: scope.action_names().into_iter().map(str::to_owned).collect(),
+        }
+    }
+}
+
+/// What a token must say to be meant for us.
+#[derive(Clone, Debug)]
+pub(in crate::auth) struct Expectation {
+    /// Its issuer.
+    pub(in crate::auth) issuer: String,
+    /// Its audience.
+    pub(in crate::auth) service: String,
+}
+
+impl Claims {
+    /// Whether the token may be used at `now`, in seconds since 1970. `Some` is a token that ran out so long ago, and
+    /// not longer than may matter for a push that it began.
+    ///
+    /// # Errors
+    /// Why it may not.
+    pub(in crate::auth) fn check(
+        &self,
+        expected: &Expectation,
+        now: i64,
+    ) -> Result<Option<Duration>, &'static str> {
+        if self.iss != expected.issuer {
+            return Err("of another issuer");
+        }
+        if !self.aud.holds(&expected.service) {
+            return Err("for another service");
+        }
+        if self.access.len() > ENTRIES {
+            return Err("with too many scopes");
+        }
+        // Revision 0 is nobody's; it must not become anybody's, least of all the one that may do everything.
+        if self.rev < 0 || (self.rev == 0) != self.sub.is_empty() {
+            return Err("of nobody who could be");
+        }
+        let life = self.exp.checked_sub(self.iat).ok_or("of no time")?;
+        if !(1..=LONGEST_LIFE).contains(&life) {
+            return Err("of too long a life");
+        }
+        let soon = now.saturating_add(LEEWAY);
+        if self.nbf > soon || self.iat > soon {
+            return Err("not valid yet");
+        }
+        match now.saturating_sub(self.exp) {
+            since if since <= LEEWAY => Ok(None),
+            since if since <= LATEST => Ok(Some(Duration::from_secs(since.unsigned_abs()))),
+            _ => Err("expired"),
+        }
+    }
+
+    /// Who may use what it grants.
+    pub(in crate::auth) fn grantee(&self) -> Grantee {
+        match self.rev {
+            1.. => Grantee::Account(self.rev),
+            _ => Grantee::Nobody,
+        }
+    }
+
+    /// What it grants, as far as this registry knows it.
+    pub fn scopes(&self) -> Vec<Scope> {
+        let scope = |entry: &Entry| {
+            Scope::of(&entry.kind, &entry.name, entry.actions.iter().map(String::as_str))
+        };
+        self.access.iter().filter_map(scope).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const NOW: i64 = 1_800_000_000;
+
+    fn good() -> Value {
+        json!({
+            "iss": "registry", "sub": "me", "aud": "service", "exp": NOW + 900, "nbf": NOW - 10, "iat": NOW,
+            "jti": "1", "rev": 7,
+            "access": [{"type": "repository", "name": "a/b", "actions": ["pull", "push"]}],
+        })
+    }
+
+    fn with(claim: &str, value: Value) -> Value {
+        let mut claims = good();
+        claims[claim] = value;
+        claims
+    }
+
+    fn check(claims: Value) -> Result<Option<Duration>, &'static str> {
+        let expected = Expectation { issuer: "registry".into(), service: "service".into() };
+        serde_json::from_value::<Claims>(claims).unwrap().check(&expected, NOW)
+    }
+
+    #[test]
+    fn every_claim_is_required_and_of_its_type() {
+        assert_eq!(check(good()), Ok(None));
+        for claim in ["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "rev", "access"] {
+            let mut without = good();
+            without.as_object_mut().unwrap().remove(claim);
+            assert!(serde_json::from_value::<Claims>(without).is_err(), "no {claim}");
+            for value in [Value::Null, json!({}), json!(true), json!(1.5)] {
+                let claims = with(claim, value.clone());
+                assert!(serde_json::from_value::<Claims>(claims).is_err(), "{claim} {value}");
+            }
+        }
+        for claim in ["exp", "nbf", "iat", "rev"] {
+            let far = json!(u64::MAX);
+            for value in [json!((NOW + 900).to_string()), json!(1.8e9), json!([NOW]), far] {
+                let claims = with(claim, value.clone());
+                assert!(serde_json::from_value::<Claims>(claims).is_err(), "{claim} {value}");
+            }
+        }
+        for value in [json!([1]), json!("pull"), json!([{"type": "repository", "name": "a"}])] {
+            assert!(serde_json::from_value::<Claims>(with("access", value)).is_err());
+        }
+    }
+
+    #[test]
+    fn the_audience_is_a_string_or_a_list() {
+        assert_eq!(check(with("aud", json!(["other", "service"]))), Ok(None));
+        for bad in [json!("other"), json!([]), json!(["other"]), json!(""), json!("Service")] {
+            assert_eq!(check(with("aud", bad)), Err("for another service"));
+        }
+        assert_eq!(check(with("iss", json!("Registry"))), Err("of another issuer"));
+    }
+
+    #[test]
+    fn clocks_may_differ_by_a_minute() {
+        let times = |iat: i64, nbf: i64, exp: i64| {
+            let mut claims = good();
+            claims["iat"] = json!(iat);
+            claims["nbf"] = json!(nbf);
+            claims["exp"] = json!(exp);
+            check(claims)
+        };
+        assert_eq!(times(NOW - 900, NOW - 900, NOW), Ok(None));
+        assert_eq!(times(NOW - 960, NOW - 960, NOW - 60), Ok(None));
+        assert_eq!(times(NOW - 961, NOW - 961, NOW - 61), Ok(Some(Duration::from_secs(61))));
+        assert_eq!(times(NOW + 60, NOW + 60, NOW + 960), Ok(None));
+        assert_eq!(times(NOW, NOW + 61, NOW + 960), Err("not valid yet"));
+        assert_eq!(times(NOW + 61, NOW, NOW + 960), Err("not valid yet"));
+        let end = NOW - 6 * 3600;
+        assert_eq!(times(end - 900, end - 900, end), Ok(Some(Duration::from_secs(6 * 3600))));
+        assert_eq!(times(end - 901, end - 901, end - 1), Err("expired"));
+        assert_eq!(times(NOW, NOW, NOW + 24 * 3600), Ok(None));
+        assert_eq!(times(NOW, NOW, NOW + 24 * 3600 + 1), Err("of too long a life"));
+        assert_eq!(times(NOW, NOW, NOW), Err("of too long a life"));
+        assert_eq!(times(NOW, NOW, i64::MIN), Err("of no time"));
+        assert_eq!(times(i64::MIN, NOW, NOW), Err("of no time"));
+        assert_eq!(times(NOW, i64::MAX, NOW + 900), Err("not valid yet"));
+    }
+
+    #[test]
+    fn nobody_is_revision_0_and_only_nobody() {
+        let nobody = |sub: &str, rev: i64| {
+            let mut claims = with("sub", json!(sub));
+            claims["rev"] = json!(rev);
+            let grantee = serde_json::from_value::<Claims>(claims.clone()).unwrap().grantee();
+            (check(claims), grantee)
+        };
+        assert_eq!(nobody("", 0), (Ok(None), Grantee::Nobody));
+        assert_eq!(nobody("me", 7), (Ok(None), Grantee::Account(7)));
+        for (sub, rev) in [("me", 0), ("me", -1), ("", 7), ("", -1)] {
+            assert_eq!(nobody(sub, rev).0, Err("of nobody who could be"), "{sub} {rev}");
+        }
+        assert_eq!(nobody("me", 0).1, Grantee::Nobody);
+        assert_eq!(nobody("me", -1).1, Grantee::Nobody);
+    }
+
+    #[test]
+    fn scopes_are_few_and_known() {
+        let entry = json!({"type": "repository", "name": "a", "actions": ["pull"]});
+        assert_eq!(check(with("access", json!(vec![&entry; 64]))), Ok(None));
+        let many = with("access", json!(vec![&entry; 65]));
+        assert_eq!(check(many), Err("with too many scopes"));
+        let odd = json!([
+            {"type": "registry", "name": "catalog", "actions": ["*"]},
+            {"type": "host", "name": "a", "actions": ["pull"]},
+            {"type": "repository", "name": "../a", "actions": ["pull"]},
+            {"type": "repository", "name": "a", "actions": []},
+            {"type": "repository", "name": "a", "actions": ["delete"]},
+        ]);
+        let claims: Claims = serde_json::from_value(with("access", odd)).unwrap();
+        let scopes: Vec<_> = claims.scopes().iter().map(ToString::to_string).collect();
+        assert_eq!(scopes, ["registry:catalog:*", "repository:a:delete"]);
+        let entries: Vec<Entry> = claims.scopes().iter().map(Entry::from).collect();
+        assert_eq!(entries[0].actions, ["*"]);
+        assert_eq!(entries[1].actions, ["delete"]);
+    }
+}

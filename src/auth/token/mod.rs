@@ -1,0 +1,10 @@
+//! The tokens that clients carry: JSON Web Tokens (RFC 7519), signed with RS256 and nothing else.
+
+mod claims;
+mod jwt;
+#[cfg(test)]
+mod tests;
+
+pub use claims::{Claims, Entry};
+pub(super) use claims::{Expectation, LEEWAY};
+pub(super) use jwt::{Unverified, sign};
