@@ -7,7 +7,7 @@ use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::auth::Auth;
+use crate::auth::{Auth, AuthError, LoginLimits, SigningSecret};
 use crate::config::Config;
 use crate::embedded::{EmbeddedError, Partners};
 use crate::http::{Edge, EdgeService, OperatorService};
@@ -16,10 +16,13 @@ use crate::net::{BindError, ConnectionLimits, Drained, Listener, Shutdown, serve
 use crate::registry::Registry;
 use crate::store::{Store, StoreError};
 use crate::telemetry::metrics;
-use crate::{http, ipfs, registry, store};
+use crate::{auth, config, http, ipfs, registry, store};
 
 /// The oldest Kubo whose `add` answers as this registry needs it.
 const KUBO_FLOOR: (u32, u32) = (0, 39);
+
+/// What tokens are for where the registry has no name.
+const UNNAMED: &str = "af-registry";
 
 /// How often the metrics' histograms are tidied.
 const UPKEEP: std::time::Duration = std::time::Duration::from_secs(5);
@@ -49,6 +52,9 @@ pub enum AppError {
         /// What it said.
         source: StoreError,
     },
+    /// Nobody could log in.
+    #[error(transparent)]
+    Auth(#[from] AuthError),
     /// Kubo is not to be used.
     #[error("Kubo at {address}: {reason}; OPEN_REGISTRY_DFS_IPFS_API_URL names its RPC API")]
     Kubo {
@@ -115,8 +121,7 @@ async fn connect(config: &Config, partners: &Partners) -> Result<(Registry, Auth
         source,
     })?;
     let kubo = partners.kubo();
-    let endpoint =
-        |e: &crate::config::Endpoint| ipfs::Endpoint { host: e.host.clone(), port: e.port };
+    let endpoint = |e: &config::Endpoint| ipfs::Endpoint { host: e.host.clone(), port: e.port };
     let settings =
         ipfs::Settings { api: endpoint(&kubo.api), gateway: kubo.gateway.as_ref().map(endpoint) };
     let ipfs = Kubo::new(&settings);
@@ -127,8 +132,30 @@ async fn connect(config: &Config, partners: &Partners) -> Result<(Registry, Auth
         page: config.limits.page,
         allow_sparse_index: config.access.allow_sparse_index,
     };
-    let auth = Auth::new(store.clone());
+    let auth = let_in(config, store.clone()).await?;
     Ok((Registry::new(store, ipfs, limits), auth))
+}
+
+/// Decides who is let in, as the settings say.
+async fn let_in(config: &Config, store: Store) -> Result<Auth, AppError> {
+    let access = &config.access;
+    if access.login == config::Login::None {
+        return Ok(Auth::without_login(store));
+    }
+    let secret = match access.signing_secret.is_empty() {
+        true => SigningSecret::kept_in(&config.data_dir)?,
+        false => SigningSecret::new(access.signing_secret.clone())?,
+    };
+    let domain = config.listen.domain.as_ref();
+    let service = domain.map_or_else(|| UNNAMED.to_owned(), |domain| domain.host.clone());
+    let limits = LoginLimits {
+        user_failures: access.login_failures,
+        address_failures: access.address_failures,
+        tokens: access.tokens,
+    };
+    let token_life = access.token_life;
+    let settings = auth::Settings { secret, issuer: service.clone(), service, token_life, limits };
+    Ok(Auth::open(store, settings).await?)
 }
 
 fn check_version(api: &ipfs::Endpoint, version: Result<String, IpfsError>) -> Result<(), AppError> {
@@ -167,6 +194,8 @@ async fn serve_until_stopped(
     let stop = CancellationToken::new();
     let sweep = tokio::spawn(registry.clone().sweep(stop.clone()));
     let upkeep = tokio::spawn(keep_up(recorder.clone()));
+    let (keys, until) = (auth.clone(), stop.clone());
+    tokio::spawn(async move { keys.watch(until).await });
     let limits = http::Limits {
         manifest_bytes: config.limits.manifest_bytes,
         body_stall: config.limits.body_stall,

@@ -1,32 +1,45 @@
 //! Who asks, and what they may do.
 //!
 //! A request says who it comes from ([`Auth::identify`]) and passes the one gate ([`Auth::admit`]); a handler that
-//! touches a repository takes an [`Authorized`] value, and only this room can build one.
+//! touches a repository takes an [`Authorized`] value, and only this room can build one. Who logs in may have a token
+//! ([`Auth::issue`]), which spares the password and is good for less.
 //!
 //! No HTTP in here but the value of `Authorization`: no status, no other header.
 
+mod authority;
 mod authorized;
 mod caller;
 mod credentials;
 mod error;
 mod gate;
-#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "nothing signs yet"))]
+mod identify;
+mod issue;
 mod key;
+mod limits;
+mod login;
 mod need;
+mod password;
+mod random;
+mod refresh;
 mod scope;
-#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "nothing signs yet"))]
+mod seal;
+mod secret;
 mod token;
 
+pub use authority::{Auth, Settings};
 pub use authorized::{Authorized, Delete, Listing, Mounting, Pull, Push};
 pub use caller::Caller;
 pub use credentials::Credentials;
 pub use error::AuthError;
 pub use gate::Permit;
+pub use identify::Inspection;
+pub use issue::{Issued, Login, TokenRequest};
+pub use limits::LoginLimits;
 pub use need::{Lenience, Need, RepositoryNeed};
+pub use password::{hash_password, new_secret};
 pub use scope::{Kind, Scope};
-pub use token::{Claims, Entry};
+pub use seal::Sealer;
+pub use secret::SigningSecret;
+pub use token::{Audience, Claims, Entry};
 
 pub use crate::store::Action;
-
-mod stub;
-pub use stub::*;

@@ -25,6 +25,16 @@ pub enum Kind {
     Catalog,
 }
 
+impl Kind {
+    /// The repository, if it is one.
+    pub fn repository(&self) -> Option<&RepositoryName> {
+        match self {
+            Self::Repository(name) => Some(name),
+            Self::Catalog => None,
+        }
+    }
+}
+
 impl Scope {
     /// Reads one scope, `type:name:action,action`: the type ends at the first colon, the actions begin after the last.
     /// `repository(plugin)` is a repository, `*` is every action. What this registry does not know is `None`, and of

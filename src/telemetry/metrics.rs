@@ -20,6 +20,8 @@ const UPLOADS_OPEN: &str = "registry_uploads_open";
 const QUARANTINED: &str = "registry_blobs_quarantined_total";
 const KUBO_CALLS: &str = "registry_kubo_call_duration_seconds";
 const POSTGRES_CALLS: &str = "registry_postgres_call_duration_seconds";
+const LOGINS: &str = "registry_logins_total";
+const TOKENS: &str = "registry_tokens_issued_total";
 const BUILD_INFO: &str = "registry_build_info";
 
 /// Upper bounds of the duration histograms, in seconds: a pull of a manifest is the first, a push of a large layer
@@ -60,6 +62,8 @@ pub fn describe() {
         Unit::Seconds,
         "Calls to PostgreSQL, by statement and outcome"
     );
+    describe_counter!(LOGINS, Unit::Count, "Logins with name and password, by outcome");
+    describe_counter!(TOKENS, Unit::Count, "Tokens issued, by what they were given for");
     describe_gauge!(BUILD_INFO, Unit::Count, "Always 1; the label tells the version");
     gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
 }
@@ -74,6 +78,17 @@ pub fn request(method: &'static str, endpoint: &'static str, status: u16, took: 
 /// Counts a request or connection that a limit turned away.
 pub fn refused(reason: &'static str) {
     counter!(HTTP_REFUSED, "reason" => reason).increment(1);
+}
+
+/// Counts a login with name and password that was not answered from memory; `outcome` is `ok`, `wrong`, `limited` or
+/// `error`.
+pub fn login(outcome: &'static str) {
+    counter!(LOGINS, "outcome" => outcome).increment(1);
+}
+
+/// Counts a token; `grant` is `password`, `refresh_token` or `none`.
+pub fn token_issued(grant: &'static str) {
+    counter!(TOKENS, "grant" => grant).increment(1);
 }
 
 /// Counts bytes of blobs that came in.

@@ -2,13 +2,12 @@
 
 use std::convert::Infallible;
 
-use ring::rand::{SecureRandom, SystemRandom};
 use rsa::PrivateKey;
 use rsa::rand_core::{TryCryptoRng, TryRng};
 use rsa::traits::{PrivateKeyParts, PublicKeyParts};
 
 use super::{KeyPair, der};
-use crate::auth::AuthError;
+use crate::auth::{AuthError, random};
 
 /// Size of a key. Tokens live for minutes, and a server checks a new one with every pull.
 const BITS: usize = 2048;
@@ -44,20 +43,15 @@ impl TryRng for System {
     type Error = Infallible;
 
     fn try_next_u32(&mut self) -> Result<u32, Infallible> {
-        let mut bytes = [0; 4];
-        self.try_fill_bytes(&mut bytes)?;
-        Ok(u32::from_ne_bytes(bytes))
+        Ok(u32::from_ne_bytes(random::bytes()))
     }
 
     fn try_next_u64(&mut self) -> Result<u64, Infallible> {
-        let mut bytes = [0; 8];
-        self.try_fill_bytes(&mut bytes)?;
-        Ok(u64::from_ne_bytes(bytes))
+        Ok(u64::from_ne_bytes(random::bytes()))
     }
 
     fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
-        // A key of anything else would be worse than none; the panic ends this one task.
-        SystemRandom::new().fill(bytes).expect("the system gives random numbers");
+        random::fill(bytes);
         Ok(())
     }
 }

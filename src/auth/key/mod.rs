@@ -7,6 +7,10 @@
 mod der;
 mod generate;
 mod pair;
+mod set;
+mod shared;
 
 pub(super) use generate::generate;
 pub(super) use pair::{KeyPair, PublicKey};
+pub(super) use set::KeySet;
+pub(super) use shared::SharedKeys;

@@ -14,7 +14,7 @@ pub(in crate::auth) const LEEWAY: i64 = 60;
 const LONGEST_LIFE: i64 = 24 * 60 * 60;
 
 /// For how long after its end a token may still finish a push that it began, in seconds.
-const LATEST: i64 = 6 * 60 * 60;
+pub(in crate::auth) const LATEST: i64 = 6 * 60 * 60;
 
 /// The most entries of `access`.
 const ENTRIES: usize = 64;

@@ -5,6 +5,6 @@ mod jwt;
 #[cfg(test)]
 mod tests;
 
-pub use claims::{Claims, Entry};
-pub(super) use claims::{Expectation, LEEWAY};
+pub use claims::{Audience, Claims, Entry};
+pub(super) use claims::{Expectation, LATEST, LEEWAY};
 pub(super) use jwt::{Unverified, sign};

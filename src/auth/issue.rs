@@ -1,0 +1,217 @@
+//! Tokens for those who log in, and for nobody in particular.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tracing::debug;
+use uuid::Uuid;
+
+use super::authority::unix;
+use super::limits::Limits;
+use super::token::{Audience, sign};
+use super::{Auth, AuthError, Claims, Entry, Scope};
+use crate::config::Secret;
+use crate::oci::RepositoryName;
+use crate::store::{Account, Grantee};
+use crate::telemetry::metrics;
+
+/// The most scopes in one token: with names of usual length it stays below what proxies take as a header.
+const SCOPES: usize = 50;
+
+/// A token begins to be good this much before it is issued, in seconds: not all clocks are alike.
+const EARLY: i64 = 10;
+
+/// How somebody logs in for a token.
+#[derive(Clone, Debug)]
+pub enum Login {
+    /// Not at all.
+    Nobody,
+    /// By name and password.
+    Password {
+        /// The name.
+        user: String,
+        /// The password.
+        password: Secret,
+    },
+    /// By a refresh token.
+    Refresh(Secret),
+}
+
+/// What a token is asked for.
+#[derive(Clone, Debug)]
+pub struct TokenRequest {
+    /// By whom.
+    pub login: Login,
+    /// To do what.
+    pub scopes: Vec<Scope>,
+    /// Whether a refresh token is asked for as well.
+    pub offline: bool,
+    /// Which program asks, by its own account.
+    pub client_id: String,
+}
+
+/// A token. `Debug` shows neither it nor the refresh token.
+#[derive(Clone)]
+pub struct Issued {
+    /// The token.
+    pub token: String,
+    /// How long it is good for.
+    pub expires_in: Duration,
+    /// When it was issued (RFC 3339, UTC).
+    pub issued_at: String,
+    /// What it is good for, scopes with spaces between.
+    pub scope: String,
+    /// With which another may be had later.
+    pub refresh_token: Option<String>,
+    /// Whom it speaks of; empty for nobody in particular.
+    pub subject: String,
+}
+
+impl Auth {
+    /// Issues a token to `client`, for as much of what is asked for as is granted; what is not granted and what does
+    /// not exist are left out alike.
+    ///
+    /// # Errors
+    /// [`AuthError::Credentials`] for whatever is wrong with the login, [`AuthError::TooMany`],
+    /// [`AuthError::Unavailable`]; [`AuthError::Malformed`] where no login is asked for.
+    pub async fn issue(&self, request: TokenRequest, client: IpAddr) -> Result<Issued, AuthError> {
+        let authority = self.authority()?;
+        let account = match &request.login {
+            Login::Nobody => None,
+            Login::Password { user, password } => {
+                Some(authority.logins.login_now(user, password, client).await?)
+            }
+            Login::Refresh(token) => Some(Arc::new(self.refresh(token, client).await?)),
+        };
+        let account = account.as_deref();
+        authority.limits.issue(account.map(|account| &*account.name), client)?;
+        let granted = self.grant(account, request.scopes).await?;
+        let issued = self.sign(account, &granted)?;
+        let refresh_token = match (account, &request.login) {
+            (Some(_), Login::Refresh(token)) if request.offline => Some(token.clone()),
+            (Some(account), Login::Password { .. }) if request.offline => {
+                Some(self.add_refresh_token(account, &request.client_id).await?)
+            }
+            _ => None,
+        };
+        metrics::token_issued(match request.login {
+            Login::Nobody => "none",
+            Login::Password { .. } => "password",
+            Login::Refresh(_) => "refresh_token",
+        });
+        let refresh_token = refresh_token.map(|token| token.expose().to_owned());
+        Ok(Issued { refresh_token, ..issued })
+    }
+
+    pub(super) fn limits(&self) -> Result<&Limits, AuthError> {
+        Ok(&self.authority()?.limits)
+    }
+
+    /// As much of `scopes` as `account` is granted. The list of repositories is anybody's: it shows to each what they
+    /// may pull.
+    async fn grant(
+        &self,
+        account: Option<&Account>,
+        scopes: Vec<Scope>,
+    ) -> Result<Vec<Scope>, AuthError> {
+        let mut asked = merge(scopes);
+        let names: Vec<RepositoryName> =
+            asked.iter().filter_map(|scope| scope.kind.repository().cloned()).collect();
+        if !names.is_empty() {
+            let grantee = account.map_or(Grantee::Nobody, |a| Grantee::Account(a.revision));
+            let granted = self.store().granted(grantee, &names).await?;
+            let repositories = asked.iter_mut().filter(|scope| scope.kind.repository().is_some());
+            for (scope, granted) in repositories.zip(granted) {
+                scope.actions.retain(|action| granted.contains(action));
+            }
+        }
+        asked.retain(|scope| !scope.actions.is_empty());
+        Ok(asked)
+    }
+
+    fn sign(&self, account: Option<&Account>, granted: &[Scope]) -> Result<Issued, AuthError> {
+        let authority = self.authority()?;
+        let (now, life) = (SystemTime::now(), authority.token_life);
+        let (iat, seconds) = (unix(now), i64::try_from(life.as_secs()).unwrap_or(i64::MAX));
+        let claims = Claims {
+            iss: authority.expectation.issuer.clone(),
+            sub: account.map(|account| account.name.clone()).unwrap_or_default(),
+            aud: Audience::One(authority.expectation.service.clone()),
+            exp: iat.saturating_add(seconds),
+            nbf: iat - EARLY,
+            iat,
+            jti: Uuid::new_v4().to_string(),
+            rev: account.map_or(0, |account| account.revision),
+            access: granted.iter().map(Entry::from).collect(),
+        };
+        let token = sign(&claims, authority.keys.current().signing())?;
+        let scope = granted.iter().map(Scope::to_string).collect::<Vec<_>>().join(" ");
+        debug!(event = "token_issued", subject = claims.sub, jti = claims.jti, scope);
+        Ok(Issued {
+            token,
+            expires_in: life,
+            issued_at: humantime::format_rfc3339_seconds(now).to_string(),
+            scope,
+            refresh_token: None,
+            subject: claims.sub,
+        })
+    }
+}
+
+/// One scope of each kind, the first [`SCOPES`] of them.
+fn merge(scopes: Vec<Scope>) -> Vec<Scope> {
+    let mut merged: Vec<Scope> = Vec::new();
+    for scope in scopes {
+        match merged.iter().position(|known| known.kind == scope.kind) {
+            Some(at) => merged[at].actions.extend(scope.actions),
+            None if merged.len() < SCOPES => merged.push(scope),
+            None => {}
+        }
+    }
+    merged
+}
+
+impl fmt::Debug for Issued {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Issued")
+            .field("subject", &self.subject)
+            .field("scope", &self.scope)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_are_merged_and_cut_off() {
+        let scope = |text: String| Scope::parse(&text).unwrap();
+        let asked = vec![
+            scope("repository:a:pull".into()),
+            scope("registry:catalog:*".into()),
+            scope("repository:b:pull".into()),
+            scope("repository:a:push".into()),
+        ];
+        let merged: Vec<_> = merge(asked).iter().map(Scope::to_string).collect();
+        assert_eq!(merged, ["repository:a:pull,push", "registry:catalog:*", "repository:b:pull"]);
+        let many = (0..200).map(|n| scope(format!("repository:a{n}:pull"))).collect();
+        assert_eq!(merge(many).len(), 50);
+    }
+
+    #[test]
+    fn what_was_issued_is_not_shown() {
+        let issued = Issued {
+            token: "hunter2".into(),
+            expires_in: Duration::ZERO,
+            issued_at: String::new(),
+            scope: String::new(),
+            refresh_token: Some("hunter2".into()),
+            subject: "me".into(),
+        };
+        let login = Login::Refresh(Secret::new("hunter2"));
+        assert!(!format!("{issued:?} {login:?}").contains("hunter2"));
+    }
+}

@@ -1,0 +1,94 @@
+//! Refresh tokens: `id.secret`, not to be mistaken for a token by anybody. The database keeps the SHA-256 of the
+//! secret; a new password, a disabling and a revocation end them.
+
+use std::net::IpAddr;
+
+use data_encoding::BASE64URL_NOPAD;
+use ring::digest::{SHA256, digest};
+use uuid::Uuid;
+
+use super::password::is_same;
+use super::{Auth, AuthError, random};
+use crate::config::Secret;
+use crate::store::Account;
+
+/// Characters of the secret: 256 bits in base64url.
+const SECRET: usize = 43;
+
+impl Auth {
+    /// Makes a refresh token for `account`.
+    pub(super) async fn add_refresh_token(
+        &self,
+        account: &Account,
+        client_id: &str,
+    ) -> Result<Secret, AuthError> {
+        let (id, secret) = (Uuid::new_v4(), BASE64URL_NOPAD.encode(&random::bytes::<32>()));
+        let hash = digest(&SHA256, secret.as_bytes());
+        let (store, service) = (self.store(), self.service());
+        store.add_refresh_token(id, account, service, client_id, hash.as_ref()).await?;
+        Ok(Secret::new(format!("{}.{secret}", id.simple())))
+    }
+
+    /// The account that a refresh token stands for.
+    pub(super) async fn refresh(
+        &self,
+        token: &Secret,
+        client: IpAddr,
+    ) -> Result<Account, AuthError> {
+        let limits = self.limits()?;
+        limits.may_try(None, client)?;
+        let account = match parse(token.expose()) {
+            Some((id, secret)) => self.use_refresh_token(id, secret).await?,
+            None => None,
+        };
+        account.ok_or_else(|| {
+            limits.failed(None, client);
+            AuthError::Credentials
+        })
+    }
+
+    async fn use_refresh_token(
+        &self,
+        id: Uuid,
+        secret: &str,
+    ) -> Result<Option<Account>, AuthError> {
+        let hash = digest(&SHA256, secret.as_bytes());
+        let found = self.store().use_refresh_token(id).await?;
+        let found = found.filter(|found| {
+            is_same(hash.as_ref(), &found.secret_hash) && found.service == self.service()
+        });
+        Ok(found.map(|found| found.account))
+    }
+}
+
+/// Id and secret.
+fn parse(token: &str) -> Option<(Uuid, &str)> {
+    let (id, secret) = token.split_once('.')?;
+    // Uuid reads braces and dashes, too.
+    let id = Uuid::try_parse(id).ok().filter(|uuid| uuid.simple().to_string() == id)?;
+    (secret.len() == SECRET).then_some((id, secret))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_an_id_and_a_secret() {
+        let (id, secret) = (Uuid::new_v4(), "s".repeat(SECRET));
+        assert_eq!(parse(&format!("{}.{secret}", id.simple())), Some((id, &*secret)));
+        for bad in [
+            String::new(),
+            ".".to_owned(),
+            format!("{id}.{secret}"),
+            format!("{}.{secret}s", id.simple()),
+            format!("{}.", id.simple()),
+            format!("{}{secret}", id.simple()),
+            format!("{{{id}}}.{secret}"),
+            format!("{}.{secret}", id.simple().to_string().to_uppercase()),
+            "a.b.c".to_owned(),
+        ] {
+            assert_eq!(parse(&bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! What the database keeps and must not know: sealed with AES-256-GCM under a key derived from the signing secret.
+
+use std::fmt;
+
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::hkdf::{HKDF_SHA256, Salt};
+
+use super::{SigningSecret, random};
+
+/// Of all that is derived from the secret: a secret that another program uses too gives it other keys.
+const SALT: &[u8] = b"af-registry";
+
+/// Seals for one purpose. What was sealed for another does not open. Cheap enough to make once and keep.
+pub struct Sealer {
+    key: LessSafeKey,
+}
+
+impl Sealer {
+    /// The sealer for `purpose`: its key is HKDF-SHA256 (RFC 5869) of the secret, with the purpose as info.
+    pub fn new(secret: &SigningSecret, purpose: &str) -> Self {
+        let extracted = Salt::new(HKDF_SHA256, SALT).extract(secret.bytes());
+        let info = [purpose.as_bytes()];
+        let key = extracted.expand(&info, &AES_256_GCM).expect("a key is shorter than 8160 bytes");
+        Self { key: LessSafeKey::new(UnboundKey::from(key)) }
+    }
+
+    /// Seals `plain`; only who names the same `aad` will open it. 28 bytes longer: a random nonce before it, the tag
+    /// behind it. Good for four thousand million seals under one secret.
+    pub fn seal(&self, aad: &[u8], plain: &[u8]) -> Vec<u8> {
+        let nonce: [u8; NONCE_LEN] = random::bytes();
+        let mut text = plain.to_vec();
+        let tag = self
+            .key
+            .seal_in_place_separate_tag(
+                Nonce::assume_unique_for_key(nonce),
+                Aad::from(aad),
+                &mut text,
+            )
+            .expect("what is sealed is shorter than 64 GiB");
+        [&nonce, &*text, tag.as_ref()].concat()
+    }
+
+    /// What was sealed with this `aad`; `None` if it was not, or not by this sealer, or was changed.
+    pub fn open(&self, aad: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+        let (nonce, text) = sealed.split_first_chunk::<NONCE_LEN>()?;
+        let mut text = text.to_vec();
+        let nonce = Nonce::assume_unique_for_key(*nonce);
+        let length = self.key.open_in_place(nonce, Aad::from(aad), &mut text).ok()?.len();
+        text.truncate(length);
+        Some(text)
+    }
+}
+
+impl fmt::Debug for Sealer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sealer")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Secret;
+
+    fn sealer(secret: &str, purpose: &str) -> Sealer {
+        Sealer::new(&SigningSecret::new(Secret::new(secret)).unwrap(), purpose)
+    }
+
+    #[test]
+    fn what_was_sealed_opens_as_it_was() {
+        let ours = sealer("a secret of some length", "keys");
+        for plain in [&b""[..], b"x", &[7; 5000]] {
+            let sealed = ours.seal(b"name", plain);
+            assert_eq!(sealed.len(), plain.len() + 28);
+            assert_eq!(ours.open(b"name", &sealed).as_deref(), Some(plain));
+            assert_ne!(ours.seal(b"name", plain), sealed);
+        }
+    }
+
+    #[test]
+    fn nothing_else_opens_it() {
+        let ours = sealer("a secret of some length", "keys");
+        let sealed = ours.seal(b"name", b"plain");
+        assert_eq!(ours.open(b"other", &sealed), None);
+        assert_eq!(sealer("another secret of length", "keys").open(b"name", &sealed), None);
+        assert_eq!(sealer("a secret of some length", "tickets").open(b"name", &sealed), None);
+        for at in 0..sealed.len() {
+            let mut changed = sealed.clone();
+            changed[at] ^= 1;
+            assert_eq!(ours.open(b"name", &changed), None, "{at}");
+            assert_eq!(ours.open(b"name", &sealed[..at]), None, "{at}");
+        }
+    }
+}

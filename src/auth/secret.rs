@@ -1,0 +1,166 @@
+//! The signing secret: given by setting, or made once and kept in the data directory.
+
+use std::fmt;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use data_encoding::HEXLOWER;
+
+use super::{AuthError, random};
+use crate::config::Secret;
+
+/// Fewer characters than this could be tried one after the other by whoever reads the database.
+const SHORTEST: usize = 16;
+
+/// A file of more than this is not the secret.
+const LONGEST: u64 = 64 * 1024;
+
+/// Its name in the data directory.
+const FILE: &str = "signing-secret";
+
+/// What all sealing keys are derived from; the same on all instances that share a database.
+#[derive(Clone)]
+pub struct SigningSecret(Secret);
+
+impl SigningSecret {
+    /// The secret that OPEN_REGISTRY_SIGNING_SECRET gives.
+    ///
+    /// # Errors
+    /// [`AuthError::Internal`], in one line that names the variable, when it is too short.
+    pub fn new(secret: Secret) -> Result<Self, AuthError> {
+        if secret.expose().len() < SHORTEST {
+            return Err(AuthError::Internal(format!(
+                "OPEN_REGISTRY_SIGNING_SECRET has fewer than {SHORTEST} characters; `openssl rand -hex 32` makes a \
+                 good one"
+            )));
+        }
+        Ok(Self(secret))
+    }
+
+    /// The secret in the file `signing-secret` of the directory, which is made with a random one if there is none. Of
+    /// several callers at once all get the same.
+    ///
+    /// # Errors
+    /// [`AuthError::Internal`], in one line that names the file, when it cannot be read or made, or others may read it.
+    pub fn kept_in(directory: &Path) -> Result<Self, AuthError> {
+        let path = directory.join(FILE);
+        let text = match read(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                make(directory, &path).and_then(|()| read(&path))
+            }
+            other => other,
+        };
+        let failed = |reason: String| {
+            let path = path.display();
+            AuthError::Internal(format!(
+                "the signing secret in {path}: {reason}; OPEN_REGISTRY_SIGNING_SECRET can give one instead"
+            ))
+        };
+        let text = text.map_err(|error| failed(error.to_string()))?;
+        if text.trim().len() < SHORTEST {
+            return Err(failed(format!("it has fewer than {SHORTEST} characters")));
+        }
+        Ok(Self(Secret::new(text.trim())))
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.0.expose().as_bytes()
+    }
+}
+
+impl fmt::Debug for SigningSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+fn read(path: &Path) -> io::Result<String> {
+    let file = File::open(path)?;
+    let found = file.metadata()?;
+    // A group may: Kubernetes gives every file of a volume to the group of the pod.
+    if !found.is_file() || found.mode() & 0o007 != 0 {
+        let mode = found.mode() & 0o7777;
+        let reason = format!("everybody on this machine may use it (mode {mode:o}); chmod 600 it");
+        return Err(io::Error::other(reason));
+    }
+    let mut text = String::new();
+    file.take(LONGEST).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// Writes a file of another name and links it to its place, which fails where there is one: nobody ever reads half of
+/// it, and nothing is overwritten.
+fn make(directory: &Path, path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    let draft = directory.join(format!("{FILE}.{}", uuid::Uuid::new_v4()));
+    let written = write(&draft).and_then(|()| match fs::hard_link(&draft, path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        other => other,
+    });
+    fs::remove_file(&draft)?;
+    written?;
+    File::open(directory)?.sync_all()
+}
+
+fn write(draft: &Path) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(draft)?;
+    writeln!(file, "{}", HEXLOWER.encode(&random::bytes::<32>()))?;
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn the_first_start_makes_one_and_the_next_finds_it() {
+        let top = tempfile::tempdir().unwrap();
+        let directory = top.path().join("deep/data");
+        let starts: Vec<_> = std::thread::scope(|scope| {
+            let start = || SigningSecret::kept_in(&directory).unwrap().bytes().to_vec();
+            let starts: Vec<_> = (0..8).map(|_| scope.spawn(start)).collect();
+            starts.into_iter().map(|start| start.join().unwrap()).collect()
+        });
+        let file = directory.join(FILE);
+        assert!(starts.iter().all(|secret| *secret == starts[0]));
+        assert_eq!(starts[0].len(), 64);
+        assert_eq!(fs::metadata(&file).unwrap().mode() & 0o7777, 0o600);
+        assert_eq!(fs::read_dir(&directory).unwrap().count(), 1);
+        let other = SigningSecret::kept_in(&top.path().join("other")).unwrap();
+        assert_ne!(other.bytes(), starts[0]);
+    }
+
+    #[test]
+    fn a_file_that_others_may_read_is_refused() {
+        let top = tempfile::tempdir().unwrap();
+        SigningSecret::kept_in(top.path()).unwrap();
+        let file = top.path().join(FILE);
+        for (mode, good) in [(0o400, true), (0o640, true), (0o644, false), (0o602, false)] {
+            fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(SigningSecret::kept_in(top.path()).is_ok(), good, "{mode:o}");
+        }
+    }
+
+    #[test]
+    fn a_file_without_a_secret_is_kept_and_refused() {
+        let top = tempfile::tempdir().unwrap();
+        let file = top.path().join(FILE);
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file).unwrap();
+        let error = SigningSecret::kept_in(top.path()).unwrap_err().to_string();
+        assert!(error.contains("OPEN_REGISTRY_SIGNING_SECRET") && !error.contains('\n'), "{error}");
+        assert_eq!(fs::metadata(&file).unwrap().len(), 0);
+    }
+
+    #[test]
+    fn a_short_secret_is_refused_and_none_is_shown() {
+        let error = SigningSecret::new(Secret::new("hunter2")).unwrap_err().to_string();
+        assert!(error.contains("OPEN_REGISTRY_SIGNING_SECRET"), "{error}");
+        assert!(!error.contains("hunter2"));
+        let secret = SigningSecret::new(Secret::new("hunter2hunter2hunter2")).unwrap();
+        assert_eq!(format!("{secret:?}"), "[secret]");
+    }
+}

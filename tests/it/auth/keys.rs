@@ -1,0 +1,79 @@
+//! The keys that sign, shared by all instances.
+
+use super::*;
+
+#[tokio::test]
+async fn two_first_starts_end_with_one_key() {
+    let database = database().await;
+    let open = || Auth::open(database.store.clone(), settings());
+    let (one, other) = tokio::join!(open(), open());
+    let (one, other) = (one.unwrap(), other.unwrap());
+    assert_eq!(database.store.signing_keys().await.unwrap().len(), 1);
+    assert_eq!(one.jwks(), other.jwks());
+    let issued = issue(&one, Login::Nobody, "", false).await.unwrap();
+    bearer(&other, &issued.token).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_public_keys_are_shown_and_nothing_else() {
+    let place = place().await;
+    let keys = place.auth.jwks();
+    let key = keys["keys"][0].as_object().unwrap();
+    let mut names: Vec<_> = key.keys().map(String::as_str).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["alg", "e", "kid", "kty", "n", "use"]);
+    assert_eq!(key["kid"], place.header().await["kid"]);
+    assert_eq!(BASE64URL_NOPAD.decode(key["n"].as_str().unwrap().as_bytes()).unwrap().len(), 256);
+}
+
+#[tokio::test]
+async fn another_secret_does_not_start() {
+    let place = place().await;
+    let secret = SigningSecret::new(Secret::new("fedcba9876543210")).unwrap();
+    let error = place.another(Settings { secret, ..settings() }).await.unwrap_err().to_string();
+    assert!(error.contains("OPEN_REGISTRY_SIGNING_SECRET") && !error.contains('\n'), "{error}");
+    place.another(settings()).await.unwrap();
+    // A row that somebody wrote who does not know the secret.
+    let forge = "UPDATE signing_keys SET sealed = set_byte(sealed, 20, get_byte(sealed, 20) # 1)";
+    place.database.admin.execute(forge, &[]).await.unwrap();
+    assert!(place.another(settings()).await.is_err());
+}
+
+#[tokio::test]
+async fn a_key_is_published_before_it_signs_and_believed_after() {
+    let place = place().await;
+    let (first, admin) = (place.header().await["kid"].clone(), &place.database.admin);
+    let instance = place.another(settings()).await.unwrap();
+    let old = place.issue(Login::Nobody, "").await.unwrap().token;
+    let second = place.auth.rotate().await.unwrap();
+    assert_eq!(place.auth.jwks()["keys"].as_array().unwrap().len(), 2);
+    let kid = |token: &str| {
+        let header = token.split('.').next().unwrap();
+        let header = BASE64URL_NOPAD.decode(header.as_bytes()).unwrap();
+        serde_json::from_slice::<Value>(&header).unwrap()["kid"].clone()
+    };
+    assert_eq!(kid(&place.issue(Login::Nobody, "").await.unwrap().token), first);
+    let times = "SELECT extract(epoch FROM n.signs_from - now())::INT, \
+                        extract(epoch FROM o.retires_at - n.signs_from)::INT, n.retires_at IS NULL \
+                 FROM signing_keys o, signing_keys n WHERE n.kid = $1 AND o.kid <> $1";
+    let row = admin.query_one(times, &[&second]).await.unwrap();
+    assert!((590..=600).contains(&row.get::<_, i32>(0)));
+    assert!(row.get::<_, i32>(1) >= 15 * 60 + 6 * 3600 + 60);
+    assert!(row.get::<_, bool>(2));
+    // Ten minutes later.
+    let pass = "UPDATE signing_keys SET signs_from = signs_from - '11 minutes'::INTERVAL";
+    admin.execute(pass, &[]).await.unwrap();
+    let later = place.another(settings()).await.unwrap();
+    let new = issue(&later, Login::Nobody, "", false).await.unwrap().token;
+    assert_eq!(kid(&new), second);
+    // Who has not looked for a while looks when it must.
+    bearer(&instance, &new).await.unwrap();
+    bearer(&instance, &old).await.unwrap();
+    bearer(&later, &old).await.unwrap();
+    // And when the first is no longer believed, its tokens are not.
+    let pass = "UPDATE signing_keys SET retires_at = now() WHERE retires_at IS NOT NULL";
+    admin.execute(pass, &[]).await.unwrap();
+    later.rotate().await.unwrap();
+    assert!(refused(bearer(&later, &old).await, "by a key that is not known"));
+    bearer(&later, &new).await.unwrap();
+}

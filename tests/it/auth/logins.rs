@@ -1,0 +1,173 @@
+//! Names and passwords.
+
+use af_registry::auth::new_secret;
+
+use super::*;
+
+#[tokio::test]
+async fn whatever_is_wrong_is_answered_alike() {
+    let place = place().await;
+    let (auth, store) = (&place.auth, &place.database.store);
+    place.user("me", "password", "*", Role::Pull).await;
+    place.user("gone", "password", "*", Role::Pull).await;
+    store.set_disabled("gone", true).await.unwrap();
+    let (secret, hash) = new_secret();
+    let short = Some(Duration::from_millis(1));
+    store.add_robot("robot", "a", &hash, None).await.unwrap();
+    store.add_robot("expired", "a", &hash, short).await.unwrap();
+    let long = "x".repeat(5000);
+    for (user, password) in [
+        ("me", "Password"),
+        ("me", ""),
+        ("ME", "password"),
+        ("me ", "password"),
+        ("nobody", "password"),
+        ("", "password"),
+        ("m\0e", "password"),
+        ("me", "password\0"),
+        (&long, "password"),
+        ("me", &long),
+        ("gone", "password"),
+        ("robot", "password"),
+        // The hash of a secret is not the secret.
+        ("robot", &hash),
+        ("me", secret.expose()),
+        ("expired", secret.expose()),
+    ] {
+        assert!(is_wrong(&basic(auth, user, password).await), "{user:.20} {password:.20}");
+        let login = super::password(user, password);
+        assert!(is_wrong(&place.issue(login, "").await), "{user:.20} {password:.20}");
+    }
+    for (user, password) in [("me", "password"), ("robot", secret.expose())] {
+        for _ in 0..2 {
+            let caller = basic(auth, user, password).await.unwrap();
+            assert_eq!(caller.subject(), user);
+            assert!(is_live(auth, &caller).await);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_remembered_login_is_worth_no_more_than_its_account() {
+    let place = place().await;
+    let (auth, store) = (&place.auth, &place.database.store);
+    place.user("me", "password", "*", Role::Push).await;
+    let caller = basic(auth, "me", "password").await.unwrap();
+    assert!(may(auth, &caller, Action::Push, "a").await);
+    store.set_disabled("me", true).await.unwrap();
+    let remembered = basic(auth, "me", "password").await.unwrap();
+    assert!(!is_live(auth, &remembered).await);
+    assert!(!may(auth, &remembered, Action::Push, "a").await);
+    // No token for it, and from then on it is forgotten.
+    assert!(is_wrong(&place.issue(password("me", "password"), "").await));
+    assert!(is_wrong(&basic(auth, "me", "password").await));
+}
+
+#[tokio::test]
+async fn who_fails_too_often_waits() {
+    let limits = LoginLimits { user_failures: 3, address_failures: 100, tokens: 0 };
+    let place = place_with(Settings { limits, ..settings() }).await;
+    let auth = &place.auth;
+    place.user("me", "password", "*", Role::Pull).await;
+    place.user("you", "password", "*", Role::Pull).await;
+    for n in 0..3 {
+        assert!(is_wrong(&basic(auth, "me", &format!("guess {n}")).await));
+    }
+    // Not even the right one, or guessing would go on.
+    for guess in ["guess", "password"] {
+        let refused = basic(auth, "me", guess).await;
+        assert!(matches!(refused, Err(AuthError::TooMany { .. })), "{refused:?}");
+    }
+    let elsewhere = Credentials::Basic { user: "me".into(), password: Secret::new("password") };
+    let elsewhere = auth.identify(elsewhere, "198.51.100.1".parse().unwrap()).await;
+    assert!(matches!(elsewhere, Err(AuthError::TooMany { .. })));
+    basic(auth, "you", "password").await.unwrap();
+    // Whoever logged in before is remembered, whatever strangers do.
+    for n in 0..5 {
+        let _ = basic(auth, "you", &format!("guess {n}")).await;
+    }
+    basic(auth, "you", "password").await.unwrap();
+}
+
+#[tokio::test]
+async fn an_address_that_fails_too_often_waits_with_whatever_it_tries() {
+    let limits = LoginLimits { user_failures: 0, address_failures: 3, tokens: 0 };
+    let place = place_with(Settings { limits, ..settings() }).await;
+    place.user("me", "password", "*", Role::Pull).await;
+    for n in 0..2 {
+        assert!(is_wrong(&basic(&place.auth, &format!("user {n}"), "x").await));
+    }
+    assert!(is_wrong(&place.issue(refresh("x"), "").await));
+    for login in [password("me", "password"), refresh("x")] {
+        assert!(matches!(place.issue(login, "").await, Err(AuthError::TooMany { .. })));
+    }
+    place.issue(Login::Nobody, "").await.unwrap();
+}
+
+#[tokio::test]
+async fn tokens_are_limited() {
+    let limits = LoginLimits { user_failures: 0, address_failures: 0, tokens: 2 };
+    let place = place_with(Settings { limits, ..settings() }).await;
+    place.user("me", "password", "*", Role::Pull).await;
+    for login in [password("me", "password"), Login::Nobody] {
+        for _ in 0..2 {
+            place.issue(login.clone(), "").await.unwrap();
+        }
+        assert!(matches!(place.issue(login, "").await, Err(AuthError::TooMany { .. })));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_of_the_same_login_at_once_are_one() {
+    let limits = LoginLimits { user_failures: 3, address_failures: 3, tokens: 0 };
+    let place = place_with(Settings { limits, ..settings() }).await;
+    place.user("me", "password", "*", Role::Pull).await;
+    // If each were found out by itself, all but the first few would be told to wait.
+    let same = at_once(&place.auth, vec!["guess".to_owned(); 20]).await;
+    assert!(same.iter().all(is_wrong), "{same:?}");
+    let same = at_once(&place.auth, vec!["password".to_owned(); 20]).await;
+    assert!(same.iter().all(Result::is_ok), "{same:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_guesses_at_once_are_no_more_than_one_by_one() {
+    let limits = LoginLimits { user_failures: 3, address_failures: 0, tokens: 0 };
+    let place = place_with(Settings { limits, ..settings() }).await;
+    place.user("me", "password", "*", Role::Pull).await;
+    let guesses = (0..1000).map(|n| format!("guess {n}")).collect();
+    let answers = at_once(&place.auth, guesses).await;
+    let heard = answers.iter().filter(|answer| is_wrong(answer)).count();
+    let cores = std::thread::available_parallelism().unwrap().get();
+    assert!((3..3 + cores).contains(&heard), "{heard}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_hangs_up_has_failed_all_the_same() {
+    let limits = LoginLimits { user_failures: 1, address_failures: 0, tokens: 0 };
+    let place = place_with(Settings { limits, ..settings() }).await;
+    place.user("me", "password", "*", Role::Pull).await;
+    {
+        let mut guess = std::pin::pin!(basic(&place.auth, "me", "guess"));
+        let polled = std::future::poll_fn(|cx| std::task::Poll::Ready(guess.as_mut().poll(cx)));
+        assert!(polled.await.is_pending());
+    }
+    // The next waits for a turn after it, or finds it counted.
+    for n in 0.. {
+        match basic(&place.auth, "me", &format!("guess {n}")).await {
+            Err(AuthError::TooMany { .. }) => break,
+            answer => assert!(n < 2 && is_wrong(&answer), "{answer:?}"),
+        }
+    }
+}
+
+async fn at_once(auth: &Auth, passwords: Vec<String>) -> Vec<Result<Caller, AuthError>> {
+    let login = |password: String| {
+        let auth = auth.clone();
+        tokio::spawn(async move { basic(&auth, "me", &password).await })
+    };
+    let mut answers = Vec::new();
+    for call in passwords.into_iter().map(login).collect::<Vec<_>>() {
+        answers.push(call.await.unwrap());
+    }
+    answers
+}

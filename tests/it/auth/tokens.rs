@@ -1,0 +1,250 @@
+//! Tokens: what is issued, and what is not believed.
+
+use ring::hmac;
+
+use super::*;
+
+#[tokio::test]
+async fn a_token_says_who_may_do_what_until_when() {
+    let place = place().await;
+    place.user("me", "password", "a/*", Role::Push).await;
+    let scope = "repository:a/b:pull,push,delete repository:c:pull registry:catalog:*";
+    let issued = place.issue(password("me", "password"), scope).await.unwrap();
+    assert_eq!(issued.scope, "repository:a/b:pull,push registry:catalog:*");
+    assert_eq!(issued.subject, "me");
+    assert_eq!(issued.expires_in, Duration::from_secs(900));
+    assert!(issued.issued_at.ends_with('Z'), "{}", issued.issued_at);
+    assert_eq!(issued.refresh_token, None);
+    let claims = claims_of(&issued.token);
+    assert_eq!(
+        (&claims["iss"], &claims["aud"], &claims["sub"]),
+        (&json!(SERVICE), &json!(SERVICE), &json!("me"))
+    );
+    let iat = claims["iat"].as_i64().unwrap();
+    assert_eq!((&claims["nbf"], &claims["exp"]), (&json!(iat - 10), &json!(iat + 900)));
+    assert_eq!(
+        claims["access"],
+        json!([
+            { "type": "repository", "name": "a/b", "actions": ["pull", "push"] },
+            { "type": "registry", "name": "catalog", "actions": ["*"] },
+        ])
+    );
+    let caller = place.bearer(&issued.token).await.unwrap();
+    assert_eq!(caller.subject(), "me");
+    assert!(is_live(&place.auth, &caller).await);
+    assert!(may(&place.auth, &caller, Action::Push, "a/b").await);
+    // Granted, and not in the token.
+    assert!(!may(&place.auth, &caller, Action::Push, "a/c").await);
+    let again = place.issue(password("me", "password"), scope).await.unwrap();
+    assert_ne!(claims_of(&again.token)["jti"], claims["jti"]);
+    // Seen before, and still not believed where it is not for.
+    let other =
+        place.another(Settings { service: "other.test".into(), ..settings() }).await.unwrap();
+    assert!(refused(bearer(&other, &issued.token).await, "for another service"));
+}
+
+#[tokio::test]
+async fn nobody_gets_what_is_public() {
+    let place = place().await;
+    let name = |text: &str| text.parse::<RepositoryName>().unwrap();
+    place.database.store.set_public(&name("open"), true).await.unwrap();
+    place.database.store.set_public(&name("closed"), false).await.unwrap();
+    let scope = "repository:open:pull,push repository:closed:pull repository:absent:pull";
+    let issued = place.issue(Login::Nobody, scope).await.unwrap();
+    assert_eq!((&*issued.scope, &*issued.subject), ("repository:open:pull", ""));
+    let claims = claims_of(&issued.token);
+    assert_eq!((&claims["sub"], &claims["rev"]), (&json!(""), &json!(0)));
+    let caller = place.bearer(&issued.token).await.unwrap();
+    assert_eq!(caller.subject(), "");
+    assert!(is_live(&place.auth, &caller).await);
+    assert!(!may(&place.auth, &caller, Action::Push, "open").await);
+    // Without a scope as well: clients log in by asking for none.
+    assert_eq!(place.issue(Login::Nobody, "").await.unwrap().scope, "");
+    let offline = issue(&place.auth, Login::Nobody, "", true).await.unwrap();
+    assert_eq!(offline.refresh_token, None);
+}
+
+#[tokio::test]
+async fn a_token_holds_fifty_scopes_and_is_believed_with_sixty_four() {
+    let place = place().await;
+    place.user("me", "password", "*", Role::Admin).await;
+    let many: Vec<_> = (0..200).map(|n| format!("repository:a/{n}:pull")).collect();
+    let issued = place.issue(password("me", "password"), &many.join(" ")).await.unwrap();
+    assert_eq!(claims_of(&issued.token)["access"].as_array().unwrap().len(), 50);
+    assert!(issued.token.len() < 8192, "{}", issued.token.len());
+    place.bearer(&issued.token).await.unwrap();
+    let entry = json!({ "type": "repository", "name": "a", "actions": ["pull"] });
+    let most = place.with_claim("access", json!(vec![&entry; 64])).await;
+    place.bearer(&most).await.unwrap();
+    let more = place.with_claim("access", json!(vec![&entry; 65])).await;
+    assert!(refused(place.bearer(&more).await, "with too many scopes"));
+    let huge = place.with_claim("access", json!(vec![&entry; 400])).await;
+    assert!(refused(place.bearer(&huge).await, "too long"));
+}
+
+#[tokio::test]
+async fn what_is_no_token_of_ours_is_refused() {
+    let place = place().await;
+    place.user("me", "password", "*", Role::Admin).await;
+    let (header, claims) = (place.header().await, place.claims("me", 600).await);
+    place.bearer(&place.forge(&header, &claims).await).await.unwrap();
+    for garbage in ["x", "a.b.c", "..", "e30.e30.", "e30.e30.AAAA", "4f1b.secret"] {
+        assert!(matches!(place.bearer(garbage).await, Err(AuthError::Token(_))), "{garbage}");
+    }
+    let public = place.database.store.signing_keys().await.unwrap()[0].public_key.clone();
+    for algorithm in ["none", "HS256", "rs256", "RS512", ""] {
+        let mut header = header.clone();
+        header["alg"] = json!(algorithm);
+        let signed = unsigned(&header, &claims);
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &public), signed.as_bytes());
+        let forged = place.forge(&header, &claims).await;
+        for token in [
+            format!("{signed}."),
+            format!("{signed}.{}", BASE64URL_NOPAD.encode(tag.as_ref())),
+            forged,
+        ] {
+            assert!(refused(place.bearer(&token).await, "of another algorithm"), "{algorithm}");
+        }
+    }
+    let mut own = header.clone();
+    own["jwk"] = place.auth.jwks()["keys"][0].clone();
+    let token = place.forge(&own, &claims).await;
+    assert!(refused(place.bearer(&token).await, "with a header that is not ours"));
+    let mut unknown = header.clone();
+    unknown["kid"] = json!("../../etc/passwd");
+    let token = place.forge(&unknown, &claims).await;
+    assert!(refused(place.bearer(&token).await, "by a key that is not known"));
+}
+
+#[tokio::test]
+async fn every_claim_must_be_right() {
+    let place = place().await;
+    place.user("me", "password", "*", Role::Admin).await;
+    for (claim, value, reason) in [
+        ("aud", json!("other.test"), "for another service"),
+        ("aud", json!([]), "for another service"),
+        ("iss", json!("other.test"), "of another issuer"),
+        ("iss", json!("REGISTRY.test"), "of another issuer"),
+        ("exp", json!(now() + 86_400), "of too long a life"),
+        ("exp", json!("2100-01-01T00:00:00Z"), "with claims that are not ours"),
+        ("exp", json!(null), "with claims that are not ours"),
+        ("nbf", json!(now() + 120), "not valid yet"),
+        ("nbf", json!("0"), "with claims that are not ours"),
+        ("iat", json!(now() + 120), "not valid yet"),
+        // Revision 0 is that of a server which asks for no login.
+        ("rev", json!(0), "of nobody who could be"),
+        ("rev", json!(-1), "of nobody who could be"),
+        ("sub", json!(""), "of nobody who could be"),
+    ] {
+        let token = place.with_claim(claim, value.clone()).await;
+        // The second time it would come from memory, if it had been kept.
+        assert!(refused(place.bearer(&token).await, reason), "{claim} {value}");
+        assert!(refused(place.bearer(&token).await, reason), "{claim} {value}");
+    }
+    let several = place.with_claim("aud", json!(["other.test", SERVICE])).await;
+    place.bearer(&several).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_token_that_ran_out_is_good_for_what_it_began() {
+    let place = place().await;
+    place.user("me", "password", "*", Role::Admin).await;
+    let header = place.header().await;
+    // Clocks differ.
+    let late = place.forge(&header, &place.claims("me", -30).await).await;
+    let caller = place.bearer(&late).await.unwrap();
+    assert!(is_live(&place.auth, &caller).await);
+    assert_eq!(place.auth.inspect(&late).await.unwrap().verdict, Ok(None));
+    // Known, and let through for nothing new.
+    let late = place.forge(&header, &place.claims("me", -300).await).await;
+    let caller = place.bearer(&late).await.unwrap();
+    assert_eq!(caller.subject(), "me");
+    assert!(!is_live(&place.auth, &caller).await);
+    assert!(!may(&place.auth, &caller, Action::Push, "a/b").await);
+    let since = place.auth.inspect(&late).await.unwrap().verdict.unwrap().unwrap();
+    assert!(since >= Duration::from_secs(300), "{since:?}");
+    let late = place.forge(&header, &place.claims("me", -7 * 3600).await).await;
+    assert!(refused(place.bearer(&late).await, "expired"));
+    assert_eq!(place.auth.inspect(&late).await.unwrap().verdict, Err("expired"));
+}
+
+#[tokio::test]
+async fn a_new_password_ends_tokens_and_refresh_tokens() {
+    let place = place().await;
+    place.user("me", "password", "*", Role::Admin).await;
+    let issued = issue(&place.auth, password("me", "password"), "repository:a:push", true).await;
+    let issued = issued.unwrap();
+    let refresh_token = issued.refresh_token.unwrap();
+    let caller = place.bearer(&issued.token).await.unwrap();
+    assert!(may(&place.auth, &caller, Action::Push, "a").await);
+    place.set_password("me", "other").await;
+    for caller in [caller, place.bearer(&issued.token).await.unwrap()] {
+        assert!(!is_live(&place.auth, &caller).await);
+        assert!(!may(&place.auth, &caller, Action::Push, "a").await);
+    }
+    assert!(is_wrong(&place.issue(refresh(&refresh_token), "").await));
+    // Remembered a moment ago, and asked again all the same.
+    assert!(is_wrong(&place.issue(password("me", "password"), "").await));
+    place.issue(password("me", "other"), "").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_refresh_token_stands_for_its_account() {
+    let place = place().await;
+    place.user("me", "password", "a", Role::Pull).await;
+    let issued = issue(&place.auth, password("me", "password"), "", true).await.unwrap();
+    let token = issued.refresh_token.unwrap();
+    let again = issue(&place.auth, refresh(&token), "repository:a:pull,push", true).await.unwrap();
+    assert_eq!((&*again.subject, &*again.scope), ("me", "repository:a:pull"));
+    assert_eq!(again.refresh_token.as_ref(), Some(&token));
+    let quiet = place.issue(refresh(&token), "").await.unwrap();
+    assert_eq!(quiet.refresh_token, None);
+    // It is no token, and no password.
+    assert!(matches!(place.bearer(&token).await, Err(AuthError::Token(_))));
+    assert!(is_wrong(&basic(&place.auth, "me", &token).await));
+    // The database knows only a hash.
+    let (id, secret) = token.split_once('.').unwrap();
+    let row = place.database.admin.query_one("SELECT t::TEXT FROM refresh_tokens t", &[]).await;
+    assert!(!row.unwrap().get::<_, String>(0).contains(secret));
+    let changed = format!("{id}.{}A", &secret[..42]);
+    let other_id = format!("{}.{secret}", uuid::Uuid::new_v4().simple());
+    for wrong in ["", "x", &changed, &other_id, &issued.token] {
+        assert!(is_wrong(&place.issue(refresh(wrong), "").await), "{wrong}");
+    }
+    let other = Settings { service: "other.test".into(), ..settings() };
+    let other = place.another(other).await.unwrap();
+    assert!(is_wrong(&issue(&other, refresh(&token), "", false).await));
+}
+
+#[tokio::test]
+async fn refresh_tokens_are_revoked_and_end_with_the_account() {
+    let place = place().await;
+    place.user("me", "password", "a", Role::Pull).await;
+    let store = &place.database.store;
+    let token = async || {
+        let issued = issue(&place.auth, password("me", "password"), "", true).await.unwrap();
+        issued.refresh_token.unwrap()
+    };
+    let revoked = token().await;
+    assert_eq!(store.revoke_refresh_tokens("me").await.unwrap(), 1);
+    assert!(is_wrong(&place.issue(refresh(&revoked), "").await));
+    let disabled = token().await;
+    store.set_disabled("me", true).await.unwrap();
+    assert!(is_wrong(&place.issue(refresh(&disabled), "").await));
+    store.set_disabled("me", false).await.unwrap();
+    assert!(is_wrong(&place.issue(refresh(&disabled), "").await));
+    let removed = token().await;
+    store.remove_account("me").await.unwrap();
+    assert!(is_wrong(&place.issue(refresh(&removed), "").await));
+}
+
+#[tokio::test]
+async fn who_asks_for_no_login_knows_no_tokens() {
+    let database = database().await;
+    let auth = Auth::without_login(database.store.clone());
+    let caller = bearer(&auth, "whatever").await.unwrap();
+    assert!(may(&auth, &caller, Action::Delete, "a").await);
+    assert!(matches!(issue(&auth, Login::Nobody, "", false).await, Err(AuthError::Malformed(_))));
+    assert_eq!(auth.jwks(), json!({ "keys": [] }));
+    assert!(database.store.signing_keys().await.unwrap().is_empty());
+}
