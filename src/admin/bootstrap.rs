@@ -50,7 +50,7 @@ pub async fn bootstrap(
     }
     let made_up = if password.is_empty() { Some(new_password()?) } else { None };
     let password = made_up.clone().unwrap_or_else(|| password.clone());
-    let hash = NewPassword::parse(name.as_str(), password)?.hash()?;
+    let hash = NewPassword::parse(name.as_str(), password)?.hash().await?;
     let made = store.add_first_admin(name.as_str(), &hash).await?;
     Ok(made.then(|| FirstAdmin { name: name.to_string(), password: made_up }))
 }

@@ -12,9 +12,11 @@ mod arguments;
 mod bootstrap;
 mod error;
 mod grant;
+mod key;
 mod password;
 mod repository;
 mod robot;
+mod token;
 mod user;
 
 use clap::{ArgMatches, Command};
@@ -31,14 +33,23 @@ use crate::store::{Settings, Store};
 /// What there is to do, its arguments parsed.
 enum Order {
     Grant(grant::Order),
+    Key(key::Order),
     Repository(repository::Order),
     Robot(robot::Order),
+    Token(token::Order),
     User(user::Order),
 }
 
 /// The commands, for the command line.
 pub fn commands() -> Vec<Command> {
-    vec![user::command(), robot::command(), grant::command(), repository::command()]
+    vec![
+        user::command(),
+        robot::command(),
+        grant::command(),
+        repository::command(),
+        key::command(),
+        token::command(),
+    ]
 }
 
 /// Does what one of [`commands`] was called to do, and writes the answer to standard output.
@@ -56,6 +67,8 @@ pub async fn run(config: &Config, noun: &str, arguments: &ArgMatches) -> Result<
         "robot" => Order::Robot(robot::Order::read(verb, arguments)?),
         "grant" => Order::Grant(grant::Order::read(verb, arguments)?),
         "repo" => Order::Repository(repository::Order::read(verb, arguments)?),
+        "keys" => Order::Key(key::Order::read(verb, arguments)?),
+        "token" => Order::Token(token::Order::read(verb, arguments)?),
         _ => return Err(AdminError::unknown(noun, verb)),
     };
     let database = Database::open(config).await?;
@@ -68,8 +81,10 @@ async fn obey(database: &Database, order: Order) -> Result<Answer, AdminError> {
     let store = connect(database).await?;
     match order {
         Order::Grant(order) => order.obey(&store).await,
+        Order::Key(order) => order.obey(&store).await,
         Order::Repository(order) => order.obey(&store).await,
         Order::Robot(order) => order.obey(&store).await,
+        Order::Token(order) => order.obey(&store).await,
         Order::User(order) => order.obey(&store).await,
     }
 }

@@ -75,8 +75,8 @@ impl NewPassword {
     ///
     /// # Errors
     /// [`AdminError::Auth`].
-    pub(super) fn hash(&self) -> Result<String, AdminError> {
-        Ok(hash_password(&self.0)?)
+    pub(super) async fn hash(&self) -> Result<String, AdminError> {
+        Ok(hash_password(&self.0).await?)
     }
 }
 

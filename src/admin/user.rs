@@ -66,7 +66,7 @@ impl Order {
             Self::Add { name, password, admin } => add(store, name, &password, admin).await,
             Self::List => list(store).await,
             Self::Password { name, password } => {
-                match store.renew_secret(name.as_str(), &password.hash()?, None).await? {
+                match store.renew_secret(name.as_str(), &password.hash().await?, None).await? {
                     true => Ok(account::done(&name, "changed the password of")),
                     false => Err(AdminError::NoAccount(name)),
                 }
@@ -88,7 +88,7 @@ async fn add(
     password: &NewPassword,
     admin: bool,
 ) -> Result<Answer, AdminError> {
-    if !store.add_user(name.as_str(), &password.hash()?).await? {
+    if !store.add_user(name.as_str(), &password.hash().await?).await? {
         return Err(AdminError::Taken(name));
     }
     if admin {

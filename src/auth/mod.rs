@@ -19,7 +19,7 @@ pub use caller::Caller;
 pub use error::AuthError;
 pub use gate::Permit;
 pub use need::{Lenience, Need, RepositoryNeed};
-pub use password::hash as hash_password;
+pub use password::hash_password;
 pub use random_secret::{ROBOT_PREFIX, new_password, new_robot_secret, robot_secret_hash};
 pub use scope::{Kind, Scope};
 

@@ -3,6 +3,7 @@
 mod accounts;
 mod private;
 mod rights;
+mod tokens;
 
 use std::io::Write;
 use std::path::Path;
