@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use af_registry::auth::{
     Auth, AuthError, Caller, Credentials, Issued, Login, LoginLimits, Scope, Settings,
-    SigningSecret, TokenRequest, hash_password, new_secret,
+    SigningSecret, TokenRequest, hash_password, new_robot_secret, robot_secret_hash,
 };
 use af_registry::config::Secret;
 use af_registry::store::Role;
@@ -34,7 +34,8 @@ async fn open() -> (Auth, Secret) {
         store.grant(name, &"*".parse().unwrap(), Role::Admin).await.unwrap();
     }
     store.set_disabled("disabled", true).await.unwrap();
-    let (secret, hash) = new_secret();
+    let secret = new_robot_secret().unwrap();
+    let hash = robot_secret_hash(&secret);
     store.add_robot("robot", "a", &hash, None).await.unwrap();
     let settings = Settings {
         secret: SigningSecret::new(Secret::new("0123456789abcdef")).unwrap(),

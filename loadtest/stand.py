@@ -53,25 +53,26 @@ class Stand:
 
 
 @contextlib.contextmanager
-def stand(options):
-    """Starts a registry over a temporary directory, or takes the one that the options name."""
+def stand(options, **settings):
+    """Starts a registry over a temporary directory, or takes the one that the options name. `settings` are variables of
+    its environment without OPEN_REGISTRY_."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     scratch = tempfile.mkdtemp(prefix="af-load-", dir=options.dir)
     # PostgreSQL runs as another user when we are root, and must pass through.
     os.chmod(scratch, 0o711)
     try:
-        if options.pid:
+        if options.pid and not settings:
             yield Stand(options.registry, options.pid, options.kubo_pid, options.kubo_api,
                         options.kubo_gateway, scratch)
         else:
-            with started(options, scratch) as running:
+            with started(options, scratch, settings) as running:
                 yield running
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
 @contextlib.contextmanager
-def started(options, scratch):
+def started(options, scratch, settings):
     program = options.server or os.path.join(HERE, "..", "target", "release", "af-registry")
     if not os.path.exists(program):
         sys.exit(f"{program} is not there: cargo build --release")
@@ -86,6 +87,7 @@ def started(options, scratch):
         "OPEN_REGISTRY_METRICS_PORT": "0",
         "OPEN_REGISTRY_LOG_FORMAT": "json",
     }
+    env |= {f"OPEN_REGISTRY_{name}": value for name, value in settings.items()}
     server = subprocess.Popen([program], env=env, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     try:
         address = listening(server)
@@ -93,7 +95,8 @@ def started(options, scratch):
         with open(os.path.join(data, "ipfs", "config"), encoding="utf-8") as file:
             addresses = json.load(file)["Addresses"]
         api, gateway = (f"http://127.0.0.1:{addresses[which].split('/')[4]}" for which in ("API", "Gateway"))
-        yield Stand(f"http://{address}", server.pid, kubo[0], api, gateway, scratch)
+        scheme = "https" if "TLS_CERT_FILE" in settings else "http"
+        yield Stand(f"{scheme}://{address}", server.pid, kubo[0], api, gateway, scratch)
     finally:
         server.terminate()
         try:

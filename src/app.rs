@@ -108,14 +108,7 @@ fn bind(host: IpAddr, port: u16, settings: &'static str) -> Result<Listener, App
 /// Connects to both partners and finds out whether they are fit for use.
 async fn connect(config: &Config, partners: &Partners) -> Result<(Registry, Auth), AppError> {
     let postgres = partners.postgres();
-    let settings = store::Settings {
-        host: postgres.host.clone(),
-        port: postgres.port,
-        user: postgres.user.clone(),
-        password: Some(postgres.password.expose().to_owned()).filter(|text| !text.is_empty()),
-        database: postgres.name.clone(),
-        pool_size: postgres.pool_size,
-    };
+    let settings = store::Settings::from(postgres);
     let store = Store::connect(&settings).await.map_err(|source| AppError::Store {
         address: format!("{}:{}/{}", postgres.host, postgres.port, postgres.name),
         source,

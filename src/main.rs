@@ -1,38 +1,46 @@
-//! The `af-registry` program: settings, log, runtime, [`app::run`], exit code.
+//! The `af-registry` program: settings, log, runtime, [`app::run`] or a command of [`admin`], exit code.
 
+use std::error::Error;
 use std::process::ExitCode;
 
-use af_registry::app;
-use af_registry::config::{Config, ConfigError};
+use af_registry::config::{Config, ConfigError, Invocation};
 use af_registry::telemetry::log;
+use af_registry::{admin, app};
+use tokio::runtime::{Builder, Runtime};
 
 fn main() -> ExitCode {
-    let config = match Config::load(std::env::args_os(), std::env::vars_os()) {
-        Ok(config) => config,
-        Err(ConfigError::Asked(text)) => {
-            print!("{text}");
-            return ExitCode::SUCCESS;
-        }
-        Err(error) => return failed(&error),
-    };
-    if let Err(error) = log::init(config.log.format, &config.log.filter) {
-        return failed(&error);
-    }
-    // One event between two looks at the sockets: a large body must not keep small requests waiting.
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().event_interval(1).build();
-    let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(app::run(config)),
-        Err(error) => return failed(&error),
-    };
-    match outcome {
+    match run() {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failed(&error),
+        // One line that says what and how to mend it.
+        Err(error) => {
+            eprintln!("af-registry: {error}");
+            ExitCode::FAILURE
+        }
     }
 }
 
-/// One line that says what and how to mend it.
-fn failed(error: &dyn std::error::Error) -> ExitCode {
-    eprintln!("af-registry: {error}");
-    ExitCode::FAILURE
+fn run() -> Result<(), Box<dyn Error>> {
+    let (args, env) = (std::env::args_os(), std::env::vars_os());
+    let Invocation { config, command } = match Invocation::read(args, env, admin::commands()) {
+        Err(ConfigError::Asked(text)) => {
+            print!("{text}");
+            return Ok(());
+        }
+        invocation => invocation?,
+    };
+    match command {
+        None => serve(config),
+        // Without a log: what there is to say is the answer, or the error.
+        Some((noun, arguments)) => Ok(runtime()?.block_on(admin::run(&config, &noun, &arguments))?),
+    }
+}
+
+fn serve(config: Config) -> Result<(), Box<dyn Error>> {
+    log::init(config.log.format, &config.log.filter)?;
+    Ok(runtime()?.block_on(app::run(config))?)
+}
+
+/// One event between two looks at the sockets: a large body must not keep small requests waiting.
+fn runtime() -> std::io::Result<Runtime> {
+    Builder::new_multi_thread().enable_all().event_interval(1).build()
 }

@@ -41,6 +41,23 @@ pub enum AuthError {
     Internal(String),
 }
 
+impl AuthError {
+    /// The reason under which a refusal is counted; `None` for what is no refusal.
+    pub fn reason(&self) -> Option<&'static str> {
+        match self {
+            Self::Login => Some("no_login"),
+            Self::Credentials => Some("credentials"),
+            Self::Token(_) => Some("token"),
+            Self::Scope => Some("scope"),
+            Self::Denied => Some("denied"),
+            Self::Malformed(_) => Some("malformed"),
+            // Counted by the limit that it went over.
+            Self::TooMany { .. } => None,
+            Self::Unavailable(_) | Self::Internal(_) => None,
+        }
+    }
+}
+
 impl From<StoreError> for AuthError {
     fn from(error: StoreError) -> Self {
         match error {

@@ -12,8 +12,8 @@ use tokio::sync::OnceCell;
 use tracing::debug;
 
 use super::limits::Limits;
-use super::password::{Passwords, hash_secret, is_same};
-use super::{AuthError, random};
+use super::password::{Passwords, is_same};
+use super::{AuthError, random, robot_secret_hash};
 use crate::config::Secret;
 use crate::store::{Account, Store};
 use crate::telemetry::metrics;
@@ -184,7 +184,7 @@ impl Parts {
         }
         let account = self.store.account(user).await?.filter(|account| account.usable);
         if let Some(robot) = account.as_ref().filter(|account| account.is_robot())
-            && is_same(hash_secret(password.expose()).as_bytes(), robot.secret_hash.as_bytes())
+            && is_same(robot_secret_hash(password).as_bytes(), robot.secret_hash.as_bytes())
         {
             return Ok(self.succeeded(robot.clone(), client));
         }

@@ -6,6 +6,7 @@
 //!
 //! No HTTP in here but the value of `Authorization`: no status, no other header.
 
+mod account_name;
 mod authority;
 mod authorized;
 mod caller;
@@ -20,12 +21,14 @@ mod login;
 mod need;
 mod password;
 mod random;
+mod random_secret;
 mod refresh;
 mod scope;
 mod seal;
 mod secret;
 mod token;
 
+pub use account_name::{AccountName, AccountNameError};
 pub use authority::{Auth, Settings};
 pub use authorized::{Authorized, Delete, Listing, Mounting, Pull, Push};
 pub use caller::Caller;
@@ -36,7 +39,8 @@ pub use identify::Inspection;
 pub use issue::{Issued, Login, TokenRequest};
 pub use limits::LoginLimits;
 pub use need::{Lenience, Need, RepositoryNeed};
-pub use password::{hash_password, new_secret};
+pub use password::hash_password;
+pub use random_secret::{ROBOT_PREFIX, new_password, new_robot_secret, robot_secret_hash};
 pub use scope::{Kind, Scope};
 pub use seal::Sealer;
 pub use secret::SigningSecret;

@@ -1,16 +1,14 @@
-//! Passwords of users, as argon2id keeps them, and secrets of robots, which are random and need only SHA-256.
+//! Passwords of users, as argon2id keeps them.
 
 use std::num::NonZero;
 use std::sync::Arc;
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Argon2, PasswordHasher, PasswordVerifier};
-use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
-use ring::digest::{SHA256, digest};
 use subtle::ConstantTimeEq;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{AuthError, random};
+use super::{AuthError, new_password};
 use crate::config::Secret;
 
 /// Hashes with argon2id: 19 MiB, two passes, one lane (OWASP, "Password Storage Cheat Sheet"), a random salt. Takes
@@ -21,18 +19,6 @@ use crate::config::Secret;
 pub async fn hash_password(password: &Secret) -> Result<String, AuthError> {
     let password = password.clone();
     blocking(move || hash(&password)).await?
-}
-
-/// A random secret for a robot, 256 bits in 43 characters, and what to keep of it.
-pub fn new_secret() -> (Secret, String) {
-    let secret = BASE64URL_NOPAD.encode(&random::bytes::<32>());
-    let hash = hash_secret(&secret);
-    (Secret::new(secret), hash)
-}
-
-/// SHA-256 in hex: nobody guesses 256 random bits, however fast.
-pub(super) fn hash_secret(secret: &str) -> String {
-    HEXLOWER.encode(digest(&SHA256, secret.as_bytes()).as_ref())
 }
 
 /// Whether two hashes are the same, in the same time for all of a length.
@@ -61,7 +47,7 @@ impl Passwords {
     /// As [`hash_password`].
     pub(super) async fn new() -> Result<Self, AuthError> {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let dummy = hash_password(&new_secret().0).await?;
+        let dummy = hash_password(&new_password()?).await?;
         Ok(Self { permits: Arc::new(Semaphore::new(cores)), dummy })
     }
 
@@ -153,15 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_random_and_kept_as_a_hash() {
-        let (one, hash) = new_secret();
-        assert_eq!(one.expose().len(), 43);
-        assert_ne!(new_secret().0, one);
-        assert_eq!(hash, hash_secret(one.expose()));
-        assert_eq!(
-            hash_secret("abc"),
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-        );
+    fn hashes_are_compared_whole() {
         assert!(is_same(b"abc", b"abc") && !is_same(b"abc", b"abd") && !is_same(b"abc", b"ab"));
     }
 }

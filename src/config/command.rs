@@ -20,6 +20,10 @@ pub(super) fn command(groups: &[&'static Group]) -> Command {
         .about(ABOUT)
         .args_override_self(true)
         .next_line_help(true)
+        .subcommand_value_name("COMMAND")
+        .subcommand_help_heading(
+            "Commands, each with a --help of its own; settings stand before them",
+        )
         .max_term_width(110)
         .args(args)
 }

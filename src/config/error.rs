@@ -37,9 +37,20 @@ impl From<clap::Error> for ConfigError {
         let text = error.to_string();
         let line = text.lines().next().unwrap_or_default();
         let line = line.strip_prefix("error: ").unwrap_or(line);
-        let hint = match error.get(ContextKind::SuggestedArg) {
-            Some(ContextValue::String(name)) => format!("did you mean {name}?"),
-            _ => "--help lists all settings".to_owned(),
+        let listed = |kind| match error.get(kind) {
+            Some(ContextValue::String(name)) => Some(name.clone()),
+            Some(ContextValue::Strings(names)) => Some(names.join(" ")),
+            _ => None,
+        };
+        let line = match (error.kind(), listed(ContextKind::InvalidArg)) {
+            (ErrorKind::MissingRequiredArgument, Some(names)) => format!("{names} is missing"),
+            _ => line.to_owned(),
+        };
+        let near =
+            listed(ContextKind::SuggestedArg).or_else(|| listed(ContextKind::SuggestedSubcommand));
+        let hint = match near {
+            Some(name) => format!("did you mean {name}?"),
+            None => "--help lists what there is".to_owned(),
         };
         Self::Arguments(format!("{line}; {hint}"))
     }

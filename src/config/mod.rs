@@ -24,6 +24,8 @@ mod value;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::{ArgMatches, Command};
+
 pub use access::{Access, Login};
 pub use endpoint::Endpoint;
 pub use error::ConfigError;
@@ -49,6 +51,41 @@ const GROUPS: [&Group; 8] = [
     &accepted::GROUP,
 ];
 
+/// What the program was called to do.
+#[derive(Clone, Debug)]
+pub struct Invocation {
+    /// With which settings; those of a command stand before its name.
+    pub config: Config,
+    /// Name and arguments of a command; `None` to serve.
+    pub command: Option<(String, ArgMatches)>,
+}
+
+impl Invocation {
+    /// Reads and checks all settings and the arguments of one of `commands`, if one is named.
+    ///
+    /// `args` begins with the program's name, as [`std::env::args_os`] does; `env` is what [`std::env::vars_os`] gives.
+    ///
+    /// # Errors
+    /// The first argument or setting that is not valid, or [`ConfigError::Asked`] when `--help` or `--version` was given.
+    pub fn read<A, E, T>(
+        args: A,
+        env: E,
+        commands: impl IntoIterator<Item = Command>,
+    ) -> Result<Self, ConfigError>
+    where
+        A: IntoIterator<Item: Into<OsString> + Clone>,
+        E: IntoIterator<Item = (T, T)>,
+        T: Into<OsString>,
+    {
+        let parser = command::command(&GROUPS).subcommands(commands);
+        let mut flags = parser.try_get_matches_from(args)?;
+        let command = flags.remove_subcommand();
+        let env = env.into_iter().map(|(name, value)| (name.into(), value.into()));
+        let config = Config::read(Source::new(flags, env))?;
+        Ok(Self { config, command })
+    }
+}
+
 /// The whole configuration, valid.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -71,21 +108,20 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads and checks all settings.
-    ///
-    /// `args` begins with the program's name, as [`std::env::args_os`] does; `env` is what [`std::env::vars_os`] gives.
+    /// Reads and checks all settings, where no command is known.
     ///
     /// # Errors
-    /// The first setting that is not valid, or [`ConfigError::Asked`] when `--help` or `--version` was given.
+    /// As [`Invocation::read`].
     pub fn load<A, E, T>(args: A, env: E) -> Result<Self, ConfigError>
     where
         A: IntoIterator<Item: Into<OsString> + Clone>,
         E: IntoIterator<Item = (T, T)>,
         T: Into<OsString>,
     {
-        let flags = command::command(&GROUPS).try_get_matches_from(args)?;
-        let env = env.into_iter().map(|(name, value)| (name.into(), value.into()));
-        let mut source = Source::new(flags, env);
+        Invocation::read(args, env, []).map(|invocation| invocation.config)
+    }
+
+    fn read(mut source: Source) -> Result<Self, ConfigError> {
         source.warn_of_unknown(&GROUPS);
         let (listen, postgres) = (Listen::read(&source)?, Postgres::read(&mut source)?);
         let access = Access::read(&mut source, postgres.is_none(), listen.is_loopback())?;

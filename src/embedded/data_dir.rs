@@ -14,6 +14,18 @@ use super::error::EmbeddedError;
 const PATIENCE: Duration = Duration::from_secs(2);
 const POLL: Duration = Duration::from_millis(50);
 
+/// What the lock file says after the process id when that is no server, but will be gone in a moment.
+const COMMAND: &str = "command";
+
+/// Who uses a data directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tenant {
+    /// Until it is told to stop.
+    Server,
+    /// For a moment.
+    Command,
+}
+
 /// A data directory that no other server uses while this value lives.
 #[derive(Debug)]
 pub(super) struct DataDir {
@@ -28,6 +40,18 @@ impl DataDir {
     /// # Errors
     /// When another server holds it, or the file system refuses.
     pub(super) async fn open(path: &Path) -> Result<Self, EmbeddedError> {
+        Self::open_as(Tenant::Server, path, PATIENCE).await
+    }
+
+    /// As [`DataDir::open`], waiting so long for whoever holds it.
+    ///
+    /// # Errors
+    /// As [`DataDir::open`].
+    pub(super) async fn open_as(
+        tenant: Tenant,
+        path: &Path,
+        patience: Duration,
+    ) -> Result<Self, EmbeddedError> {
         make(path).map_err(EmbeddedError::io("make the data directory", path))?;
         // One spelling for all who compare paths, and absolute for children that change directory.
         let path = path.canonicalize().map_err(EmbeddedError::io("enter", path))?;
@@ -39,16 +63,17 @@ impl DataDir {
             .write(true)
             .open(&lock)
             .map_err(EmbeddedError::io("write", &lock))?;
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + patience;
         loop {
             match file.try_lock() {
                 Ok(()) => break,
                 Err(TryLockError::WouldBlock) if Instant::now() < deadline => sleep(POLL).await,
                 Err(TryLockError::WouldBlock) => {
                     let holder = fs::read_to_string(&lock).unwrap_or_default();
-                    let holder = match holder.trim().parse::<u32>() {
-                        Ok(pid) => format!(" (process {pid})"),
-                        Err(_) => String::new(),
+                    let pid = holder.split_whitespace().next().map(str::parse::<u32>);
+                    let holder = match pid {
+                        Some(Ok(pid)) => format!(" (process {pid})"),
+                        Some(Err(_)) | None => String::new(),
                     };
                     return Err(EmbeddedError::Locked { path, holder });
                 }
@@ -58,9 +83,19 @@ impl DataDir {
             }
         }
         // Only told to whoever comes second.
-        let written = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
+        let pid = std::process::id();
+        let written = file.set_len(0).and_then(|()| match tenant {
+            Tenant::Server => writeln!(file, "{pid}"),
+            Tenant::Command => writeln!(file, "{pid} {COMMAND}"),
+        });
         written.map_err(EmbeddedError::io("write", &lock))?;
         Ok(Self { path, _lock: file })
+    }
+
+    /// Whether whoever holds the directory at `path` is there for a moment only.
+    pub(super) fn is_held_by_command(path: &Path) -> bool {
+        let holder = fs::read_to_string(path.join("lock")).unwrap_or_default();
+        holder.trim_end().ends_with(COMMAND)
     }
 
     /// Its canonical path.
@@ -98,10 +133,18 @@ mod tests {
         fs::create_dir_all(&path).unwrap();
         fs::write(path.join("lock"), "1\n").unwrap();
         let first = DataDir::open(&path).await.unwrap();
-        let second = DataDir::open(&path).await.unwrap_err().to_string();
         let us = format!("in use by another af-registry (process {})", std::process::id());
-        assert!(second.contains(&us) && !second.contains('\n'), "{second}");
+        let refused = async || {
+            let second = DataDir::open(&path).await.unwrap_err().to_string();
+            assert!(second.contains(&us) && !second.contains('\n'), "{second}");
+        };
+        refused().await;
+        assert!(!DataDir::is_held_by_command(&path));
         drop(first);
+        let command = DataDir::open_as(Tenant::Command, &path, Duration::ZERO).await.unwrap();
+        refused().await;
+        assert!(DataDir::is_held_by_command(&path));
+        drop(command);
         DataDir::open(&path).await.unwrap();
     }
 }

@@ -17,6 +17,7 @@
 mod child;
 mod cluster;
 mod data_dir;
+mod database;
 mod error;
 mod find;
 mod kubo;
@@ -29,5 +30,6 @@ mod sockets;
 mod supervise;
 mod user;
 
+pub use database::Database;
 pub use error::EmbeddedError;
 pub use partners::Partners;

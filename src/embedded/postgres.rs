@@ -55,19 +55,8 @@ impl Postgres {
         // Before the socket of whoever is still there goes.
         end_orphans(&cluster.directory).await?;
         let sockets = sockets::prepare(data, cluster.user.as_ref())?;
-        let Some(host) = sockets.to_str().map(str::to_owned) else {
-            let reason = "is not valid UTF-8; set OPEN_REGISTRY_DATA_DIR to another directory";
-            return Err(EmbeddedError::Unusable { path: sockets, reason: reason.into() });
-        };
+        let settings = settings(&sockets)?;
         let supervised = Supervised::start(Server { cluster, sockets }).await?;
-        let settings = config::Postgres {
-            host,
-            port: sockets::PORT,
-            user: OWNER.to_owned(),
-            password: config::Secret::default(),
-            name: OWNER.to_owned(),
-            pool_size: POOL_SIZE,
-        };
         Ok(Self { supervised, settings })
     }
 
@@ -80,6 +69,22 @@ impl Postgres {
     pub(super) async fn stop(self) {
         self.supervised.stop().await;
     }
+}
+
+/// How to reach the one whose socket is in this directory.
+pub(super) fn settings(sockets: &Path) -> Result<config::Postgres, EmbeddedError> {
+    let Some(host) = sockets.to_str().map(str::to_owned) else {
+        let reason = "is not valid UTF-8; set OPEN_REGISTRY_DATA_DIR to another directory";
+        return Err(EmbeddedError::Unusable { path: sockets.to_owned(), reason: reason.into() });
+    };
+    Ok(config::Postgres {
+        host,
+        port: sockets::PORT,
+        user: OWNER.to_owned(),
+        password: config::Secret::default(),
+        name: OWNER.to_owned(),
+        pool_size: POOL_SIZE,
+    })
 }
 
 impl Program for Server {

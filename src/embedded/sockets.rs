@@ -22,10 +22,9 @@ const LONGEST: usize = 107;
 
 /// Makes the directory, or takes the one of an earlier start, and clears it of sockets.
 pub(super) fn prepare(data: &DataDir, user: Option<&User>) -> Result<PathBuf, EmbeddedError> {
-    let usual = data.path().join("run");
-    let directory = if fits(&usual) { usual } else { short(data.path()) };
+    let directory = directory(data.path());
     make(&directory, user)?;
-    let socket = directory.join(format!(".s.PGSQL.{PORT}"));
+    let socket = socket(&directory);
     for file in [socket.with_file_name(format!(".s.PGSQL.{PORT}.lock")), socket] {
         match fs::remove_file(&file) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -35,6 +34,17 @@ pub(super) fn prepare(data: &DataDir, user: Option<&User>) -> Result<PathBuf, Em
         }
     }
     Ok(directory)
+}
+
+/// Where the socket of a data directory is, whose path is canonical.
+pub(super) fn directory(data: &Path) -> PathBuf {
+    let usual = data.join("run");
+    if fits(&usual) { usual } else { short(data) }
+}
+
+/// The socket in that directory.
+pub(super) fn socket(directory: &Path) -> PathBuf {
+    directory.join(format!(".s.PGSQL.{PORT}"))
 }
 
 fn fits(directory: &Path) -> bool {

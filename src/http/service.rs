@@ -11,7 +11,8 @@ use hyper::http::request::Parts;
 use hyper::service::Service;
 use hyper::{Method, Request, Response};
 use tokio_util::sync::CancellationToken;
-use tracing::error;
+use tracing::{debug, error};
+use uuid::Uuid;
 
 use super::dispatch::{self, dispatch};
 use super::origin::{Name, Origin};
@@ -20,6 +21,7 @@ use super::respond::Facts;
 use super::{Body, HttpError, route};
 use crate::auth::{Auth, AuthError, Caller, Credentials, Need};
 use crate::registry::{Registry, RegistryError};
+use crate::telemetry::metrics;
 
 /// The bounds of one request.
 #[derive(Clone, Debug)]
@@ -77,6 +79,9 @@ impl Edge {
         let mut response = match self.handle(request, &mut record).await {
             Ok(response) => response,
             Err(error) => {
+                if let HttpError::Refused { error, .. } = &error {
+                    refused(error, record.request_id);
+                }
                 if error.is_ours() {
                     let request_id = record.request_id;
                     error!(event = "request_failed", %request_id, error = %error, "a request failed: {error}");
@@ -165,6 +170,16 @@ impl Challenge<'_> {
             challenge.push_str(&format!(",error=\"{flaw}\""));
         }
         HttpError::Refused { error, challenge: Some(challenge) }
+    }
+}
+
+/// Counts a refusal, and says to the log what the client is not told.
+fn refused(error: &AuthError, request_id: Uuid) {
+    if let Some(reason) = error.reason() {
+        metrics::refused(reason);
+    }
+    if let AuthError::Token(why) = error {
+        debug!(event = "token_refused", %request_id, why, "a token was refused: {why}");
     }
 }
 

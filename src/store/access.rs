@@ -212,6 +212,11 @@ fn actions(row: &Row) -> Result<BTreeSet<Action>, StoreError> {
 pub struct Pattern(String);
 
 impl Pattern {
+    /// The pattern that covers every repository.
+    pub fn everything() -> Self {
+        Self("*".to_owned())
+    }
+
     /// As it is stored and written.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::config;
+
 /// How long opening a connection may take, statements prepared.
 pub(super) const CONNECT: Duration = Duration::from_secs(2);
 
@@ -21,6 +23,19 @@ pub struct Settings {
     pub database: String,
     /// How many connections the pool holds at most; the two shared ones for reads come on top.
     pub pool_size: u32,
+}
+
+impl From<&config::Postgres> for Settings {
+    fn from(postgres: &config::Postgres) -> Self {
+        Self {
+            host: postgres.host.clone(),
+            port: postgres.port,
+            user: postgres.user.clone(),
+            password: Some(postgres.password.expose().to_owned()).filter(|text| !text.is_empty()),
+            database: postgres.name.clone(),
+            pool_size: postgres.pool_size,
+        }
+    }
 }
 
 impl fmt::Debug for Settings {

@@ -8,15 +8,16 @@ use std::path::{Path, PathBuf};
 const FREE: [&str; 3] = ["cid", "oci", "telemetry"];
 
 /// What each room may use beside those and itself.
-const ARROWS: [(&str, &[&str]); 14] = [
-    ("app", &["auth", "config", "embedded", "http", "ipfs", "net", "registry", "store"]),
+const ARROWS: [(&str, &[&str]); 15] = [
+    ("admin", &["auth", "config", "embedded", "store"]),
+    ("app", &["admin", "auth", "config", "embedded", "http", "ipfs", "net", "registry", "store"]),
     ("auth", &["config", "store"]),
     ("cid", &[]),
     ("config", &[]),
     ("embedded", &["config", "ipfs", "store"]),
     ("http", &["auth", "net", "registry", "stream"]),
     ("ipfs", &["config", "stream"]),
-    ("main", &["app", "config"]),
+    ("main", &["admin", "app", "config"]),
     ("net", &["config"]),
     ("oci", &[]),
     ("registry", &["config", "ipfs", "store", "stream"]),

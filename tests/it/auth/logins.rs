@@ -1,6 +1,6 @@
 //! Names and passwords.
 
-use af_registry::auth::new_secret;
+use af_registry::auth::{new_robot_secret, robot_secret_hash};
 
 use super::*;
 
@@ -11,7 +11,8 @@ async fn whatever_is_wrong_is_answered_alike() {
     place.user("me", "password", "*", Role::Pull).await;
     place.user("gone", "password", "*", Role::Pull).await;
     store.set_disabled("gone", true).await.unwrap();
-    let (secret, hash) = new_secret();
+    let secret = new_robot_secret().unwrap();
+    let hash = robot_secret_hash(&secret);
     let short = Some(Duration::from_millis(1));
     store.add_robot("robot", "a", &hash, None).await.unwrap();
     store.add_robot("expired", "a", &hash, short).await.unwrap();

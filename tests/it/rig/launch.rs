@@ -1,6 +1,7 @@
 //! `af-registry` processes that are given nothing: those that do not start, and those with partners of their own.
 
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::client::Client;
+use super::kubo::binary;
 use super::server::{follow, listening};
 
 /// A bound against hangs, nothing else.
@@ -16,6 +18,22 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a process is started with: free ports, a log in JSON, and no other setting.
 pub(crate) struct Launch(Command);
+
+/// A new data directory below a temporary one, that the user of PostgreSQL may pass through.
+pub(crate) fn data_dir() -> (tempfile::TempDir, PathBuf) {
+    let top = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(top.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let data = top.path().join("data");
+    (top, data)
+}
+
+/// A process with Kubo in its search path, wherever that comes from.
+pub(crate) fn with_kubo() -> Launch {
+    let kubo = binary().parent().unwrap().to_owned();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = [kubo].into_iter().chain(std::env::split_paths(&path));
+    Launch::new().env("PATH", std::env::join_paths(path).unwrap())
+}
 
 /// How a process ended that did not serve.
 #[derive(Debug)]

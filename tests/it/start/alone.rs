@@ -1,30 +1,12 @@
 //! A server without settings brings its own PostgreSQL and its own Kubo, and loses neither them nor a byte.
 
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
 use crate::rig::client::{Client, OCI_MANIFEST, random};
-use crate::rig::kubo::binary;
-use crate::rig::launch::{Launch, working_below};
-
-/// A data directory that the user of PostgreSQL may pass through.
-fn fresh() -> (tempfile::TempDir, PathBuf) {
-    let top = tempfile::tempdir().unwrap();
-    std::fs::set_permissions(top.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
-    let data = top.path().join("data");
-    (top, data)
-}
-
-/// With Kubo in the search path, wherever it comes from.
-fn launch() -> Launch {
-    let kubo = binary().parent().unwrap().to_owned();
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let path = [kubo].into_iter().chain(std::env::split_paths(&path));
-    Launch::new().env("PATH", std::env::join_paths(path).unwrap())
-}
+use crate::rig::launch::{data_dir, with_kubo, working_below};
 
 async fn ended(data: &Path) {
     let began = Instant::now();
@@ -44,15 +26,15 @@ async fn has(client: Client, tag: &str, manifest: &str, layer: &str, bytes: &Byt
 
 #[tokio::test]
 async fn what_was_pushed_survives_an_orderly_end_and_a_kill() {
-    let (_top, data) = fresh();
+    let (_top, data) = data_dir();
     let bytes = random(900, (5 << 20) + 7);
-    let mut server = launch().alone(&data).await;
+    let mut server = with_kubo().alone(&data).await;
     let (manifest, layer) = server.client().push_image("alone", "v1", &bytes).await;
     has(server.client(), "v1", manifest.as_str(), layer.as_str(), &bytes).await;
     assert!(working_below(&data).len() >= 2, "a PostgreSQL and a Kubo");
 
     // Nobody else may use the directory, nor disturb who does.
-    let second = launch().env("OPEN_REGISTRY_DATA_DIR", &data).refused().await;
+    let second = with_kubo().env("OPEN_REGISTRY_DATA_DIR", &data).refused().await;
     second.names(&[&server.pid().to_string(), "OPEN_REGISTRY_DATA_DIR"]);
     has(server.client(), "v1", manifest.as_str(), layer.as_str(), &bytes).await;
 
@@ -61,13 +43,13 @@ async fn what_was_pushed_survives_an_orderly_end_and_a_kill() {
     assert_eq!(working_below(&data), [0; 0]);
     drop(server);
 
-    let mut server = launch().alone(&data).await;
+    let mut server = with_kubo().alone(&data).await;
     has(server.client(), "v1", manifest.as_str(), layer.as_str(), &bytes).await;
     let more = random(901, 3 << 20);
     let (later, other) = server.client().push_image("alone", "v2", &more).await;
     server.kill();
     // A start right after the kill need not wait for anybody.
-    let mut next = launch().alone(&data).await;
+    let mut next = with_kubo().alone(&data).await;
     has(next.client(), "v1", manifest.as_str(), layer.as_str(), &bytes).await;
     has(next.client(), "v2", later.as_str(), other.as_str(), &more).await;
     // And the partners of a killed server end by themselves.

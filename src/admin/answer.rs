@@ -1,0 +1,93 @@
+//! What a command says on standard output: lines for people, or JSON for programs.
+
+use std::io::{self, ErrorKind, Write};
+use std::time::SystemTime;
+
+use clap::ArgMatches;
+use serde_json::Value;
+
+use super::arguments::JSON;
+use super::error::AdminError;
+
+/// How an answer is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// For people.
+    Text,
+    /// One JSON value.
+    Json,
+}
+
+impl Form {
+    /// As the arguments ask for.
+    pub(super) fn of(arguments: &ArgMatches) -> Self {
+        if arguments.get_flag(JSON) { Self::Json } else { Self::Text }
+    }
+}
+
+/// The answer of a command in both forms.
+pub(super) struct Answer {
+    text: String,
+    json: Value,
+}
+
+impl Answer {
+    /// One or more lines.
+    pub(super) fn new(text: impl Into<String>, json: Value) -> Self {
+        Self { text: text.into(), json }
+    }
+
+    /// Columns below their headings.
+    pub(super) fn table<const N: usize>(
+        head: [&str; N],
+        rows: impl IntoIterator<Item = [String; N]>,
+        json: Value,
+    ) -> Self {
+        let rows: Vec<[String; N]> = std::iter::once(head.map(str::to_owned)).chain(rows).collect();
+        let widths: [usize; N] = std::array::from_fn(|column| {
+            rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default()
+        });
+        let line = |row: &[String; N]| {
+            let cells: Vec<String> =
+                row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+            cells.join("  ").trim_end().to_owned()
+        };
+        Self { text: rows.iter().map(line).collect::<Vec<_>>().join("\n"), json }
+    }
+
+    /// Writes it to standard output.
+    pub(super) fn write(self, form: Form) -> Result<(), AdminError> {
+        let text = match form {
+            Form::Text => self.text,
+            Form::Json => self.json.to_string(),
+        };
+        let mut out = io::stdout().lock();
+        match writeln!(out, "{text}").and_then(|()| out.flush()) {
+            // `… | head` has seen enough.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+            written => written.map_err(AdminError::Write),
+        }
+    }
+}
+
+/// A time as people and programs read it: RFC 3339, to the second.
+pub(super) fn time(time: SystemTime) -> String {
+    humantime::format_rfc3339_seconds(time).to_string()
+}
+
+/// A time that need not be, `-` for people.
+pub(super) fn time_or_dash(at: Option<SystemTime>) -> String {
+    at.map_or_else(|| "-".to_owned(), time)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_stand_below_their_headings() {
+        let rows = [["ann".to_owned(), "x".to_owned()], ["barbara".to_owned(), String::new()]];
+        let table = Answer::table(["NAME", "STATE"], rows, Value::Null);
+        assert_eq!(table.text, "NAME     STATE\nann      x\nbarbara");
+    }
+}

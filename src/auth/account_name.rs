@@ -1,0 +1,131 @@
+//! Names of accounts.
+
+use std::fmt;
+use std::str::FromStr;
+
+use thiserror::Error;
+
+use crate::oci::RepositoryName;
+
+/// What stands between the namespace and the rest of a robot's name; no user's name holds it.
+const SEPARATOR: char = '+';
+
+/// Why a string is not the name of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum AccountNameError {
+    /// Not a user's name.
+    #[error(
+        "a user name is made of lower-case letters, digits and . _ @ -, begins with a letter or digit, and has at most {max} characters",
+        max = AccountName::MAX_LEN
+    )]
+    User,
+    /// Holds a plus and is not a robot's name.
+    #[error(
+        "a robot is called namespace+name: the namespace as a repository is called, the name of lower-case letters, digits and . _ -"
+    )]
+    Robot,
+}
+
+/// The name of an account: `[a-z0-9][a-z0-9._@-]{0,127}` for a user, `<namespace>+[a-z0-9][a-z0-9._-]{0,127}` for a robot,
+/// where the namespace is a repository's name. Never with a colon, which ends the name in Basic credentials.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AccountName {
+    text: String,
+    namespace: Option<RepositoryName>,
+}
+
+impl AccountName {
+    /// Characters of a user's name, and of a robot's without its namespace.
+    pub const MAX_LEN: usize = 128;
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The namespace that a robot belongs to; `None` for a user.
+    pub fn namespace(&self) -> Option<&RepositoryName> {
+        self.namespace.as_ref()
+    }
+
+    /// Whether it is a robot's.
+    pub fn is_robot(&self) -> bool {
+        self.namespace.is_some()
+    }
+}
+
+impl FromStr for AccountName {
+    type Err = AccountNameError;
+
+    fn from_str(s: &str) -> Result<Self, AccountNameError> {
+        let namespace = match s.split_once(SEPARATOR) {
+            Some((namespace, name)) => {
+                let namespace = namespace.parse().map_err(|_| AccountNameError::Robot)?;
+                if !is_name(name, b"._-") {
+                    return Err(AccountNameError::Robot);
+                }
+                Some(namespace)
+            }
+            None if is_name(s, b"._@-") => None,
+            None => return Err(AccountNameError::User),
+        };
+        Ok(Self { text: s.to_owned(), namespace })
+    }
+}
+
+/// `[a-z0-9][a-z0-9<others>]{0,127}`
+fn is_name(text: &str, others: &[u8]) -> bool {
+    let alphanumeric = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    let bytes = text.as_bytes();
+    bytes.first().is_some_and(alphanumeric)
+        && bytes.len() <= AccountName::MAX_LEN
+        && bytes.iter().all(|b| alphanumeric(b) || others.contains(b))
+}
+
+impl fmt::Display for AccountName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for AccountName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<AccountName, AccountNameError> {
+        text.parse()
+    }
+
+    #[test]
+    fn users_and_robots_are_told_apart() {
+        for user in ["a", "0", "ann", "ann.b_c-d", "ann@example.org", "a..", &"a".repeat(128)] {
+            let name = parse(user).unwrap();
+            assert_eq!((name.as_str(), name.is_robot()), (user, false));
+        }
+        for (robot, namespace) in [("acme+ci", "acme"), ("acme/web+ci.2_x-", "acme/web")] {
+            let name = parse(robot).unwrap();
+            assert_eq!((name.as_str(), name.is_robot()), (robot, true));
+            assert_eq!(name.namespace().unwrap().as_str(), namespace);
+        }
+    }
+
+    #[test]
+    fn nothing_else_is_a_name() {
+        let long = "a".repeat(129);
+        for bad in ["", ".a", "@a", "A", "a b", "a:b", "a/b", "a\0", "ä", "a\n", &long] {
+            assert_eq!(parse(bad), Err(AccountNameError::User), "{bad}");
+        }
+        let long = format!("acme+{long}");
+        for bad in
+            ["+", "+ci", "acme+", "Acme+ci", "acme+Ci", "acme+a+b", "acme+a@b", "a:b+c", &long]
+        {
+            assert_eq!(parse(bad), Err(AccountNameError::Robot), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Secrets that this program makes up: those of robots, and the first administrator's password.
+//!
+//! 32 random bytes cannot be guessed, so their plain SHA-256 is as good as any slow hash, and costs nothing at login.
+
+use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
+use ring::digest::{SHA256, digest};
+use ring::rand::{SecureRandom, SystemRandom};
+
+use super::AuthError;
+use crate::config::Secret;
+
+/// What every robot's secret begins with, so that one that got lost is known for what it is.
+pub const ROBOT_PREFIX: &str = "afr_";
+
+/// A new secret for a robot: the prefix and 43 characters of base64url.
+///
+/// # Errors
+/// [`AuthError::Internal`] when the system gives no random bytes.
+pub fn new_robot_secret() -> Result<Secret, AuthError> {
+    Ok(Secret::new(format!("{ROBOT_PREFIX}{}", random::<32>()?)))
+}
+
+/// What is kept of a robot's secret: its SHA-256 in hex.
+pub fn robot_secret_hash(secret: &Secret) -> String {
+    HEXLOWER.encode(digest(&SHA256, secret.expose().as_bytes()).as_ref())
+}
+
+/// A new password for a person to type once: 24 characters of base64url.
+///
+/// # Errors
+/// [`AuthError::Internal`] when the system gives no random bytes.
+pub fn new_password() -> Result<Secret, AuthError> {
+    Ok(Secret::new(random::<18>()?))
+}
+
+fn random<const N: usize>() -> Result<String, AuthError> {
+    let mut bytes = [0; N];
+    let filled = SystemRandom::new().fill(&mut bytes);
+    filled.map_err(|_| AuthError::Internal("the system gives no random bytes".to_owned()))?;
+    Ok(BASE64URL_NOPAD.encode(&bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_long_and_never_the_same() {
+        let (one, two) = (new_robot_secret().unwrap(), new_robot_secret().unwrap());
+        assert!(one.expose().starts_with("afr_") && one.expose().len() == 47);
+        assert!(one != two);
+        assert_eq!(new_password().unwrap().expose().len(), 24);
+    }
+
+    #[test]
+    fn the_hash_is_sha256_in_hex() {
+        let hash = robot_secret_hash(&Secret::new("abc"));
+        assert_eq!(hash, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+}

@@ -1,0 +1,478 @@
+//! Every route for every kind of caller, on a public repository, a private one, and one that is not there.
+
+use af_registry::http::{Endpoint, route};
+use af_registry::stream::hashing::sha256;
+use bytes::Bytes;
+use hyper::Uri;
+
+use super::{PASSWORD, basic, guarded, robot, token_for, user};
+use crate::rig::client::{
+    Answer, Client, OCI_INDEX, OCI_MANIFEST, full, image, nothing, random, request,
+};
+use crate::rig::server::Server;
+use af_registry::store::Role;
+
+/// Kinds of callers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Who {
+    Nobody,
+    Stranger,
+    Expired,
+    Reader,
+    Writer,
+    Deleter,
+    Admin,
+    Robot,
+    Disabled,
+}
+
+const WHO: [Who; 9] = [
+    Who::Nobody,
+    Who::Stranger,
+    Who::Expired,
+    Who::Reader,
+    Who::Writer,
+    Who::Deleter,
+    Who::Admin,
+    Who::Robot,
+    Who::Disabled,
+];
+
+impl Who {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Nobody => "",
+            Self::Stranger => "stranger",
+            Self::Expired => "expired",
+            Self::Reader => "reader",
+            Self::Writer => "writer",
+            Self::Deleter => "deleter",
+            Self::Admin => "boss",
+            Self::Robot => "m+robot",
+            Self::Disabled => "disabled",
+        }
+    }
+
+    /// A name that may stand in a repository's.
+    fn place(self) -> &'static str {
+        match self {
+            Self::Nobody => "nobody",
+            Self::Robot => "robot",
+            other => other.name(),
+        }
+    }
+
+    fn may(self, right: Right) -> bool {
+        match self {
+            Self::Nobody | Self::Stranger | Self::Expired | Self::Disabled => false,
+            Self::Reader => right == Right::Pull,
+            Self::Writer | Self::Robot => right != Right::Delete,
+            Self::Deleter => right != Right::Push,
+            Self::Admin => true,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Public,
+    Private,
+    Absent,
+}
+
+const PLACES: [Place; 3] = [Place::Public, Place::Private, Place::Absent];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Right {
+    Pull,
+    Push,
+    Delete,
+}
+
+/// How a caller says who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum By {
+    Basic,
+    Bearer,
+}
+
+/// What is needed for a route, and what who may is answered: with content there, and without the repository.
+enum Needs {
+    Nothing(u16),
+    Login(u16),
+    Catalog(u16),
+    Right(Right, u16, u16),
+}
+
+/// What a request is answered.
+#[derive(Debug, PartialEq, Eq)]
+enum Expected {
+    Status(u16),
+    /// 401 with a challenge that says this is wrong with the token.
+    Challenge(Option<&'static str>),
+    Denied,
+}
+
+/// The table. A new endpoint does not compile without a line here, and fails below without a request in `REQUESTS`.
+fn needs(endpoint: &Endpoint) -> Needs {
+    use Endpoint as E;
+    use Right::{Delete, Pull, Push};
+    match endpoint {
+        E::BlobDelete(_) => Needs::Right(Delete, 202, 404),
+        E::BlobGet(_) | E::BlobHead(_) => Needs::Right(Pull, 200, 404),
+        E::Catalog(_) => Needs::Catalog(200),
+        E::Extensions | E::Version => Needs::Login(200),
+        E::Health | E::Keys | E::Ready => Needs::Nothing(200),
+        E::ManifestDelete(_) => Needs::Right(Delete, 202, 404),
+        E::ManifestGet(_) | E::ManifestHead(_) => Needs::Right(Pull, 200, 404),
+        E::ManifestPut(..) => Needs::Right(Push, 201, 201),
+        E::ReferrerList(_) => Needs::Right(Pull, 200, 200),
+        E::TagList(_) => Needs::Right(Pull, 200, 404),
+        E::TokenGet | E::TokenPost => Needs::Nothing(200),
+        E::UploadAppend(_) => Needs::Right(Push, 202, 404),
+        E::UploadCancel(_) | E::UploadStatus(_) => Needs::Right(Push, 204, 404),
+        E::UploadFinish(..) => Needs::Right(Push, 201, 404),
+        E::UploadMonolithic(_) => Needs::Right(Push, 201, 201),
+        E::UploadMount(..) => Needs::Right(Push, 201, 201),
+        E::UploadStart(..) => Needs::Right(Push, 202, 202),
+    }
+}
+
+/// A request of each endpoint. `{…}` is filled in.
+const REQUESTS: [(&str, &str); 23] = [
+    ("GET", "/v2/"),
+    ("GET", "/v2/_oci/ext/discover"),
+    ("GET", "/v2/_catalog"),
+    ("GET", "/healthz"),
+    ("GET", "/readyz"),
+    ("GET", "/.well-known/jwks.json"),
+    ("GET", "/token?service=registry.test"),
+    ("POST", "/token"),
+    ("GET", "/v2/{repository}/blobs/{blob}"),
+    ("HEAD", "/v2/{repository}/blobs/{blob}"),
+    ("GET", "/v2/{repository}/manifests/latest"),
+    ("HEAD", "/v2/{repository}/manifests/latest"),
+    ("GET", "/v2/{repository}/tags/list"),
+    ("GET", "/v2/{repository}/referrers/{blob}"),
+    ("PUT", "/v2/{repository}/manifests/new"),
+    ("POST", "/v2/{repository}/blobs/uploads/"),
+    ("POST", "/v2/{repository}/blobs/uploads/?digest={small}"),
+    ("POST", "/v2/{repository}/blobs/uploads/?mount={blob}&from=m/base"),
+    ("GET", "{upload}"),
+    ("PATCH", "{upload}"),
+    ("PUT", "{upload}?digest={small}"),
+    ("DELETE", "{upload}"),
+    ("DELETE", "/v2/{repository}/blobs/{loose}"),
+];
+
+/// Beside the last: it takes the image away.
+const LAST: (&str, &str) = ("DELETE", "/v2/{repository}/manifests/latest");
+
+const SMALL: &[u8] = b"small";
+const EMPTY_INDEX: &str = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
+
+/// One request of one caller.
+struct Case {
+    who: Who,
+    place: Place,
+    by: By,
+    method: &'static str,
+    path: String,
+    authorization: Option<String>,
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_route_asks_the_one_gate() {
+    let server = guarded().await;
+    let stage = Stage::set(&server).await;
+    let mut cases = Vec::new();
+    for who in WHO {
+        for by in [By::Basic, By::Bearer] {
+            if who == Who::Expired && by == By::Basic || who == Who::Nobody && by == By::Basic {
+                continue;
+            }
+            for place in PLACES {
+                stage.furnish(who, by, place).await;
+                for (n, (method, path)) in REQUESTS.iter().chain([&LAST]).enumerate() {
+                    cases.push(stage.case(who, by, place, n, method, path).await);
+                }
+            }
+        }
+    }
+    server.database().store.set_disabled("disabled", true).await.unwrap();
+    let mut wrong = Vec::new();
+    let mut refusals: Vec<(String, String)> = Vec::new();
+    for case in &cases {
+        let answer = stage.ask(case).await;
+        let endpoint = endpoint(case);
+        let expected = expected(case, &endpoint);
+        if told(&answer) != expected {
+            let Case { who, place, by, method, path, .. } = case;
+            wrong.push(format!(
+                "{who:?} by {by:?}, {place:?}: {method} {path}: {expected:?}, not {} {:?}",
+                answer.status, answer
+            ));
+        }
+        if !matches!(expected, Expected::Status(_)) && case.place != Place::Public {
+            let key = format!("{:?} {:?} {}", case.who, case.by, endpoint.name());
+            refusals.push((key, told_whole(&answer, case)));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+    refusals.sort();
+    refusals.dedup();
+    for two in refusals.windows(2) {
+        assert_ne!(two[0].0, two[1].0, "private and absent differ: {} / {}", two[0].1, two[1].1);
+    }
+}
+
+#[test]
+fn every_endpoint_has_a_request() {
+    let digest = sha256(b"x").to_string();
+    let upload = format!("/v2/a/blobs/uploads/{}", uuid::Uuid::nil());
+    let mut names: Vec<_> = REQUESTS
+        .iter()
+        .chain([&LAST])
+        .map(|(method, path)| {
+            let path = path
+                .replace("{repository}", "a")
+                .replace("{upload}", &upload)
+                .replace("{blob}", &digest)
+                .replace("{loose}", &digest)
+                .replace("{small}", &digest);
+            let endpoint = routed(method, &path);
+            let _ = needs(&endpoint);
+            format!("{endpoint:?}").split(['(', ' ']).next().unwrap().to_owned()
+        })
+        .collect();
+    names.sort();
+    names.dedup();
+    // As many as there are variants: the compiler holds `needs` to them, this holds the requests to `needs`.
+    assert_eq!(names.len(), 24, "{names:?}");
+}
+
+fn routed(method: &str, path: &str) -> Endpoint {
+    let uri: Uri = path.parse().unwrap();
+    route(&method.parse().unwrap(), &uri).unwrap()
+}
+
+fn endpoint(case: &Case) -> Endpoint {
+    routed(case.method, &case.path)
+}
+
+fn expected(case: &Case, endpoint: &Endpoint) -> Expected {
+    let Case { who, place, by, .. } = case;
+    let invalid = Expected::Challenge(Some("invalid_token"));
+    // A password that no longer lets in is not looked at where no login is needed, and nowhere else good for anything.
+    let locked = *who == Who::Disabled && *by == By::Basic;
+    match needs(endpoint) {
+        Needs::Nothing(_) if matches!(endpoint, Endpoint::TokenGet) => match (by, who) {
+            (By::Bearer, Who::Nobody) => Expected::Status(200),
+            (By::Bearer, _) => Expected::Status(400),
+            (By::Basic, Who::Disabled) => Expected::Status(401),
+            (By::Basic, _) => Expected::Status(200),
+        },
+        Needs::Nothing(status) => Expected::Status(status),
+        _ if locked => Expected::Challenge(None),
+        _ if *who == Who::Expired => invalid,
+        Needs::Login(_) | Needs::Catalog(_) if *who == Who::Nobody => Expected::Challenge(None),
+        Needs::Login(_) if *who == Who::Disabled => invalid,
+        Needs::Login(status) | Needs::Catalog(status) => Expected::Status(status),
+        Needs::Right(right, there, absent) => {
+            // A token that was given out for its own account is worth what that account is worth now: nobody's.
+            let public = *place == Place::Public && right == Right::Pull;
+            if who.may(right) || public {
+                return Expected::Status(if *place == Place::Absent { absent } else { there });
+            }
+            match (who, by) {
+                (Who::Nobody, _) => Expected::Challenge(None),
+                (_, By::Bearer) => Expected::Challenge(Some("insufficient_scope")),
+                (_, By::Basic) => Expected::Denied,
+            }
+        }
+    }
+}
+
+/// What an answer says.
+fn told(answer: &Answer) -> Expected {
+    let challenge = answer.header("www-authenticate");
+    match answer.status.as_u16() {
+        401 if challenge.is_empty() => Expected::Status(401),
+        401 => {
+            let flaw = challenge.split_once("error=\"").map(|(_, rest)| rest.trim_end_matches('"'));
+            Expected::Challenge(match flaw {
+                None => None,
+                Some("invalid_token") => Some("invalid_token"),
+                Some("insufficient_scope") => Some("insufficient_scope"),
+                Some(other) => panic!("{other}"),
+            })
+        }
+        403 => Expected::Denied,
+        status => Expected::Status(status),
+    }
+}
+
+/// All that a refusal says but what it was asked for.
+fn told_whole(answer: &Answer, case: &Case) -> String {
+    let mut headers: Vec<_> = answer
+        .headers
+        .iter()
+        .filter(|(name, _)| !["date", "x-request-id"].contains(&name.as_str()))
+        .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
+        .collect();
+    headers.sort();
+    let text = format!("{} {headers:?} {:?}", answer.status, answer.body);
+    let repository = endpoint(case).repository().map(ToString::to_string).unwrap_or_default();
+    text.replace(&repository, "{repository}")
+}
+
+/// A server with everybody on it.
+struct Stage<'a> {
+    server: &'a Server,
+    client: Client,
+    root: String,
+    robot: String,
+    layer: Bytes,
+    loose: Bytes,
+}
+
+impl<'a> Stage<'a> {
+    async fn set(server: &'a Server) -> Self {
+        let store = &server.database().store;
+        user(store, "stranger", &[("elsewhere/*", Role::Admin)]).await;
+        user(store, "expired", &[("m/*", Role::Admin)]).await;
+        user(store, "reader", &[("m/*", Role::Pull)]).await;
+        user(store, "writer", &[("m/*", Role::Push)]).await;
+        user(store, "deleter", &[("m/*", Role::Delete)]).await;
+        user(store, "boss", &[("m/*", Role::Admin)]).await;
+        user(store, "disabled", &[("m/*", Role::Admin)]).await;
+        let robot = robot(store, "m+robot", &[("m/*", Role::Push)]).await;
+        let root = basic("root", PASSWORD);
+        let client = server.client();
+        let stage =
+            Self { server, client, root, robot, layer: random(71, 2000), loose: random(72, 2000) };
+        for blob in [&stage.layer, &stage.loose, &Bytes::from_static(b"{}")] {
+            let path = format!("/v2/m/base/blobs/uploads/?digest={}", sha256(blob));
+            stage.as_root("POST", &path, &[], blob.clone()).await.expect(201);
+        }
+        stage
+    }
+
+    async fn as_root(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> Answer {
+        let mut headers = headers.to_vec();
+        headers.push(("authorization", &self.root));
+        self.client.send(request(method, path, &headers, full(body))).await
+    }
+
+    fn repository(who: Who, by: By, place: Place) -> String {
+        let by = if by == By::Basic { "basic" } else { "bearer" };
+        let place = match place {
+            Place::Public => "public",
+            Place::Private => "private",
+            Place::Absent => "absent",
+        };
+        format!("m/{}/{by}/{place}", who.place())
+    }
+
+    /// An image, and a blob that belongs to none.
+    async fn furnish(&self, who: Who, by: By, place: Place) {
+        if place == Place::Absent {
+            return;
+        }
+        let repository = Self::repository(who, by, place);
+        let config = Bytes::from_static(b"{}");
+        for blob in [&self.layer, &self.loose, &config] {
+            let digest = sha256(blob);
+            let path = format!("/v2/{repository}/blobs/uploads/?mount={digest}&from=m/base");
+            self.as_root("POST", &path, &[], Bytes::new()).await.expect(201);
+        }
+        let manifest = image(&sha256(&config), 2, &[(&sha256(&self.layer), self.layer.len())]);
+        let path = format!("/v2/{repository}/manifests/latest");
+        let headers = [("content-type", OCI_MANIFEST)];
+        self.as_root("PUT", &path, &headers, manifest).await.expect(201);
+        if place == Place::Public {
+            let store = &self.server.database().store;
+            store.set_public(&repository.parse().unwrap(), true).await.unwrap();
+        }
+    }
+
+    /// The login of a caller by Basic.
+    fn login(&self, who: Who) -> String {
+        match who {
+            Who::Robot => basic(who.name(), &self.robot),
+            other => basic(other.name(), PASSWORD),
+        }
+    }
+
+    async fn case(
+        &self,
+        who: Who,
+        by: By,
+        place: Place,
+        n: usize,
+        method: &'static str,
+        path: &str,
+    ) -> Case {
+        let mut repository = Self::repository(who, by, place);
+        if place == Place::Absent {
+            repository = format!("{repository}{n}");
+        }
+        let path = path
+            .replace("{upload}", &self.upload(who, place, &repository, path).await)
+            .replace("{repository}", &repository)
+            .replace("{blob}", sha256(&self.layer).as_str())
+            .replace("{loose}", sha256(&self.loose).as_str())
+            .replace("{small}", sha256(SMALL).as_str());
+        let authorization = match (who, by) {
+            (Who::Nobody, _) => None,
+            (_, By::Basic) => Some(self.login(who)),
+            (_, By::Bearer) => Some(format!("Bearer {}", self.token(who, method, &path).await)),
+        };
+        Case { who, place, by, method, path, authorization }
+    }
+
+    /// A session of the caller's own, or of root's when the caller cannot have one.
+    async fn upload(&self, who: Who, place: Place, repository: &str, path: &str) -> String {
+        let unknown = format!("/v2/{repository}/blobs/uploads/{}", uuid::Uuid::nil());
+        if !path.starts_with("{upload}") || place == Place::Absent {
+            return unknown;
+        }
+        let path = format!("/v2/{repository}/blobs/uploads/");
+        let login = if who.may(Right::Push) { self.login(who) } else { self.root.clone() };
+        let headers = [("authorization", login.as_str())];
+        let answer = self.client.send(request("POST", &path, &headers, nothing())).await;
+        answer.expect(202).header("location").to_owned()
+    }
+
+    /// A token for what the request needs.
+    async fn token(&self, who: Who, method: &str, path: &str) -> String {
+        let scope = routed(method, path).need().scope();
+        let scopes: Vec<&str> = scope.split(' ').filter(|scope| !scope.is_empty()).collect();
+        let token = token_for(self.client, Some(&self.login(who)), &scopes).await;
+        match who {
+            Who::Expired => super::token::aged(self.server, &token, 600).await,
+            _ => token,
+        }
+    }
+
+    async fn ask(&self, case: &Case) -> Answer {
+        let mut headers: Vec<(&str, &str)> =
+            case.authorization.iter().map(|text| ("authorization", text.as_str())).collect();
+        let body = match endpoint(case) {
+            Endpoint::ManifestPut(..) => {
+                headers.push(("content-type", OCI_INDEX));
+                full(EMPTY_INDEX)
+            }
+            Endpoint::UploadAppend(_) | Endpoint::UploadFinish(..) => full(SMALL),
+            Endpoint::UploadMonolithic(_) => full(SMALL),
+            _ => nothing(),
+        };
+        self.client.send(request(case.method, &case.path, &headers, body)).await
+    }
+}

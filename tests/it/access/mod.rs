@@ -1,0 +1,71 @@
+//! Who may do what, as clients meet it: every route for every kind of caller, tokens, and what outlives them.
+
+mod matrix;
+mod token;
+
+use std::time::Duration;
+
+use af_registry::auth::{hash_password, new_robot_secret, robot_secret_hash};
+use af_registry::config::Secret;
+use af_registry::store::{Granted, Role, Store};
+use data_encoding::BASE64;
+
+use crate::rig::client::{Client, request};
+use crate::rig::server::{Server, builder};
+
+/// The password of every user here.
+const PASSWORD: &str = "correct horse";
+
+/// What seals the signing keys of every server here.
+const SIGNING_SECRET: &str = "a secret of thirty-two characters";
+
+/// A server that asks for login, with one administrator, `root`.
+async fn guarded() -> Server {
+    builder()
+        .await
+        .env("OPEN_REGISTRY_AUTH", "token")
+        .env("OPEN_REGISTRY_SIGNING_SECRET", SIGNING_SECRET)
+        .env("OPEN_REGISTRY_ADMIN_USER", "root")
+        .env("OPEN_REGISTRY_ADMIN_PASSWORD", PASSWORD)
+        .env("OPEN_REGISTRY_DOMAIN", "registry.test")
+        .start()
+        .await
+}
+
+/// Adds a user with grants.
+async fn user(store: &Store, name: &str, grants: &[(&str, Role)]) {
+    let hash = hash_password(&Secret::new(PASSWORD)).await.unwrap();
+    assert!(store.add_user(name, &hash).await.unwrap());
+    grant(store, name, grants).await;
+}
+
+/// Adds a robot with grants and answers its secret.
+async fn robot(store: &Store, name: &str, grants: &[(&str, Role)]) -> String {
+    let secret = new_robot_secret().unwrap();
+    let hash = robot_secret_hash(&secret);
+    let namespace = name.split_once('+').unwrap().0;
+    let life = Some(Duration::from_secs(3600));
+    assert!(store.add_robot(name, namespace, &hash, life).await.unwrap());
+    grant(store, name, grants).await;
+    secret.expose().to_owned()
+}
+
+async fn grant(store: &Store, name: &str, grants: &[(&str, Role)]) {
+    for (pattern, role) in grants {
+        let granted = store.grant(name, &pattern.parse().unwrap(), *role).await.unwrap();
+        assert_eq!(granted, Granted::Done, "{name} {pattern}");
+    }
+}
+
+fn basic(name: &str, password: &str) -> String {
+    format!("Basic {}", BASE64.encode(format!("{name}:{password}").as_bytes()))
+}
+
+/// A token for scopes, as clients get it; with `authorization` or for nobody.
+async fn token_for(client: Client, authorization: Option<&str>, scopes: &[&str]) -> String {
+    let scopes: String = scopes.iter().map(|scope| format!("&scope={scope}")).collect();
+    let headers: Vec<_> = authorization.map(|text| ("authorization", text)).into_iter().collect();
+    let path = format!("/token?service=registry.test{scopes}");
+    let answer = client.send(request("GET", &path, &headers, crate::rig::client::nothing())).await;
+    answer.expect(200).json()["token"].as_str().unwrap().to_owned()
+}

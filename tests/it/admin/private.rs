@@ -1,0 +1,47 @@
+//! Commands for a registry with a PostgreSQL of its own, while a server runs on it and while none does.
+
+use std::process::Stdio;
+
+use super::{Operator, PASSWORD};
+use crate::rig::launch::{data_dir, with_kubo, working_below};
+
+#[tokio::test]
+async fn without_a_server_postgresql_runs_for_the_moment_of_a_command() {
+    let (_top, data) = data_dir();
+    let operator = Operator::of(&data);
+    operator.done("user add ann --admin", PASSWORD);
+    assert_eq!(working_below(&data), [0; 0]);
+    assert_eq!(operator.json("grant list", "")[0]["account"], "ann");
+    operator.refused("user add ann", PASSWORD, &["ann already"]);
+    assert_eq!(working_below(&data), [0; 0], "also after a failure");
+    assert!(!data.join("ipfs").exists(), "Kubo is not needed");
+
+    // Those who come at once wait for each other.
+    let command = |name: &str| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_af-registry"));
+        command.args(["robot", "add", name]).env("OPEN_REGISTRY_DATA_DIR", &data);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap()
+    };
+    let mut both = [command("acme+one"), command("acme+two")];
+    assert!(both.iter_mut().all(|child| child.wait().unwrap().success()));
+    assert_eq!(operator.json("robot list", "").as_array().unwrap().len(), 2);
+    assert_eq!(working_below(&data), [0; 0]);
+}
+
+#[tokio::test]
+async fn beside_a_server_its_postgresql_is_used_and_goes_on() {
+    let (_top, data) = data_dir();
+    let operator = Operator::of(&data);
+    operator.done("user add ann", PASSWORD);
+    let mut server = with_kubo().alone(&data).await;
+    let running = working_below(&data);
+    operator.done("user add bob", PASSWORD);
+    operator.done("repo visibility acme/web public", "");
+    let names = operator.json("user list", "");
+    assert_eq!((&names[0]["name"], &names[1]["name"]), (&"ann".into(), &"bob".into()));
+    let answer = server.client().get("/v2/_catalog").await.expect(200);
+    assert_eq!(answer.json()["repositories"][0], "acme/web");
+    assert!(running.iter().all(|pid| working_below(&data).contains(pid)), "nothing was restarted");
+    assert_eq!(server.stop().await, Some(0));
+    assert_eq!(operator.json("user list", "").as_array().unwrap().len(), 2);
+}
