@@ -66,7 +66,7 @@ async fn bad_passwords_and_names_are_refused_before_anything_is_done() {
         ("\n", "empty"),
         ("seven77", "8 characters"),
         ("Harbor12345\n", "tries first"),
-        ("password", "tries first"),
+        ("passw0rd", "tries first"),
         ("two lines\nof it", "line break"),
     ] {
         let line = operator.refused("user add ann", password, &["the password", why]);
