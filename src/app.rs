@@ -7,7 +7,7 @@ use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::auth::{Auth, AuthError, LoginLimits, SigningSecret};
+use crate::auth::{Auth, AuthError};
 use crate::config::Config;
 use crate::embedded::{EmbeddedError, Partners};
 use crate::http::{Edge, EdgeService, OperatorService};
@@ -16,13 +16,10 @@ use crate::net::{BindError, ConnectionLimits, Drained, Listener, Shutdown, serve
 use crate::registry::Registry;
 use crate::store::{Store, StoreError};
 use crate::telemetry::metrics;
-use crate::{auth, config, http, ipfs, registry, store};
+use crate::{config, http, ipfs, registry, store};
 
 /// The oldest Kubo whose `add` answers as this registry needs it.
 const KUBO_FLOOR: (u32, u32) = (0, 39);
-
-/// What tokens are for where the registry has no name.
-const UNNAMED: &str = "af-registry";
 
 /// How often the metrics' histograms are tidied.
 const UPKEEP: std::time::Duration = std::time::Duration::from_secs(5);
@@ -125,30 +122,8 @@ async fn connect(config: &Config, partners: &Partners) -> Result<(Registry, Auth
         page: config.limits.page,
         allow_sparse_index: config.access.allow_sparse_index,
     };
-    let auth = let_in(config, store.clone()).await?;
+    let auth = Auth::configured(config, store.clone()).await?;
     Ok((Registry::new(store, ipfs, limits), auth))
-}
-
-/// Decides who is let in, as the settings say.
-async fn let_in(config: &Config, store: Store) -> Result<Auth, AppError> {
-    let access = &config.access;
-    if access.login == config::Login::None {
-        return Ok(Auth::without_login(store));
-    }
-    let secret = match access.signing_secret.is_empty() {
-        true => SigningSecret::kept_in(&config.data_dir)?,
-        false => SigningSecret::new(access.signing_secret.clone())?,
-    };
-    let domain = config.listen.domain.as_ref();
-    let service = domain.map_or_else(|| UNNAMED.to_owned(), |domain| domain.host.clone());
-    let limits = LoginLimits {
-        user_failures: access.login_failures,
-        address_failures: access.address_failures,
-        tokens: access.tokens,
-    };
-    let token_life = access.token_life;
-    let settings = auth::Settings { secret, issuer: service.clone(), service, token_life, limits };
-    Ok(Auth::open(store, settings).await?)
 }
 
 fn check_version(api: &ipfs::Endpoint, version: Result<String, IpfsError>) -> Result<(), AppError> {

@@ -64,6 +64,9 @@ pub enum AdminError {
         /// Where it was to have rights.
         pattern: Pattern,
     },
+    /// Tokens were never asked for.
+    #[error("there is no signing key yet: a server that asks for login makes the first")]
+    NoKey,
     /// A private PostgreSQL that does not run.
     #[error(transparent)]
     Embedded(#[from] EmbeddedError),

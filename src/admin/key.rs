@@ -6,20 +6,23 @@ use serde_json::{Value, json};
 use super::answer::{Answer, time, time_or_dash};
 use super::arguments::{noun, verb};
 use super::error::AdminError;
+use crate::auth::Auth;
+use crate::config::Config;
 use crate::store::{SigningKey, Store};
 
 /// What may be done with keys.
 pub(super) enum Order {
     List,
+    Rotate,
 }
 
 /// The noun with its verbs.
 pub(super) fn command() -> Command {
-    noun(
-        "keys",
-        "Manage the keys that sign tokens",
-        [verb("list", "List all keys that are believed")],
-    )
+    let verbs = [
+        verb("list", "List all keys that are believed"),
+        verb("rotate", "Make a key that takes over in ten minutes, when every instance knows it"),
+    ];
+    noun("keys", "Manage the keys that sign tokens", verbs)
 }
 
 impl Order {
@@ -27,16 +30,31 @@ impl Order {
     pub(super) fn read(verb: &str, _: &ArgMatches) -> Result<Self, AdminError> {
         match verb {
             "list" => Ok(Self::List),
+            "rotate" => Ok(Self::Rotate),
             _ => Err(AdminError::unknown("keys", verb)),
         }
     }
 
     /// Does it.
-    pub(super) async fn obey(self, store: &Store) -> Result<Answer, AdminError> {
+    pub(super) async fn obey(self, config: &Config, store: &Store) -> Result<Answer, AdminError> {
         match self {
             Self::List => list(store).await,
+            Self::Rotate => {
+                let kid = authority(config, store).await?.rotate().await?;
+                let text = format!("made the key {kid}, which takes over in ten minutes");
+                Ok(Answer::new(text, json!({ "kid": kid })))
+            }
         }
     }
+}
+
+/// Whoever signs and verifies, as the server does. The first key is for the server to make: here the signing secret may
+/// be another one, and a key that the server cannot open would keep it from starting.
+pub(super) async fn authority(config: &Config, store: &Store) -> Result<Auth, AdminError> {
+    if store.signing_keys().await?.is_empty() {
+        return Err(AdminError::NoKey);
+    }
+    Ok(Auth::configured(config, store.clone()).await?)
 }
 
 /// The newest first, and nothing of the private parts.

@@ -72,19 +72,19 @@ pub async fn run(config: &Config, noun: &str, arguments: &ArgMatches) -> Result<
         _ => return Err(AdminError::unknown(noun, verb)),
     };
     let database = Database::open(config).await?;
-    let answer = obey(&database, order).await;
+    let answer = obey(config, &database, order).await;
     database.close().await;
     answer?.write(form)
 }
 
-async fn obey(database: &Database, order: Order) -> Result<Answer, AdminError> {
+async fn obey(config: &Config, database: &Database, order: Order) -> Result<Answer, AdminError> {
     let store = connect(database).await?;
     match order {
         Order::Grant(order) => order.obey(&store).await,
-        Order::Key(order) => order.obey(&store).await,
+        Order::Key(order) => order.obey(config, &store).await,
         Order::Repository(order) => order.obey(&store).await,
         Order::Robot(order) => order.obey(&store).await,
-        Order::Token(order) => order.obey(&store).await,
+        Order::Token(order) => order.obey(config, &store).await,
         Order::User(order) => order.obey(&store).await,
     }
 }

@@ -1,38 +1,57 @@
 //! `token`: what was handed out to those who logged in.
 
+use std::io::{self, Read};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use clap::{ArgMatches, Command};
 use serde_json::json;
 
-use super::answer::Answer;
+use super::answer::{Answer, time};
 use super::arguments::{noun, required, value, verb};
 use super::error::AdminError;
-use crate::auth::AccountName;
+use super::key;
+use crate::auth::{AccountName, Claims, Inspection};
+use crate::config::{Config, Secret};
 use crate::store::Store;
+
+/// Bytes that are read: no token is longer.
+const LONGEST: u64 = 64 * 1024;
 
 /// What may be done with tokens.
 pub(super) enum Order {
+    Inspect { token: Secret },
     Revoke { account: AccountName },
 }
 
 /// The noun with its verbs.
 pub(super) fn command() -> Command {
     let account = required::<AccountName>("account", "ACCOUNT", "The user or robot.");
-    let revoke = verb("revoke", "End all tokens of an account; its password or secret stays");
-    noun("token", "Manage what was handed out to those who logged in", [revoke.arg(account)])
+    let verbs = [
+        verb("inspect", "Say what the token on standard input holds, and whether it is believed"),
+        verb("revoke", "End all tokens of an account; its password or secret stays").arg(account),
+    ];
+    noun("token", "Manage what was handed out to those who logged in", verbs)
 }
 
 impl Order {
-    /// Reads what is asked for.
+    /// Reads what is asked for, and the token if one is needed.
     pub(super) fn read(verb: &str, arguments: &ArgMatches) -> Result<Self, AdminError> {
         match verb {
+            "inspect" => {
+                let mut text = String::new();
+                let read = io::stdin().lock().take(LONGEST).read_to_string(&mut text);
+                read.map_err(|source| AdminError::Read { what: "the token", source })?;
+                Ok(Self::Inspect { token: Secret::new(text.trim()) })
+            }
             "revoke" => Ok(Self::Revoke { account: value(arguments, "account")? }),
             _ => Err(AdminError::unknown("token", verb)),
         }
     }
 
     /// Does it.
-    pub(super) async fn obey(self, store: &Store) -> Result<Answer, AdminError> {
+    pub(super) async fn obey(self, config: &Config, store: &Store) -> Result<Answer, AdminError> {
         match self {
+            Self::Inspect { token } => inspect(config, store, &token).await,
             Self::Revoke { account } => revoke(store, account).await,
         }
     }
@@ -47,4 +66,63 @@ async fn revoke(store: &Store, account: AccountName) -> Result<Answer, AdminErro
     let text = format!("revoked all tokens of {account}, {count} refresh tokens among them");
     let json = json!({ "account": account.as_str(), "refresh_tokens": count });
     Ok(Answer::new(text, json))
+}
+
+async fn inspect(config: &Config, store: &Store, token: &Secret) -> Result<Answer, AdminError> {
+    let auth = key::authority(config, store).await?;
+    let Inspection { kid, claims, verdict } = auth.inspect(token.expose()).await?;
+    let wrong = match verdict {
+        Err(reason) => Some(reason.to_owned()),
+        Ok(Some(ago)) => {
+            let ago = humantime::format_duration(Duration::from_secs(ago.as_secs()));
+            Some(format!("it ran out {ago} ago"))
+        }
+        Ok(None) if is_current(store, &claims).await? => None,
+        Ok(None) => Some("its account is gone, disabled, or has new credentials".to_owned()),
+    };
+    let json = json!({
+        "kid": kid,
+        "claims": claims,
+        "believed": wrong.is_none(),
+        "reason": wrong,
+    });
+    let verdict = wrong.map_or_else(|| "yes".to_owned(), |reason| format!("no: {reason}"));
+    Ok(Answer::new(described(&kid, &claims, &verdict), json))
+}
+
+/// Whether the account still is what it was when the token was issued. Nobody in particular always is.
+async fn is_current(store: &Store, claims: &Claims) -> Result<bool, AdminError> {
+    if claims.rev == 0 {
+        return Ok(true);
+    }
+    let account = store.account_of_revision(claims.rev).await?;
+    Ok(account.is_some_and(|account| account.usable))
+}
+
+fn described(kid: &str, claims: &Claims, verdict: &str) -> String {
+    let scopes: Vec<String> = claims
+        .access
+        .iter()
+        .map(|entry| format!("{}:{}:{}", entry.kind, entry.name, entry.actions.join(",")))
+        .collect();
+    let or_dash = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
+    let lines = [
+        ("believed", verdict.to_owned()),
+        ("subject", or_dash(&claims.sub)),
+        ("access", or_dash(&scopes.join(" "))),
+        ("issued", moment(claims.iat)),
+        ("expires", moment(claims.exp)),
+        ("issuer", claims.iss.clone()),
+        ("id", claims.jti.clone()),
+        ("key", kid.to_owned()),
+    ];
+    lines.map(|(name, value)| format!("{name:9} {value}")).join("\n")
+}
+
+/// A time in seconds since 1970; the number itself where no calendar reaches.
+fn moment(seconds: i64) -> String {
+    // Year 9999, where RFC 3339 ends.
+    let reachable = u64::try_from(seconds).ok().filter(|seconds| *seconds < 253_402_300_800);
+    let at = reachable.map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds));
+    at.map_or_else(|| seconds.to_string(), |at: SystemTime| time(at))
 }

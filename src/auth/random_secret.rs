@@ -10,7 +10,7 @@ use super::AuthError;
 use crate::config::Secret;
 
 /// What every robot's secret begins with, so that one that got lost is known for what it is.
-pub const ROBOT_PREFIX: &str = "afr_";
+const ROBOT_PREFIX: &str = "afr_";
 
 /// A new secret for a robot: the prefix and 43 characters of base64url.
 ///

@@ -2,11 +2,99 @@
 
 use std::time::Duration;
 
+use af_registry::auth::{Auth, Login, LoginLimits, Scope, Settings, SigningSecret, TokenRequest};
+use af_registry::config::Secret;
+use af_registry::store::Store;
 use serde_json::json;
 use uuid::Uuid;
 
 use super::{Operator, PASSWORD};
 use crate::rig;
+
+const SIGNING_SECRET: &str = "0123456789abcdef";
+
+/// An operator whose registry asks for login.
+fn token_operator(settings: &af_registry::store::Settings) -> Operator {
+    let mut operator = Operator::on(settings);
+    operator.0.push(("OPEN_REGISTRY_AUTH", "token".into()));
+    operator.0.push(("OPEN_REGISTRY_DOMAIN", "registry.test".into()));
+    operator.0.push(("OPEN_REGISTRY_SIGNING_SECRET", SIGNING_SECRET.into()));
+    operator
+}
+
+/// What a server of that operator has.
+async fn auth(store: &Store) -> Auth {
+    let settings = Settings {
+        secret: SigningSecret::new(Secret::new(SIGNING_SECRET)).unwrap(),
+        issuer: "registry.test".into(),
+        service: "registry.test".into(),
+        token_life: Duration::from_secs(900),
+        limits: LoginLimits { user_failures: 0, address_failures: 0, tokens: 0 },
+    };
+    Auth::open(store.clone(), settings).await.unwrap()
+}
+
+async fn issue(auth: &Auth, login: Login, scope: &str) -> String {
+    let scopes = Scope::parse_all(scope).collect();
+    let request = TokenRequest { login, scopes, offline: false, client_id: "test".into() };
+    auth.issue(request, "192.0.2.1".parse().unwrap()).await.unwrap().token
+}
+
+#[tokio::test]
+async fn a_token_is_inspected_without_being_shown() {
+    let rig::Database { store, settings, .. } = rig::database().await;
+    let operator = token_operator(&settings);
+    operator.refused("token inspect", "x.y.z", &["no signing key"]);
+    operator.done("user add ann", PASSWORD);
+    operator.done("grant add ann acme/* push", "");
+    let auth = auth(&store).await;
+    let login = Login::Password { user: "ann".into(), password: Secret::new(PASSWORD) };
+    let token = issue(&auth, login, "repository:acme/web:pull,push,delete").await;
+
+    let said = operator.json("token inspect", &format!("{token}\n"));
+    assert_eq!((&said["believed"], &said["reason"]), (&json!(true), &json!(null)), "{said}");
+    assert_eq!(said["claims"]["sub"], "ann");
+    assert_eq!(said["kid"], operator.json("keys list", "")[0]["kid"]);
+    let text = operator.done("token inspect", &token);
+    assert!(text.contains("believed  yes\nsubject   ann\n"), "{text}");
+    assert!(text.contains("access    repository:acme/web:pull,push\n"), "{text}");
+    assert!(!text.contains(token.rsplit('.').next().unwrap()));
+
+    let nobodys = issue(&auth, Login::Nobody, "").await;
+    assert_eq!(operator.json("token inspect", &nobodys)["believed"], true);
+    operator.done("token revoke ann", "");
+    let said = operator.json("token inspect", &token);
+    assert_eq!(said["believed"], false, "{said}");
+    assert!(said["reason"].as_str().unwrap().contains("new credentials"), "{said}");
+    let (head, _) = token.rsplit_once('.').unwrap();
+    for bad in ["", "x", &token[1..], &format!("{head}.AAAA")] {
+        let line = operator.refused("token inspect", bad, &["token is not valid"]);
+        assert!(bad.len() < 10 || !line.contains(bad), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_rotated_key_is_known_before_it_signs() {
+    let rig::Database { store, settings, .. } = rig::database().await;
+    let operator = token_operator(&settings);
+    operator.refused("keys rotate", "", &["no signing key"]);
+    let auth = auth(&store).await;
+    let first = operator.json("keys list", "")[0]["kid"].clone();
+    let second = operator.json("keys rotate", "")["kid"].clone();
+    let keys = operator.json("keys list", "");
+    assert_eq!((&keys[0]["kid"], &keys[0]["state"]), (&second, &json!("next")));
+    assert_eq!((&keys[1]["kid"], &keys[1]["state"]), (&first, &json!("signs")));
+    let token = issue(&auth, Login::Nobody, "").await;
+    assert_eq!(operator.json("token inspect", &token)["kid"], first);
+
+    let mut other = token_operator(&settings);
+    other.0.push(("OPEN_REGISTRY_SIGNING_SECRET", "fedcba9876543210".into()));
+    let line = other.refused("keys rotate", "", &["OPEN_REGISTRY_SIGNING_SECRET"]);
+    assert!(!line.contains("fedcba9876543210"), "{line}");
+    other.0.push(("OPEN_REGISTRY_AUTH", "none".into()));
+    other.refused("keys rotate", "", &["no login"]);
+    assert_eq!(operator.json("keys list", "").as_array().unwrap().len(), 2);
+}
 
 #[tokio::test]
 async fn keys_are_listed_without_their_private_parts() {

@@ -1,0 +1,34 @@
+//! Who is let in, as the settings say.
+
+use super::{Auth, AuthError, LoginLimits, Settings, SigningSecret};
+use crate::config::{self, Config};
+use crate::store::Store;
+
+/// What tokens are for where the registry has no name.
+const UNNAMED: &str = "af-registry";
+
+impl Auth {
+    /// Asks for a login or not, as `config` says.
+    ///
+    /// # Errors
+    /// As [`Auth::open`], [`SigningSecret::new`] and [`SigningSecret::kept_in`].
+    pub async fn configured(config: &Config, store: Store) -> Result<Self, AuthError> {
+        let access = &config.access;
+        if access.login == config::Login::None {
+            return Ok(Self::without_login(store));
+        }
+        let secret = match access.signing_secret.is_empty() {
+            true => SigningSecret::kept_in(&config.data_dir)?,
+            false => SigningSecret::new(access.signing_secret.clone())?,
+        };
+        let domain = config.listen.domain.as_ref();
+        let service = domain.map_or_else(|| UNNAMED.to_owned(), |domain| domain.host.clone());
+        let limits = LoginLimits {
+            user_failures: access.login_failures,
+            address_failures: access.address_failures,
+            tokens: access.tokens,
+        };
+        let (issuer, token_life) = (service.clone(), access.token_life);
+        Self::open(store, Settings { secret, issuer, service, token_life, limits }).await
+    }
+}
