@@ -12,11 +12,14 @@ use crate::config::Config;
 use crate::embedded::{EmbeddedError, Partners};
 use crate::http::{Edge, EdgeService, OperatorService};
 use crate::ipfs::{IpfsError, Kubo};
-use crate::net::{BindError, ConnectionLimits, Drained, Listener, Shutdown, serve};
+use crate::net::{
+    BindError, CertificateFile, ClientRoots, ConnectionLimits, Drained, Listener, Shutdown, Tls,
+    TlsError, TlsOptions, serve,
+};
 use crate::registry::Registry;
 use crate::store::{Store, StoreError};
 use crate::telemetry::metrics;
-use crate::{http, ipfs, registry, store};
+use crate::{config, http, ipfs, registry, store};
 
 /// The oldest Kubo whose `add` answers as this registry needs it.
 const KUBO_FLOOR: (u32, u32) = (0, 39);
@@ -38,6 +41,9 @@ pub enum AppError {
     /// Signals cannot be waited for, or the metrics not be gathered.
     #[error("the process cannot be set up: {0}")]
     Setup(String),
+    /// There is no certificate to show, or none to check clients by.
+    #[error("{0}; see OPEN_REGISTRY_TLS_CERT_FILE, _KEY_FILE and _CLIENT_CA_FILE")]
+    Tls(#[from] TlsError),
     /// A private PostgreSQL or Kubo did not start.
     #[error(transparent)]
     Embedded(#[from] EmbeddedError),
@@ -78,6 +84,7 @@ pub async fn run(config: Config) -> Result<(), AppError> {
         "OPEN_REGISTRY_METRICS_HOST and OPEN_REGISTRY_METRICS_PORT",
     )?;
     let recorder = record_metrics()?;
+    let clients = secure(clients, &config.tls)?;
     let partners = tokio::select! {
         started = Partners::start(&config) => started?,
         () = shutdown.begun() => return Ok(()),
@@ -99,6 +106,17 @@ fn bind(host: IpAddr, port: u16, settings: &'static str) -> Result<Listener, App
         .map_err(|source| AppError::Bind { source, settings })
 }
 
+/// Lets clients in by https alone, when there is a certificate.
+fn secure(clients: Listener, settings: &config::Tls) -> Result<Listener, AppError> {
+    let Some(files) = settings.files.clone() else { return Ok(clients) };
+    let file = CertificateFile::open(files)?;
+    let roots = settings.client_ca.as_deref();
+    let client_roots =
+        roots.map(|path| ClientRoots::read(path, settings.client_user)).transpose()?;
+    let options = TlsOptions { http2: settings.http2, client_roots, challenges: None };
+    Ok(clients.secured(Tls::new(file.shown(), options)?))
+}
+
 /// Connects to both partners and finds out whether they are fit for use.
 async fn connect(config: &Config, partners: &Partners) -> Result<(Registry, Auth), AppError> {
     let postgres = partners.postgres();
@@ -108,8 +126,7 @@ async fn connect(config: &Config, partners: &Partners) -> Result<(Registry, Auth
         source,
     })?;
     let kubo = partners.kubo();
-    let endpoint =
-        |e: &crate::config::Endpoint| ipfs::Endpoint { host: e.host.clone(), port: e.port };
+    let endpoint = |e: &config::Endpoint| ipfs::Endpoint { host: e.host.clone(), port: e.port };
     let settings =
         ipfs::Settings { api: endpoint(&kubo.api), gateway: kubo.gateway.as_ref().map(endpoint) };
     let ipfs = Kubo::new(&settings);
@@ -179,13 +196,14 @@ async fn serve_until_stopped(
         header_time: config.limits.header_time,
         idle_time: config.limits.idle_time,
         connections: config.limits.connections,
+        handshake_time: config.tls.handshake_time,
     };
     info!(
         event = "listening",
         address = %clients.address(),
         metrics = %operator.address(),
         version = env!("CARGO_PKG_VERSION"),
-        "the registry listens on http://{}", clients.address()
+        "the registry listens on {}://{}", clients.scheme(), clients.address()
     );
     // The operator's port answers until the last client is served.
     let operator = tokio::spawn(serve(

@@ -19,6 +19,7 @@ mod postgres;
 mod secret;
 mod setting;
 mod source;
+mod tls;
 mod value;
 
 use std::ffi::OsString;
@@ -35,13 +36,15 @@ pub use listen::{Domain, Listen};
 pub use log::Log;
 pub use postgres::Postgres;
 pub use secret::Secret;
+pub use tls::{CertificateFiles, ClientUser, Tls};
 
 use setting::Group;
 use source::Source;
 
 /// All sections in the order of `--help`.
-const GROUPS: [&Group; 8] = [
+const GROUPS: [&Group; 9] = [
     &listen::GROUP,
+    &tls::GROUP,
     &access::GROUP,
     &data_dir::GROUP,
     &postgres::GROUP,
@@ -91,6 +94,8 @@ impl Invocation {
 pub struct Config {
     /// Where to listen, and the name clients know.
     pub listen: Listen,
+    /// How clients reach it by https.
+    pub tls: Tls,
     /// Sizes, times and counts that bound what a client may do.
     pub limits: Limits,
     /// The PostgreSQL to use; `None` starts a private one.
@@ -127,6 +132,7 @@ impl Config {
         let access = Access::read(&mut source, postgres.is_none(), listen.is_loopback())?;
         Ok(Self {
             listen,
+            tls: Tls::read(&source)?,
             limits: Limits::read(&source)?,
             postgres,
             kubo: Kubo::read(&mut source)?,

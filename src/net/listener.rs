@@ -18,8 +18,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 
-use super::connection::{self, BoxError, Stop};
-use super::{ConnectionLimits, Peer, Shutdown};
+use super::connection::{BoxError, Stop};
+use super::refusal::{self, TOO_MANY_CONNECTIONS};
+use super::{ConnectionLimits, Peer, Shutdown, Tls, entrance};
 use crate::telemetry::metrics;
 
 /// Connections that wait to be accepted.
@@ -50,6 +51,7 @@ pub struct BindError {
 pub struct Listener {
     inner: TcpListener,
     address: SocketAddr,
+    tls: Option<Tls>,
 }
 
 impl Listener {
@@ -62,9 +64,20 @@ impl Listener {
             socket.bind(address)?;
             let inner = socket.listen(BACKLOG)?;
             let address = inner.local_addr()?;
-            Ok(Self { inner, address })
+            Ok(Self { inner, address, tls: None })
         };
         bind().map_err(|source| BindError { address, source })
+    }
+
+    /// Speaks TLS, and nothing else.
+    #[must_use]
+    pub fn secured(self, tls: Tls) -> Self {
+        Self { tls: Some(tls), ..self }
+    }
+
+    /// How its URLs begin.
+    pub fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
     }
 
     /// The address it has.
@@ -91,7 +104,7 @@ pub async fn serve<S, B>(
 ) -> Drained
 where
     S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
-    S::Future: Send,
+    S::Future: Send + 'static,
     S::Error: Into<BoxError>,
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
@@ -102,6 +115,7 @@ where
         turned_away: Arc::new(Semaphore::new(TURNED_AWAY)),
         tasks: TaskTracker::new(),
         limits,
+        tls: listener.tls.clone(),
         stop: Stop { shutdown: shutdown.clone(), cut: cut.clone() },
         service,
     };
@@ -145,6 +159,7 @@ struct Door<S> {
     turned_away: Arc<Semaphore>,
     tasks: TaskTracker,
     limits: ConnectionLimits,
+    tls: Option<Tls>,
     stop: Stop,
     service: S,
 }
@@ -152,7 +167,7 @@ struct Door<S> {
 impl<S, B> Door<S>
 where
     S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
-    S::Future: Send,
+    S::Future: Send + 'static,
     S::Error: Into<BoxError>,
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
@@ -160,23 +175,31 @@ where
     fn admit(&self, stream: TcpStream, peer: Peer) {
         let Ok(permit) = Arc::clone(&self.connections).try_acquire_owned() else {
             metrics::refused("connections");
-            if let Ok(permit) = Arc::clone(&self.turned_away).try_acquire_owned() {
-                tokio::spawn(async move {
-                    connection::turn_away(stream).await;
-                    drop(permit);
-                });
-            }
-            return;
+            return self.turn_away(stream);
         };
         // Answers leave in as few writes as they can; nothing is won by holding the last one back. A socket that
         // refuses is already dead, and its task finds out.
         let _ = stream.set_nodelay(true);
-        let (limits, stop, service) = (self.limits, self.stop.clone(), self.service.clone());
+        let (tls, limits) = (self.tls.clone(), self.limits);
+        let (stop, service) = (self.stop.clone(), self.service.clone());
         self.tasks.spawn(async move {
             let _open = metrics::connection_open();
-            connection::run(stream, peer, limits, stop, service).await;
+            entrance::receive(stream, peer, tls, limits, stop, service).await;
             drop(permit);
         });
+    }
+
+    /// Says why, where that costs nothing: an answer under TLS would take the handshake that is to be saved.
+    fn turn_away(&self, stream: TcpStream) {
+        if self.tls.is_some() {
+            return;
+        }
+        if let Ok(permit) = Arc::clone(&self.turned_away).try_acquire_owned() {
+            tokio::spawn(async move {
+                refusal::refuse(stream, TOO_MANY_CONNECTIONS).await;
+                drop(permit);
+            });
+        }
     }
 }
 

@@ -58,6 +58,7 @@ fn start(connections: usize, drain: Duration) -> Server {
         header_time: HEADER_TIME,
         idle_time: IDLE_TIME,
         connections,
+        handshake_time: HEADER_TIME,
     };
     let shutdown = Shutdown::new(drain);
     let serving = tokio::spawn(serve(listener, limits, shutdown.clone(), service_fn(answer)));

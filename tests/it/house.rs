@@ -27,9 +27,11 @@ const ARROWS: [(&str, &[&str]); 15] = [
 ];
 
 /// Crates that only some rooms may name.
-const CONFINED: [(&str, &[&str]); 4] = [
+const CONFINED: [(&str, &[&str]); 6] = [
     ("hyper", &["http", "ipfs", "net"]),
     ("ring", &["auth", "stream"]),
+    ("rustls", &["acme", "ipfs", "net", "store"]),
+    ("tokio_rustls", &["acme", "ipfs", "net", "store"]),
     ("tokio_postgres", &["store"]),
     ("bb8", &["store"]),
 ];
