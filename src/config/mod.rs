@@ -16,6 +16,7 @@ mod limits;
 mod listen;
 mod log;
 mod postgres;
+mod proxies;
 mod secret;
 mod setting;
 mod source;
@@ -35,6 +36,7 @@ pub use limits::Limits;
 pub use listen::{Domain, Listen};
 pub use log::Log;
 pub use postgres::Postgres;
+pub use proxies::Proxies;
 pub use secret::Secret;
 pub use tls::{CertificateFiles, ClientUser, Tls};
 
@@ -42,9 +44,10 @@ use setting::Group;
 use source::Source;
 
 /// All sections in the order of `--help`.
-const GROUPS: [&Group; 9] = [
+const GROUPS: [&Group; 10] = [
     &listen::GROUP,
     &tls::GROUP,
+    &proxies::GROUP,
     &access::GROUP,
     &data_dir::GROUP,
     &postgres::GROUP,
@@ -96,6 +99,8 @@ pub struct Config {
     pub listen: Listen,
     /// How clients reach it by https.
     pub tls: Tls,
+    /// The proxies before it.
+    pub proxies: Proxies,
     /// Sizes, times and counts that bound what a client may do.
     pub limits: Limits,
     /// The PostgreSQL to use; `None` starts a private one.
@@ -133,6 +138,7 @@ impl Config {
         Ok(Self {
             listen,
             tls: Tls::read(&source)?,
+            proxies: Proxies::read(&source)?,
             limits: Limits::read(&source)?,
             postgres,
             kubo: Kubo::read(&mut source)?,

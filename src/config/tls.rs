@@ -46,10 +46,25 @@ const HANDSHAKE_TIME: Setting = Setting {
     default: Some("10s"),
     help: "Longest wait for a whole TLS handshake, and for a PROXY header.",
 };
+const REDIRECT_PORT: Setting = Setting {
+    env: "OPEN_REGISTRY_HTTP_REDIRECT_PORT",
+    kind: Kind::Value("PORT"),
+    default: None,
+    help: "Port that answers without TLS and sends browsers that ask for / to https. Everything else is refused there, \
+           so that no client sends its password twice, once readably.",
+};
 
 pub(super) const GROUP: Group = Group {
     title: "TLS",
-    settings: &[&CERT_FILE, &KEY_FILE, &CLIENT_CA_FILE, &CLIENT_USER, &HTTP2, &HANDSHAKE_TIME],
+    settings: &[
+        &CERT_FILE,
+        &KEY_FILE,
+        &CLIENT_CA_FILE,
+        &CLIENT_USER,
+        &HTTP2,
+        &HANDSHAKE_TIME,
+        &REDIRECT_PORT,
+    ],
 };
 
 /// How clients reach the registry by https.
@@ -65,6 +80,8 @@ pub struct Tls {
     pub http2: bool,
     /// Longest wait for a handshake.
     pub handshake_time: Duration,
+    /// Port without TLS that redirects; 0 lets the system choose.
+    pub redirect_port: Option<u16>,
 }
 
 /// A certificate and its key, each in a PEM file.
@@ -106,6 +123,7 @@ impl Tls {
             client_user: source.read(&CLIENT_USER, client_user)?,
             http2: source.read(&HTTP2, value::switch)?,
             handshake_time: source.read(&HANDSHAKE_TIME, value::time)?,
+            redirect_port: source.read_optional(&REDIRECT_PORT, value::count(0..=u16::MAX))?,
         })
     }
 }

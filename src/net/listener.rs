@@ -19,8 +19,11 @@ use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use super::connection::{BoxError, Stop};
+use super::entrance::Entrance;
+use super::per_address::Addresses;
 use super::refusal::{self, TOO_MANY_CONNECTIONS};
-use super::{ConnectionLimits, Peer, Shutdown, Tls, entrance};
+use super::{ConnectionLimits, Peer, Shutdown, Tls};
+use crate::config::Proxies;
 use crate::telemetry::metrics;
 
 /// Connections that wait to be accepted.
@@ -52,6 +55,7 @@ pub struct Listener {
     inner: TcpListener,
     address: SocketAddr,
     tls: Option<Tls>,
+    proxies: Proxies,
 }
 
 impl Listener {
@@ -64,7 +68,7 @@ impl Listener {
             socket.bind(address)?;
             let inner = socket.listen(BACKLOG)?;
             let address = inner.local_addr()?;
-            Ok(Self { inner, address, tls: None })
+            Ok(Self { inner, address, tls: None, proxies: Proxies::default() })
         };
         bind().map_err(|source| BindError { address, source })
     }
@@ -73,6 +77,12 @@ impl Listener {
     #[must_use]
     pub fn secured(self, tls: Tls) -> Self {
         Self { tls: Some(tls), ..self }
+    }
+
+    /// Stands behind `proxies`.
+    #[must_use]
+    pub fn behind(self, proxies: Proxies) -> Self {
+        Self { proxies, ..self }
     }
 
     /// How its URLs begin.
@@ -114,9 +124,13 @@ where
         connections: Arc::new(Semaphore::new(limits.connections)),
         turned_away: Arc::new(Semaphore::new(TURNED_AWAY)),
         tasks: TaskTracker::new(),
-        limits,
-        tls: listener.tls.clone(),
-        stop: Stop { shutdown: shutdown.clone(), cut: cut.clone() },
+        entrance: Entrance {
+            tls: listener.tls.clone(),
+            proxies: Arc::new(listener.proxies.clone()),
+            addresses: Addresses::default(),
+            limits,
+            stop: Stop { shutdown: shutdown.clone(), cut: cut.clone() },
+        },
         service,
     };
     let mut back_off = BACK_OFF;
@@ -158,9 +172,7 @@ struct Door<S> {
     connections: Arc<Semaphore>,
     turned_away: Arc<Semaphore>,
     tasks: TaskTracker,
-    limits: ConnectionLimits,
-    tls: Option<Tls>,
-    stop: Stop,
+    entrance: Entrance,
     service: S,
 }
 
@@ -180,18 +192,17 @@ where
         // Answers leave in as few writes as they can; nothing is won by holding the last one back. A socket that
         // refuses is already dead, and its task finds out.
         let _ = stream.set_nodelay(true);
-        let (tls, limits) = (self.tls.clone(), self.limits);
-        let (stop, service) = (self.stop.clone(), self.service.clone());
+        let (entrance, service) = (self.entrance.clone(), self.service.clone());
         self.tasks.spawn(async move {
             let _open = metrics::connection_open();
-            entrance::receive(stream, peer, tls, limits, stop, service).await;
+            entrance.receive(stream, peer, service).await;
             drop(permit);
         });
     }
 
     /// Says why, where that costs nothing: an answer under TLS would take the handshake that is to be saved.
     fn turn_away(&self, stream: TcpStream) {
-        if self.tls.is_some() {
+        if self.entrance.tls.is_some() {
             return;
         }
         if let Ok(permit) = Arc::clone(&self.turned_away).try_acquire_owned() {

@@ -15,6 +15,8 @@ mod connection;
 mod entrance;
 mod http2;
 mod listener;
+mod per_address;
+mod proxy;
 mod refusal;
 mod shutdown;
 mod tls;
@@ -30,7 +32,7 @@ pub use listener::{BindError, Drained, Listener, serve};
 pub use shutdown::Shutdown;
 pub use tls::{
     Certificate, CertificateFile, ChallengeCertificates, ClientIdentity, ClientRoots,
-    ShownCertificate, Tls, TlsError, TlsOptions,
+    ShownCertificate, TicketSeal, Tls, TlsError, TlsOptions,
 };
 
 /// What a listener grants its connections.
@@ -44,11 +46,14 @@ pub struct ConnectionLimits {
     pub idle_time: Duration,
     /// Connections at once. Over it: 503.
     pub connections: usize,
-    /// Time for a TLS handshake, from the accept to its end. Over it: closed.
+    /// Connections at once from one address, trusted proxies apart. Over it: 503, or closed under TLS.
+    pub per_address: usize,
+    /// Time for a TLS handshake, and for a PROXY header before it. Over it: closed.
     pub handshake_time: Duration,
 }
 
-/// The address of the client's end of the connection; an extension of every request.
+/// The address of the client's end of the connection, by the word of a trusted proxy if there is a PROXY header; an
+/// extension of every request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Peer(pub SocketAddr);
 

@@ -15,7 +15,7 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ("cid", &[]),
     ("config", &[]),
     ("embedded", &["config", "ipfs", "store"]),
-    ("http", &["auth", "net", "registry", "stream"]),
+    ("http", &["auth", "config", "net", "registry", "stream"]),
     ("ipfs", &["config", "stream"]),
     ("main", &["admin", "app", "config"]),
     ("net", &["config"]),

@@ -28,7 +28,6 @@ pub struct ClientIdentity {
 #[derive(Clone)]
 pub struct ClientRoots {
     store: Arc<RootCertStore>,
-    /// The PEM text they came from.
     pem: Vec<u8>,
     user: ClientUser,
 }
@@ -52,6 +51,11 @@ impl ClientRoots {
             return Err(TlsError::NoCertificate.of(path));
         }
         Ok(Self { store: Arc::new(store), pem, user })
+    }
+
+    /// The text they came from: what a session begun under them is bound to.
+    pub(super) fn pem(&self) -> &[u8] {
+        &self.pem
     }
 
     /// Lets clients without a certificate in, and no client with one of somebody else.

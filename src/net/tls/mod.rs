@@ -12,6 +12,7 @@ mod certificate;
 mod client;
 mod error;
 mod file;
+mod tickets;
 
 use std::fmt::Debug;
 use std::future::Future;
@@ -29,6 +30,9 @@ pub use certificate::{Certificate, ShownCertificate};
 pub use client::{ClientIdentity, ClientRoots};
 pub use error::TlsError;
 pub use file::CertificateFile;
+pub use tickets::TicketSeal;
+
+use tickets::Tickets;
 
 /// The protocol name of a validation by TLS-ALPN-01.
 const ACME_TLS: &[u8] = b"acme-tls/1";
@@ -65,6 +69,8 @@ pub struct TlsOptions {
     pub client_roots: Option<ClientRoots>,
     /// Who answers validations by TLS-ALPN-01.
     pub challenges: Option<Arc<dyn ChallengeCertificates>>,
+    /// Who seals the tickets of sessions; without it none is resumed.
+    pub tickets: Option<Arc<dyn TicketSeal>>,
 }
 
 /// How a listener speaks TLS. Cheap to clone.
@@ -84,7 +90,7 @@ impl Tls {
     /// # Errors
     /// The roots of client certificates are none.
     pub fn new(shown: ShownCertificate, options: TlsOptions) -> Result<Self, TlsError> {
-        let TlsOptions { http2, client_roots, challenges } = options;
+        let TlsOptions { http2, client_roots, challenges, tickets } = options;
         let builder = builder()?;
         let builder = match &client_roots {
             Some(roots) => builder.with_client_cert_verifier(roots.verifier(provider())?),
@@ -98,6 +104,10 @@ impl Tls {
         }
         // Sessions that are kept here would be of use to this instance alone.
         config.session_storage = Arc::new(NoServerSessionStorage {});
+        if let Some(seal) = tickets {
+            let context = client_roots.as_ref().map(|roots| roots.pem().to_vec());
+            config.ticketer = Arc::new(Tickets::new(seal, context.unwrap_or_default()));
+        }
         Ok(Self(Arc::new(Parts { config: Arc::new(config), client_roots, challenges })))
     }
 }

@@ -53,6 +53,7 @@ fn start(pair: &Pair, options: TlsOptions) -> SocketAddr {
         header_time: Duration::from_millis(500),
         idle_time: Duration::from_secs(5),
         connections: 16,
+        per_address: 1000,
         handshake_time: Duration::from_millis(500),
     };
     let service = service_fn(|request: Request<Incoming>| async move {
