@@ -1,18 +1,24 @@
 //! Builds the parts of the server, runs them, and takes them down again in the reverse order.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use thiserror::Error;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::auth::{Auth, AuthError};
 use crate::config::Config;
 use crate::embedded::{EmbeddedError, Partners};
-use crate::http::{Edge, EdgeService, OperatorService};
+use crate::http::{Edge, EdgeService, OperatorService, RedirectService};
 use crate::ipfs::{IpfsError, Kubo};
-use crate::net::{BindError, ConnectionLimits, Drained, Listener, Shutdown, serve};
+use crate::net::{
+    BindError, CertificateFile, ClientRoots, ConnectionLimits, Drained, Listener, Shutdown,
+    TicketSeal, Tls, TlsError, TlsOptions, serve,
+};
 use crate::registry::Registry;
 use crate::store::{Store, StoreError};
 use crate::telemetry::metrics;
@@ -22,7 +28,7 @@ use crate::{config, http, ipfs, registry, store};
 const KUBO_FLOOR: (u32, u32) = (0, 39);
 
 /// How often the metrics' histograms are tidied.
-const UPKEEP: std::time::Duration = std::time::Duration::from_secs(5);
+const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Why the server did not start, in one line that says what and how to mend it.
 #[derive(Debug, Error)]
@@ -38,6 +44,9 @@ pub enum AppError {
     /// Signals cannot be waited for, or the metrics not be gathered.
     #[error("the process cannot be set up: {0}")]
     Setup(String),
+    /// There is no certificate to show, or none to check clients by.
+    #[error("{0}; see OPEN_REGISTRY_TLS_CERT_FILE, _KEY_FILE and _CLIENT_CA_FILE")]
+    Tls(#[from] TlsError),
     /// A private PostgreSQL or Kubo did not start.
     #[error(transparent)]
     Embedded(#[from] EmbeddedError),
@@ -81,16 +90,20 @@ pub async fn run(config: Config) -> Result<(), AppError> {
         "OPEN_REGISTRY_METRICS_HOST and OPEN_REGISTRY_METRICS_PORT",
     )?;
     let recorder = record_metrics()?;
+    let https = Https::open(&config)?;
+    let clients = clients.behind(config.proxies.clone());
     let partners = tokio::select! {
         started = Partners::start(&config) => started?,
         () = shutdown.begun() => return Ok(()),
     };
     let served = match connect(&config, &partners).await {
-        Ok((registry, auth)) => {
-            let edge = (registry, auth);
-            serve_until_stopped(&config, edge, clients, operator, recorder, shutdown).await;
-            Ok(())
-        }
+        Ok(edge) => match Clients::enter(clients, https, &config) {
+            Ok(clients) => {
+                serve_until_stopped(&config, edge, clients, operator, recorder, shutdown).await;
+                Ok(())
+            }
+            Err(error) => Err(error),
+        },
         Err(error) => Err(error),
     };
     partners.stop().await;
@@ -100,6 +113,63 @@ pub async fn run(config: Config) -> Result<(), AppError> {
 fn bind(host: IpAddr, port: u16, settings: &'static str) -> Result<Listener, AppError> {
     Listener::bind(SocketAddr::new(host, port))
         .map_err(|source| AppError::Bind { source, settings })
+}
+
+/// What https takes, found fit before anything is started.
+struct Https {
+    certificate: CertificateFile,
+    client_roots: Option<ClientRoots>,
+    redirect: Option<Listener>,
+}
+
+impl Https {
+    /// `None` when there is no certificate.
+    fn open(config: &Config) -> Result<Option<Self>, AppError> {
+        let tls = &config.tls;
+        let Some(files) = tls.files.clone() else { return Ok(None) };
+        let certificate = CertificateFile::open(files)?;
+        let roots = tls.client_ca.as_deref();
+        let client_roots =
+            roots.map(|path| ClientRoots::read(path, tls.client_user)).transpose()?;
+        let bind = |port| bind(config.listen.host, port, "OPEN_REGISTRY_HTTP_REDIRECT_PORT");
+        let redirect = tls.redirect_port.map(bind).transpose()?;
+        Ok(Some(Self { certificate, client_roots, redirect }))
+    }
+}
+
+/// Where clients come in.
+struct Clients {
+    port: Listener,
+    /// Without TLS, for browsers that do not know better.
+    redirect: Option<Listener>,
+}
+
+impl Clients {
+    /// Lets clients in, by https alone when there is a certificate.
+    fn enter(port: Listener, https: Option<Https>, config: &Config) -> Result<Self, AppError> {
+        let Some(Https { certificate, client_roots, redirect }) = https else {
+            return Ok(Self { port, redirect: None });
+        };
+        let shown = certificate.shown();
+        certificate.follow()?;
+        let tickets: Option<Arc<dyn TicketSeal>> = None;
+        let http2 = config.tls.http2;
+        let options = TlsOptions { http2, client_roots, challenges: None, tickets };
+        Ok(Self { port: port.secured(Tls::new(shown, options)?), redirect })
+    }
+
+    /// Sends browsers to the port that speaks https, for as long as the task runs.
+    fn redirect(
+        &mut self,
+        config: &Config,
+        limits: ConnectionLimits,
+    ) -> Option<JoinHandle<Drained>> {
+        let redirect = self.redirect.take()?;
+        info!(event = "redirecting", address = %redirect.address(), "browsers are sent to https");
+        let name = config.listen.domain.as_ref().map(|domain| domain.host.clone());
+        let service = RedirectService::new(name, self.port.address().port());
+        Some(tokio::spawn(serve(redirect, limits, Shutdown::new(Duration::ZERO), service)))
+    }
 }
 
 /// Connects to both partners and finds out whether they are fit for use.
@@ -154,7 +224,7 @@ fn record_metrics() -> Result<PrometheusHandle, AppError> {
 async fn serve_until_stopped(
     config: &Config,
     (registry, auth): (Registry, Auth),
-    clients: Listener,
+    mut clients: Clients,
     operator: Listener,
     recorder: PrometheusHandle,
     shutdown: Shutdown,
@@ -176,29 +246,32 @@ async fn serve_until_stopped(
     });
     let name = config.listen.domain.clone().map(|domain| (domain.host, domain.https));
     let (host, https) = name.map_or((None, None), |(host, https)| (Some(host), https));
-    let name = http::Name { host, https };
+    let name = http::Name { host, https, proxies: config.proxies.clone() };
     let edge = Edge::new(registry, auth, name, limits, draining);
     let connections = ConnectionLimits {
         header_bytes: config.limits.header_bytes,
         header_time: config.limits.header_time,
         idle_time: config.limits.idle_time,
         connections: config.limits.connections,
+        per_address: config.limits.address_connections,
+        handshake_time: config.tls.handshake_time,
     };
     info!(
         event = "listening",
-        address = %clients.address(),
+        address = %clients.port.address(),
         metrics = %operator.address(),
         version = env!("CARGO_PKG_VERSION"),
-        "the registry listens on http://{}", clients.address()
+        "the registry listens on {}://{}", clients.port.scheme(), clients.port.address()
     );
     // The operator's port answers until the last client is served.
     let operator = tokio::spawn(serve(
         operator,
         connections,
-        Shutdown::new(std::time::Duration::ZERO),
+        Shutdown::new(Duration::ZERO),
         OperatorService::new(recorder),
     ));
-    match serve(clients, connections, shutdown, EdgeService::new(edge)).await {
+    let redirect = clients.redirect(config, connections);
+    match serve(clients.port, connections, shutdown, EdgeService::new(edge)).await {
         Drained::Clean => info!(event = "stopped", "every request was answered"),
         Drained::Cut(count) => {
             warn!(event = "stopped", count, "connections were cut at the end of the drain time");
@@ -206,6 +279,9 @@ async fn serve_until_stopped(
     }
     stop.cancel();
     operator.abort();
+    if let Some(redirect) = redirect {
+        redirect.abort();
+    }
     upkeep.abort();
     // The sweep stops between two steps; its partners are still there meanwhile.
     if let Err(error) = sweep.await {

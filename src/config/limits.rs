@@ -37,6 +37,12 @@ const CONNECTIONS: Setting = Setting {
     default: Some("4096"),
     help: "Client connections at once; more wait to be accepted.",
 };
+const ADDRESS_CONNECTIONS: Setting = Setting {
+    env: "OPEN_REGISTRY_LIMIT_ADDRESS_CONNECTIONS",
+    kind: Kind::Value("N"),
+    default: Some("1024"),
+    help: "Connections at once from one address (IPv6: one /64). Trusted proxies have no such limit.",
+};
 const UPLOADS: Setting = Setting {
     env: "OPEN_REGISTRY_LIMIT_UPLOADS",
     kind: Kind::Value("N"),
@@ -76,6 +82,7 @@ pub(super) const GROUP: Group = Group {
         &IDLE_TIME,
         &BODY_STALL,
         &CONNECTIONS,
+        &ADDRESS_CONNECTIONS,
         &UPLOADS,
         &MANIFEST_BYTES,
         &PAGE_SIZE,
@@ -97,6 +104,8 @@ pub struct Limits {
     pub body_stall: Duration,
     /// Client connections at once.
     pub connections: usize,
+    /// Connections at once from one address.
+    pub address_connections: usize,
     /// Blob uploads whose bytes move at once.
     pub uploads: usize,
     /// Largest manifest in bytes.
@@ -118,6 +127,7 @@ impl Limits {
             idle_time: source.read(&IDLE_TIME, value::time)?,
             body_stall: source.read(&BODY_STALL, value::time)?,
             connections: source.read(&CONNECTIONS, value::count(1..=1_000_000))?,
+            address_connections: source.read(&ADDRESS_CONNECTIONS, value::count(1..=1_000_000))?,
             uploads: source.read(&UPLOADS, value::count(1..=100_000))?,
             manifest_bytes: source.read(&MANIFEST_BYTES, value::size(1 << 10..=64 << 20))?,
             drain: source.read(&DRAIN_TIME, value::time)?,

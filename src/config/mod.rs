@@ -16,9 +16,11 @@ mod limits;
 mod listen;
 mod log;
 mod postgres;
+mod proxies;
 mod secret;
 mod setting;
 mod source;
+mod tls;
 mod value;
 
 use std::ffi::OsString;
@@ -34,14 +36,18 @@ pub use limits::Limits;
 pub use listen::{Domain, Listen};
 pub use log::Log;
 pub use postgres::Postgres;
+pub use proxies::Proxies;
 pub use secret::Secret;
+pub use tls::{CertificateFiles, ClientUser, Tls};
 
 use setting::Group;
 use source::Source;
 
 /// All sections in the order of `--help`.
-const GROUPS: [&Group; 8] = [
+const GROUPS: [&Group; 10] = [
     &listen::GROUP,
+    &tls::GROUP,
+    &proxies::GROUP,
     &access::GROUP,
     &data_dir::GROUP,
     &postgres::GROUP,
@@ -91,6 +97,10 @@ impl Invocation {
 pub struct Config {
     /// Where to listen, and the name clients know.
     pub listen: Listen,
+    /// How clients reach it by https.
+    pub tls: Tls,
+    /// The proxies before it.
+    pub proxies: Proxies,
     /// Sizes, times and counts that bound what a client may do.
     pub limits: Limits,
     /// The PostgreSQL to use; `None` starts a private one.
@@ -127,6 +137,8 @@ impl Config {
         let access = Access::read(&mut source, postgres.is_none(), listen.is_loopback())?;
         Ok(Self {
             listen,
+            tls: Tls::read(&source)?,
+            proxies: Proxies::read(&source)?,
             limits: Limits::read(&source)?,
             postgres,
             kubo: Kubo::read(&mut source)?,

@@ -5,7 +5,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use hyper::header::HOST;
 use hyper::http::request::Parts;
 
-use crate::net::Peer;
+use super::forwarded::Forwarded;
+use crate::config::Proxies;
+use crate::net::{Peer, Secured};
 
 /// The name under which clients find this server, as far as the settings say it.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +16,8 @@ pub struct Name {
     pub host: Option<String>,
     /// Whether it is reached by https; otherwise what is known of the connection decides.
     pub https: Option<bool>,
+    /// Who may say whom a request comes from.
+    pub proxies: Proxies,
 }
 
 /// Whom a request comes from and by which way.
@@ -28,11 +32,13 @@ pub(super) struct Origin {
 impl Origin {
     /// Reads it off the head of a request and what the connection noted there.
     pub(super) fn of(parts: &Parts, name: &Name) -> Self {
-        let address = parts.extensions.get::<Peer>().map(|peer| peer.0.ip());
-        let https = name.https.unwrap_or(false);
+        let peer = parts.extensions.get::<Peer>().map(|peer| peer.0.ip());
+        let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        let Forwarded { address, https } = Forwarded::of(peer, &parts.headers, &name.proxies);
+        let https = name.https.or(https);
+        let https = https.unwrap_or_else(|| parts.extensions.get::<Secured>().is_some());
         let host = name.host.as_deref().or_else(|| host(parts)).unwrap_or("localhost");
         let scheme = if https { "https" } else { "http" };
-        let address = address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)).to_canonical();
         Self { address, base: format!("{scheme}://{host}") }
     }
 
@@ -66,8 +72,30 @@ mod tests {
         let unnamed = Name::default();
         assert_eq!(realm("127.0.0.1:5000", &unnamed), "http://127.0.0.1:5000/token");
         assert_eq!(realm("[::1]:5000", &unnamed), "http://[::1]:5000/token");
-        let named = Name { host: Some("registry.example".into()), https: Some(true) };
+        let named =
+            Name { host: Some("registry.example".into()), https: Some(true), ..Name::default() };
         assert_eq!(realm("10.0.0.7", &named), "https://registry.example/token");
+    }
+
+    #[test]
+    fn the_realm_is_https_for_who_came_by_https() {
+        let proxied = Name { proxies: Proxies::parse("10.0.0.1").unwrap(), ..Name::default() };
+        let plain = Name { https: Some(false), ..proxied.clone() };
+        let realm = |peer: [u8; 4], secured: bool, name: &Name| {
+            let request = Request::builder().uri("/v2/").header(HOST, "r.example");
+            let request = request.header("x-forwarded-proto", "https").body(()).unwrap();
+            let mut parts = request.into_parts().0;
+            parts.extensions.insert(Peer((peer, 4711).into()));
+            if secured {
+                parts.extensions.insert(Secured { client: None });
+            }
+            Origin::of(&parts, name).realm()
+        };
+        let (https, http) = ("https://r.example/token", "http://r.example/token");
+        assert_eq!(realm([10, 0, 0, 1], false, &proxied), https);
+        assert_eq!(realm([10, 0, 0, 2], false, &proxied), http);
+        assert_eq!(realm([10, 0, 0, 2], true, &proxied), https);
+        assert_eq!(realm([10, 0, 0, 1], true, &plain), http);
     }
 
     #[test]

@@ -3,20 +3,28 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use super::ConnectionLimits;
 
-/// Shared by the socket wrapper, the service wrapper and the task of one connection. All three run in that task, so
-/// the lock is never waited for.
+/// Shared by the socket wrapper, the service wrapper and the task of one connection. Over HTTP/1 all three run in
+/// that task, so the lock is never waited for; over HTTP/2 the tasks of its answers share it, for moments.
 #[derive(Debug)]
-pub(super) struct Activity(Mutex<State>);
+pub(super) struct Activity {
+    state: Mutex<State>,
+    /// Many requests at once: bytes then belong to none of them, and may be a mere sign of life.
+    many: bool,
+}
 
 #[derive(Debug)]
 struct State {
     phase: Phase,
+    /// Requests being answered.
+    requests: usize,
     /// Since when the client takes no byte of what is written to it.
     blocked: Option<Instant>,
+    /// Of the request that began last, until its task has it.
+    newest: Option<Arc<Turn>>,
 }
 
 /// Where a connection is between two requests.
@@ -42,17 +50,32 @@ pub(super) enum Overdue {
 }
 
 impl Activity {
-    pub(super) fn new() -> Self {
-        Self(Mutex::new(State { phase: Phase::Idle(Instant::now()), blocked: None }))
+    /// Of a connection with one request at a time.
+    pub(super) fn of_one() -> Self {
+        Self::new(false)
+    }
+
+    /// Of a connection with many requests at a time.
+    pub(super) fn of_many() -> Self {
+        Self::new(true)
+    }
+
+    fn new(many: bool) -> Self {
+        let phase = Phase::Idle(Instant::now());
+        let state = State { phase, requests: 0, blocked: None, newest: None };
+        Self { state: Mutex::new(state), many }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Every change is a single store: a panic elsewhere cannot leave it half done.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        // Every change is a few stores: a panic elsewhere cannot leave it half done.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Bytes came in.
     pub(super) fn read(&self) {
+        if self.many {
+            return;
+        }
         let mut state = self.state();
         if let Phase::Idle(_) = state.phase {
             state.phase = Phase::Head(Instant::now());
@@ -63,7 +86,7 @@ impl Activity {
     pub(super) fn wrote(&self) {
         let mut state = self.state();
         state.blocked = None;
-        if let Phase::Idle(_) = state.phase {
+        if let (Phase::Idle(_), false) = (state.phase, self.many) {
             state.phase = Phase::Idle(Instant::now());
         }
     }
@@ -75,8 +98,18 @@ impl Activity {
 
     /// A request begins; it ends when the answer drops.
     pub(super) fn request(self: &Arc<Self>) -> InRequest {
-        self.state().phase = Phase::Request;
-        InRequest(Arc::clone(self))
+        let turn = self.many.then(Arc::<Turn>::default);
+        let mut state = self.state();
+        state.phase = Phase::Request;
+        state.requests += 1;
+        state.newest.clone_from(&turn);
+        drop(state);
+        InRequest { activity: Arc::clone(self), turn }
+    }
+
+    /// The clock of the request that began last, once.
+    pub(super) fn newest(&self) -> Option<Arc<Turn>> {
+        self.state().newest.take()
     }
 
     pub(super) fn phase(&self) -> Phase {
@@ -99,10 +132,60 @@ impl Activity {
 
 /// A request in flight, until dropped.
 #[derive(Debug)]
-pub(super) struct InRequest(Arc<Activity>);
+pub(super) struct InRequest {
+    activity: Arc<Activity>,
+    turn: Option<Arc<Turn>>,
+}
+
+impl InRequest {
+    /// The answer has more to give, as soon as the client takes it.
+    pub(super) fn offered(&self) {
+        if let Some(turn) = &self.turn {
+            turn.set(Some(Instant::now()));
+        }
+    }
+
+    /// The client took what there was.
+    pub(super) fn taken(&self) {
+        if let Some(turn) = &self.turn {
+            turn.set(None);
+        }
+    }
+}
 
 impl Drop for InRequest {
     fn drop(&mut self) {
-        self.0.state().phase = Phase::Idle(Instant::now());
+        let mut state = self.activity.state();
+        state.requests -= 1;
+        if state.requests == 0 {
+            state.phase = Phase::Idle(Instant::now());
+        }
+    }
+}
+
+/// Since when it is the client's turn in one of many answers. A client can take none of it and be busy otherwise: the
+/// socket then knows nothing of it.
+#[derive(Debug, Default)]
+pub(super) struct Turn(Mutex<Option<Instant>>);
+
+impl Turn {
+    fn set(&self, since: Option<Instant>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = since;
+    }
+
+    fn since(&self) -> Option<Instant> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Resolves when the client did not take its turn for `time`.
+    pub(super) async fn overdue(&self, time: Duration) {
+        loop {
+            let since = self.since();
+            let at = since.unwrap_or_else(Instant::now) + time;
+            if since.is_some() && at <= Instant::now() {
+                return;
+            }
+            sleep_until(at).await;
+        }
     }
 }

@@ -10,19 +10,20 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::Body;
 use hyper::body::Incoming;
-use hyper::server::conn::http1::{Builder, Connection};
+use hyper::server::conn::http1::{self, Builder};
 use hyper::service::Service;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use super::activity::{Activity, Overdue, Phase};
+use super::http2::{self, Streams};
+use super::refusal::{self, REQUEST_TIMEOUT};
 use super::watched::{Attended, Watched};
-use super::{ConnectionLimits, Peer, Shutdown};
+use super::{ConnectionLimits, Peer, Secured, Shutdown};
 
 /// Read and write buffer of a connection: the frames of a body are as large as one read, and few large frames cost
 /// less than many small ones.
@@ -31,30 +32,21 @@ const BUFFER_BYTES: usize = 512 * 1024;
 /// How long an idle connection is kept after stopping began, for the request that is already on the wire.
 const CROSSING_TIME: Duration = Duration::from_millis(100);
 
-/// How long to wait for a client to take a refusal.
-const REFUSAL_TIME: Duration = Duration::from_secs(2);
-
 /// A timer at rest: beyond any deadline, within what a timer can hold.
 const NEVER: Duration = Duration::from_secs(24 * 60 * 60);
-
-// Plain text: none of the API's error codes, which alone a 4xx in JSON may carry, is about time.
-const REQUEST_TIMEOUT: &str = "HTTP/1.1 408 Request Timeout\r\n\
-    content-type: text/plain\r\n\
-    content-length: 46\r\n\
-    connection: close\r\n\r\n\
-    the head of the request did not come in time.\n";
-
-const TOO_MANY_CONNECTIONS: &str = "HTTP/1.1 503 Service Unavailable\r\n\
-    content-type: application/json\r\n\
-    content-length: 78\r\n\
-    retry-after: 1\r\n\
-    connection: close\r\n\r\n\
-    {\"errors\":[{\"code\":\"UNAVAILABLE\",\"message\":\"too many connections are open\"}]}\n";
 
 /// What the errors of services and bodies become.
 pub(super) type BoxError = Box<dyn Error + Send + Sync>;
 
-type Io = TokioIo<Watched<TcpStream>>;
+/// Who is at the other end, and by which way.
+#[derive(Clone, Debug)]
+pub(super) struct Arrival {
+    pub(super) peer: Peer,
+    /// Under TLS.
+    pub(super) secured: Option<Secured>,
+    /// Agreed on HTTP/2.
+    pub(super) http2: bool,
+}
 
 /// How a connection ended.
 enum End {
@@ -67,32 +59,45 @@ enum End {
 }
 
 /// Serves requests until the connection ends.
-pub(super) async fn run<S, B>(
-    stream: TcpStream,
-    peer: Peer,
+pub(super) async fn run<T, S, B>(
+    stream: T,
+    arrival: Arrival,
     limits: ConnectionLimits,
     stop: Stop,
     service: S,
 ) where
+    T: AsyncRead + AsyncWrite + Unpin + 'static,
     S: Service<Request<Incoming>, Response = Response<B>>,
+    S::Future: Send + 'static,
     S::Error: Into<BoxError>,
-    B: Body<Data = Bytes> + 'static,
+    B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    let activity = Arc::new(Activity::new());
+    let Arrival { peer, secured, http2 } = arrival;
+    let activity = Arc::new(if http2 { Activity::of_many() } else { Activity::of_one() });
     let io = TokioIo::new(Watched::new(stream, Arc::clone(&activity)));
-    let service = Attended { service, peer, activity: Arc::clone(&activity) };
+    let service = Attended { service, peer, secured, activity: Arc::clone(&activity) };
+    if http2 {
+        let (streams, _ended) = Streams::new(Arc::clone(&activity), limits.idle_time);
+        let mut connection = http2::builder(&limits, streams).serve_connection(io, service);
+        note(peer, &watch(&mut connection, &activity, &limits, &stop).await);
+        return;
+    }
     let mut connection = builder(&limits).serve_connection(io, service);
-    match watch(&mut connection, &activity, &limits, &stop).await {
+    let end = watch(&mut connection, &activity, &limits, &stop).await;
+    note(peer, &end);
+    if let End::Overdue(Overdue::Head) = end {
+        refusal::write(connection.into_parts().io.into_inner(), REQUEST_TIMEOUT).await;
+    }
+}
+
+fn note(peer: Peer, end: &End) {
+    match end {
         End::Closed(Ok(())) => {}
         End::Closed(Err(error)) => {
             // Routine: clients hang up in mid-pull, and garbage gets its 400 from hyper.
-            let error: &dyn Error = &error;
+            let error: &dyn Error = error;
             debug!(peer = %peer.0, error, "connection ended early");
-        }
-        End::Overdue(Overdue::Head) => {
-            debug!(peer = %peer.0, "the head of a request was not there in time");
-            refuse(connection.into_parts().io.into_inner(), REQUEST_TIMEOUT).await;
         }
         End::Overdue(overdue) => debug!(peer = %peer.0, ?overdue, "connection closed"),
         End::Cut => debug!(peer = %peer.0, "connection cut"),
@@ -121,19 +126,47 @@ pub(super) struct Stop {
     pub(super) cut: CancellationToken,
 }
 
-/// Drives a connection under the clocks of [`Activity`].
-async fn watch<S, B>(
-    connection: &mut Connection<Io, Attended<S>>,
-    activity: &Activity,
-    limits: &ConnectionLimits,
-    stop: &Stop,
-) -> End
+/// What hyper's connections of either version can do.
+trait Served: Future<Output = hyper::Result<()>> + Unpin {
+    /// Ends it when what runs is done.
+    fn finish(&mut self);
+}
+
+impl<T, S, B> Served for http1::Connection<TokioIo<Watched<T>>, Attended<S>>
 where
+    T: AsyncRead + AsyncWrite + Unpin + 'static,
     S: Service<Request<Incoming>, Response = Response<B>>,
     S::Error: Into<BoxError>,
     B: Body<Data = Bytes> + 'static,
     B::Error: Into<BoxError>,
 {
+    fn finish(&mut self) {
+        Pin::new(self).graceful_shutdown();
+    }
+}
+
+impl<T, S, B> Served
+    for hyper::server::conn::http2::Connection<TokioIo<Watched<T>>, Attended<S>, Streams>
+where
+    T: AsyncRead + AsyncWrite + Unpin + 'static,
+    S: Service<Request<Incoming>, Response = Response<B>>,
+    S::Future: Send + 'static,
+    S::Error: Into<BoxError>,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    fn finish(&mut self) {
+        Pin::new(self).graceful_shutdown();
+    }
+}
+
+/// Drives a connection under the clocks of [`Activity`].
+async fn watch(
+    connection: &mut impl Served,
+    activity: &Activity,
+    limits: &ConnectionLimits,
+    stop: &Stop,
+) -> End {
     let mut timer = pin!(sleep(limits.idle_time));
     let mut cut = pin!(stop.cut.cancelled());
     let mut begun = pin!(stop.shutdown.begun());
@@ -151,7 +184,7 @@ where
             }
             if stopping.may_tell(activity.phase()) {
                 stopping = Stopping::Told;
-                Pin::new(&mut *connection).graceful_shutdown();
+                connection.finish();
                 continue;
             }
             // The timer may be early and is never late: it is moved forward at once and backward only when it
@@ -200,37 +233,6 @@ impl Stopping {
         match self {
             Self::Since(since) if since.elapsed() < CROSSING_TIME => at.min(since + CROSSING_TIME),
             _ => at,
-        }
-    }
-}
-
-/// Answers a connection that is not served.
-pub(super) async fn turn_away(stream: TcpStream) {
-    refuse(Watched::new(stream, Arc::new(Activity::new())), TOO_MANY_CONNECTIONS).await;
-}
-
-async fn refuse(mut io: Watched<TcpStream>, answer: &'static str) {
-    let say = async {
-        io.write_all(answer.as_bytes()).await?;
-        io.shutdown().await
-    };
-    // Whether the client hears it is its own affair.
-    let _ = timeout(REFUSAL_TIME, say).await;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn refusals_announce_their_length() {
-        for answer in [REQUEST_TIMEOUT, TOO_MANY_CONNECTIONS] {
-            let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-            assert!(
-                head.contains(&format!("content-length: {}\r\n", body.len())),
-                "{}",
-                body.len()
-            );
         }
     }
 }

@@ -18,8 +18,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 
-use super::connection::{self, BoxError, Stop};
-use super::{ConnectionLimits, Peer, Shutdown};
+use super::connection::{BoxError, Stop};
+use super::entrance::Entrance;
+use super::per_address::Addresses;
+use super::refusal::{self, TOO_MANY_CONNECTIONS};
+use super::{ConnectionLimits, Peer, Shutdown, Tls};
+use crate::config::Proxies;
 use crate::telemetry::metrics;
 
 /// Connections that wait to be accepted.
@@ -50,6 +54,8 @@ pub struct BindError {
 pub struct Listener {
     inner: TcpListener,
     address: SocketAddr,
+    tls: Option<Tls>,
+    proxies: Proxies,
 }
 
 impl Listener {
@@ -62,9 +68,26 @@ impl Listener {
             socket.bind(address)?;
             let inner = socket.listen(BACKLOG)?;
             let address = inner.local_addr()?;
-            Ok(Self { inner, address })
+            Ok(Self { inner, address, tls: None, proxies: Proxies::default() })
         };
         bind().map_err(|source| BindError { address, source })
+    }
+
+    /// Speaks TLS, and nothing else.
+    #[must_use]
+    pub fn secured(self, tls: Tls) -> Self {
+        Self { tls: Some(tls), ..self }
+    }
+
+    /// Stands behind `proxies`.
+    #[must_use]
+    pub fn behind(self, proxies: Proxies) -> Self {
+        Self { proxies, ..self }
+    }
+
+    /// How its URLs begin.
+    pub fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
     }
 
     /// The address it has.
@@ -91,7 +114,7 @@ pub async fn serve<S, B>(
 ) -> Drained
 where
     S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
-    S::Future: Send,
+    S::Future: Send + 'static,
     S::Error: Into<BoxError>,
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
@@ -101,8 +124,13 @@ where
         connections: Arc::new(Semaphore::new(limits.connections)),
         turned_away: Arc::new(Semaphore::new(TURNED_AWAY)),
         tasks: TaskTracker::new(),
-        limits,
-        stop: Stop { shutdown: shutdown.clone(), cut: cut.clone() },
+        entrance: Entrance {
+            tls: listener.tls.clone(),
+            proxies: Arc::new(listener.proxies.clone()),
+            addresses: Addresses::default(),
+            limits,
+            stop: Stop { shutdown: shutdown.clone(), cut: cut.clone() },
+        },
         service,
     };
     let mut back_off = BACK_OFF;
@@ -144,15 +172,14 @@ struct Door<S> {
     connections: Arc<Semaphore>,
     turned_away: Arc<Semaphore>,
     tasks: TaskTracker,
-    limits: ConnectionLimits,
-    stop: Stop,
+    entrance: Entrance,
     service: S,
 }
 
 impl<S, B> Door<S>
 where
     S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
-    S::Future: Send,
+    S::Future: Send + 'static,
     S::Error: Into<BoxError>,
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
@@ -160,23 +187,30 @@ where
     fn admit(&self, stream: TcpStream, peer: Peer) {
         let Ok(permit) = Arc::clone(&self.connections).try_acquire_owned() else {
             metrics::refused("connections");
-            if let Ok(permit) = Arc::clone(&self.turned_away).try_acquire_owned() {
-                tokio::spawn(async move {
-                    connection::turn_away(stream).await;
-                    drop(permit);
-                });
-            }
-            return;
+            return self.turn_away(stream);
         };
         // Answers leave in as few writes as they can; nothing is won by holding the last one back. A socket that
         // refuses is already dead, and its task finds out.
         let _ = stream.set_nodelay(true);
-        let (limits, stop, service) = (self.limits, self.stop.clone(), self.service.clone());
+        let (entrance, service) = (self.entrance.clone(), self.service.clone());
         self.tasks.spawn(async move {
             let _open = metrics::connection_open();
-            connection::run(stream, peer, limits, stop, service).await;
+            entrance.receive(stream, peer, service).await;
             drop(permit);
         });
+    }
+
+    /// Says why, where that costs nothing: an answer under TLS would take the handshake that is to be saved.
+    fn turn_away(&self, stream: TcpStream) {
+        if self.entrance.tls.is_some() {
+            return;
+        }
+        if let Ok(permit) = Arc::clone(&self.turned_away).try_acquire_owned() {
+            tokio::spawn(async move {
+                refusal::refuse(stream, TOO_MANY_CONNECTIONS).await;
+                drop(permit);
+            });
+        }
     }
 }
 

@@ -6,12 +6,20 @@
 //! - *Header time*, from the first byte of a request's head to its end. Overdue: 408.
 //! - *Idle time*, while no request is there and no byte comes, and while an answer is not taken. Overdue: closed.
 //!
+//! Under HTTP/2 there is no such thing as the head of a request, and an answer that is not taken is reset alone.
+//!
 //! A request in flight has no limit here; how long a body may be silent is its reader's matter.
 
 mod activity;
 mod connection;
+mod entrance;
+mod http2;
 mod listener;
+mod per_address;
+mod proxy;
+mod refusal;
 mod shutdown;
+mod tls;
 mod watched;
 
 #[cfg(test)]
@@ -22,6 +30,10 @@ use std::time::Duration;
 
 pub use listener::{BindError, Drained, Listener, serve};
 pub use shutdown::Shutdown;
+pub use tls::{
+    Certificate, CertificateFile, ChallengeCertificates, ClientIdentity, ClientRoots,
+    ShownCertificate, TicketSeal, Tls, TlsError, TlsOptions,
+};
 
 /// What a listener grants its connections.
 #[derive(Clone, Copy, Debug)]
@@ -34,8 +46,20 @@ pub struct ConnectionLimits {
     pub idle_time: Duration,
     /// Connections at once. Over it: 503.
     pub connections: usize,
+    /// Connections at once from one address, trusted proxies apart. Over it: 503, or closed under TLS.
+    pub per_address: usize,
+    /// Time for a TLS handshake, and for a PROXY header before it. Over it: closed.
+    pub handshake_time: Duration,
 }
 
-/// The address of the client's end of the connection; an extension of every request.
+/// The address of the client's end of the connection, by the word of a trusted proxy if there is a PROXY header; an
+/// extension of every request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Peer(pub SocketAddr);
+
+/// That a request came under TLS; an extension of every such request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Secured {
+    /// Who the client's certificate says it is, if it showed one.
+    pub client: Option<ClientIdentity>,
+}

@@ -58,6 +58,8 @@ fn start(connections: usize, drain: Duration) -> Server {
         header_time: HEADER_TIME,
         idle_time: IDLE_TIME,
         connections,
+        per_address: 1000,
+        handshake_time: HEADER_TIME,
     };
     let shutdown = Shutdown::new(drain);
     let serving = tokio::spawn(serve(listener, limits, shutdown.clone(), service_fn(answer)));

@@ -16,8 +16,8 @@ use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-use super::Peer;
 use super::activity::{Activity, InRequest};
+use super::{Peer, Secured};
 
 /// How long, and for how many bytes, a closed connection is still read from.
 const LINGER_TIME: Duration = Duration::from_secs(3);
@@ -126,6 +126,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<T> {
 pub(super) struct Attended<S> {
     pub(super) service: S,
     pub(super) peer: Peer,
+    pub(super) secured: Option<Secured>,
     pub(super) activity: Arc<Activity>,
 }
 
@@ -140,6 +141,9 @@ where
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         let in_request = Some(self.activity.request());
         request.extensions_mut().insert(self.peer);
+        if let Some(secured) = &self.secured {
+            request.extensions_mut().insert(secured.clone());
+        }
         AttendedFuture { inner: self.service.call(request), in_request }
     }
 }
@@ -163,7 +167,10 @@ where
         let this = self.project();
         let response = ready!(this.inner.poll(cx))?;
         let in_request = this.in_request.take();
-        Poll::Ready(Ok(response.map(|inner| AttendedBody { inner, _in_request: in_request })))
+        if let Some(in_request) = &in_request {
+            in_request.offered();
+        }
+        Poll::Ready(Ok(response.map(|inner| AttendedBody { inner, in_request })))
     }
 }
 
@@ -173,7 +180,7 @@ pin_project! {
     pub(super) struct AttendedBody<B> {
         #[pin]
         inner: B,
-        _in_request: Option<InRequest>,
+        in_request: Option<InRequest>,
     }
 }
 
@@ -185,7 +192,15 @@ impl<B: Body<Data = Bytes>> Body for AttendedBody<B> {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        self.project().inner.poll_frame(cx)
+        let this = self.project();
+        let polled = this.inner.poll_frame(cx);
+        if let Some(in_request) = this.in_request {
+            match &polled {
+                Poll::Ready(Some(Ok(_))) => in_request.offered(),
+                Poll::Ready(_) | Poll::Pending => in_request.taken(),
+            }
+        }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

@@ -22,6 +22,8 @@ const KUBO_CALLS: &str = "registry_kubo_call_duration_seconds";
 const POSTGRES_CALLS: &str = "registry_postgres_call_duration_seconds";
 const LOGINS: &str = "registry_logins_total";
 const TOKENS: &str = "registry_tokens_issued_total";
+const CERTIFICATE_EXPIRY: &str = "registry_tls_certificate_expiry_seconds";
+const CERTIFICATE_RELOADS: &str = "registry_tls_reloads_total";
 const BUILD_INFO: &str = "registry_build_info";
 
 /// Upper bounds of the duration histograms, in seconds: a pull of a manifest is the first, a push of a large layer
@@ -64,6 +66,16 @@ pub fn describe() {
     );
     describe_counter!(LOGINS, Unit::Count, "Logins with name and password, by outcome");
     describe_counter!(TOKENS, Unit::Count, "Tokens issued, by what they were given for");
+    describe_gauge!(
+        CERTIFICATE_EXPIRY,
+        Unit::Seconds,
+        "When the certificate in use expires, in seconds since 1970"
+    );
+    describe_counter!(
+        CERTIFICATE_RELOADS,
+        Unit::Count,
+        "Certificates read anew, by outcome: ok, or failed, which keeps the old one"
+    );
     describe_gauge!(BUILD_INFO, Unit::Count, "Always 1; the label tells the version");
     gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
 }
@@ -104,6 +116,16 @@ pub fn sent(bytes: u64) {
 /// Counts a blob put under quarantine: an operator should look.
 pub fn quarantined() {
     counter!(QUARANTINED).increment(1);
+}
+
+/// Says when the certificate in use expires, as time since 1970.
+pub fn certificate_expires(at: Duration) {
+    gauge!(CERTIFICATE_EXPIRY).set(at.as_secs_f64());
+}
+
+/// Counts one attempt to read the certificate anew.
+pub fn certificate_reloaded(ok: bool) {
+    counter!(CERTIFICATE_RELOADS, "outcome" => if ok { "ok" } else { "failed" }).increment(1);
 }
 
 /// A gauge that is up while this value lives.

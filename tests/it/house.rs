@@ -15,7 +15,7 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ("cid", &[]),
     ("config", &[]),
     ("embedded", &["config", "ipfs", "store"]),
-    ("http", &["auth", "net", "registry", "stream"]),
+    ("http", &["auth", "config", "net", "registry", "stream"]),
     ("ipfs", &["config", "stream"]),
     ("main", &["admin", "app", "config"]),
     ("net", &["config"]),
@@ -27,9 +27,11 @@ const ARROWS: [(&str, &[&str]); 15] = [
 ];
 
 /// Crates that only some rooms may name.
-const CONFINED: [(&str, &[&str]); 4] = [
+const CONFINED: [(&str, &[&str]); 6] = [
     ("hyper", &["http", "ipfs", "net"]),
     ("ring", &["auth", "stream"]),
+    ("rustls", &["acme", "ipfs", "net", "store"]),
+    ("tokio_rustls", &["acme", "ipfs", "net", "store"]),
     ("tokio_postgres", &["store"]),
     ("bb8", &["store"]),
 ];

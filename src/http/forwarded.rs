@@ -1,0 +1,126 @@
+//! What proxies say of a client: its address and whether it speaks https.
+
+use std::net::{IpAddr, SocketAddr};
+
+use hyper::HeaderMap;
+use hyper::header::HeaderName;
+
+use crate::config::Proxies;
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// A client as the proxies before this server see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Forwarded {
+    /// Its address.
+    pub(super) address: IpAddr,
+    /// Whether it speaks https; `None` when no trusted proxy said so.
+    pub(super) https: Option<bool>,
+}
+
+impl Forwarded {
+    /// Reads what `peer`, the other end of the connection, says of its client. Only trusted proxies are believed: the
+    /// list is walked from its end, where the nearest proxy wrote, to the first address that is none of them. An entry
+    /// that is no address makes it `peer` itself.
+    pub(super) fn of(peer: IpAddr, headers: &HeaderMap, proxies: &Proxies) -> Self {
+        let peer = peer.to_canonical();
+        if !proxies.trusts(peer) {
+            return Self { address: peer, https: None };
+        }
+        Self { address: client(headers, proxies).unwrap_or(peer), https: https(headers) }
+    }
+}
+
+fn client(headers: &HeaderMap, proxies: &Proxies) -> Option<IpAddr> {
+    let mut farthest = None;
+    for line in headers.get_all(FORWARDED_FOR).into_iter().rev() {
+        for entry in line.to_str().ok()?.rsplit(',') {
+            let found = address(entry.trim())?;
+            if !proxies.trusts(found) {
+                return Some(found);
+            }
+            farthest = Some(found);
+        }
+    }
+    farthest
+}
+
+/// An address, with the port that some proxies add.
+fn address(entry: &str) -> Option<IpAddr> {
+    let bare = entry.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let address = bare.unwrap_or(entry).parse().ok();
+    let address = address.or_else(|| Some(entry.parse::<SocketAddr>().ok()?.ip()))?;
+    Some(address.to_canonical())
+}
+
+/// How the client reached the farthest proxy. A client that lies here is sent to another address than its own, and
+/// nobody else is.
+fn https(headers: &HeaderMap) -> Option<bool> {
+    let line = headers.get(FORWARDED_PROTO)?.to_str().ok()?;
+    match line.split(',').next()?.trim().to_ascii_lowercase().as_str() {
+        "https" => Some(true),
+        "http" => Some(false),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::header::HeaderValue;
+
+    use super::*;
+
+    fn client_of(peer: &str, lines: &[&str]) -> String {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(FORWARDED_FOR, HeaderValue::from_bytes(line.as_bytes()).unwrap());
+        }
+        let proxies = Proxies::parse("10.0.0.0/8,fd00::/8").unwrap();
+        Forwarded::of(peer.parse().unwrap(), &headers, &proxies).address.to_string()
+    }
+
+    #[test]
+    fn the_client_is_the_first_from_the_end_that_is_no_proxy() {
+        for (peer, lines, client) in [
+            // A stranger may write what it likes.
+            ("203.0.113.9", &["192.0.2.1"][..], "203.0.113.9"),
+            ("10.0.0.1", &[], "10.0.0.1"),
+            ("10.0.0.1", &["192.0.2.1"], "192.0.2.1"),
+            ("::ffff:10.0.0.1", &["192.0.2.1"], "192.0.2.1"),
+            ("10.0.0.1", &["192.0.2.1, 10.0.0.7"], "192.0.2.1"),
+            ("10.0.0.1", &["6.6.6.6, 192.0.2.1, 10.0.0.7"], "192.0.2.1"),
+            ("10.0.0.1", &["6.6.6.6", "192.0.2.1", "10.0.0.7,10.0.0.8"], "192.0.2.1"),
+            ("fd00::1", &["[2001:db8::5]:4711"], "2001:db8::5"),
+            ("10.0.0.1", &["192.0.2.1:80"], "192.0.2.1"),
+            // All of them ours: the request began at the farthest.
+            ("10.0.0.1", &["10.0.0.9, 10.0.0.7"], "10.0.0.9"),
+        ] {
+            assert_eq!(client_of(peer, lines), client, "{peer} {lines:?}");
+        }
+    }
+
+    #[test]
+    fn a_garbled_list_names_nobody_but_the_peer() {
+        for line in ["unknown", "", "192.0.2.1,,10.0.0.7", "192.0.2.1, x", "\u{e4}", "1.2.3.4.5"] {
+            assert_eq!(client_of("10.0.0.1", &[line]), "10.0.0.1", "{line}");
+        }
+        // What stands before the client is the client's own writing.
+        assert_eq!(client_of("10.0.0.1", &["garbage, 192.0.2.1"]), "192.0.2.1");
+    }
+
+    #[test]
+    fn https_is_the_word_of_the_farthest_proxy() {
+        let proxies = Proxies::parse("10.0.0.1").unwrap();
+        let https = |peer: &str, line: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(FORWARDED_PROTO, HeaderValue::from_str(line).unwrap());
+            Forwarded::of(peer.parse().unwrap(), &headers, &proxies).https
+        };
+        assert_eq!(https("10.0.0.1", "https"), Some(true));
+        assert_eq!(https("10.0.0.1", "HTTP"), Some(false));
+        assert_eq!(https("10.0.0.1", "https, http"), Some(true));
+        assert_eq!(https("10.0.0.1", "gopher"), None);
+        assert_eq!(https("10.0.0.2", "https"), None);
+    }
+}

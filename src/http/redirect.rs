@@ -1,0 +1,136 @@
+//! The port without TLS: browsers are sent to https, everything else is refused.
+//!
+//! Only GET and HEAD of `/` are redirected. A client that followed from `/v2/` would have sent its credentials once
+//! readably, and would again with every request, without anybody noticing.
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+
+use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HOST, HeaderValue, LOCATION};
+use hyper::service::Service;
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
+
+use super::{Body, HttpError, respond};
+use crate::oci::ErrorCode;
+use crate::telemetry::metrics;
+
+/// Sends browsers to https.
+#[derive(Clone, Debug)]
+pub struct RedirectService {
+    /// `host[:port]` that clients know.
+    name: Option<String>,
+    /// The port that speaks https, for clients that name the host themselves.
+    port: u16,
+}
+
+impl RedirectService {
+    /// Redirects to `name`, which is `host[:port]`; without it to the host that the client named, at `port`.
+    pub fn new(name: Option<String>, port: u16) -> Self {
+        Self { name, port }
+    }
+
+    fn target(&self, headers: &HeaderMap) -> Option<String> {
+        if let Some(name) = &self.name {
+            return Some(format!("https://{name}/"));
+        }
+        let host = without_port(headers.get(HOST)?.to_str().ok()?)?;
+        Some(match self.port {
+            443 => format!("https://{host}/"),
+            port => format!("https://{host}:{port}/"),
+        })
+    }
+
+    fn answer(&self, method: &Method, path: &str, headers: &HeaderMap) -> Response<Body> {
+        let target = self.target(headers);
+        let mut response = match (method, path, &target) {
+            (&Method::GET | &Method::HEAD, "/", Some(target)) => {
+                let mut response = respond::empty(StatusCode::PERMANENT_REDIRECT);
+                respond::insert(response.headers_mut(), LOCATION, target);
+                response
+            }
+            _ => {
+                metrics::refused("not_tls");
+                let there = target.as_deref().unwrap_or("https");
+                HttpError::Request {
+                    status: StatusCode::FORBIDDEN,
+                    code: ErrorCode::Denied,
+                    message: format!("this port is not encrypted; use {there}"),
+                }
+                .render()
+            }
+        };
+        // Nobody has more to ask here.
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        response
+    }
+}
+
+/// The host in `host[:port]`, if it is made of what hosts are made of: it goes into a header.
+fn without_port(host: &str) -> Option<&str> {
+    let end = match host.rfind(']') {
+        Some(bracket) => bracket + 1,
+        None => host.find(':').unwrap_or(host.len()),
+    };
+    let bare = &host[..end];
+    let legal =
+        |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | ':' | '[' | ']' | '_');
+    (!bare.is_empty() && bare.len() <= 253 && bare.chars().all(legal)).then_some(bare)
+}
+
+impl Service<Request<Incoming>> for RedirectService {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<Body>, Infallible>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        ready(Ok(self.answer(request.method(), request.uri().path(), request.headers())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(service: &RedirectService, method: Method, path: &str, host: &str) -> (u16, String) {
+        let mut headers = HeaderMap::new();
+        headers.insert(HOST, HeaderValue::from_str(host).unwrap());
+        let response = service.answer(&method, path, &headers);
+        let target = response.headers().get(LOCATION).map(|v| v.to_str().unwrap().to_owned());
+        (response.status().as_u16(), target.unwrap_or_default())
+    }
+
+    #[test]
+    fn only_the_front_page_is_redirected() {
+        let named = RedirectService::new(Some("registry.example:8443".to_owned()), 5000);
+        let there = (308, "https://registry.example:8443/".to_owned());
+        assert_eq!(answer(&named, Method::GET, "/", "x"), there);
+        assert_eq!(answer(&named, Method::HEAD, "/", "x"), there);
+        for (method, path) in [
+            (Method::GET, "/v2/"),
+            (Method::GET, "/token"),
+            (Method::POST, "/"),
+            (Method::PUT, "/v2/a/manifests/b"),
+            (Method::OPTIONS, "*"),
+        ] {
+            assert_eq!(answer(&named, method, path, "x"), (403, String::new()), "{path}");
+        }
+    }
+
+    #[test]
+    fn without_a_name_the_host_is_the_clients_word() {
+        let unnamed = RedirectService::new(None, 5000);
+        for (host, there) in [
+            ("10.0.0.7", "https://10.0.0.7:5000/"),
+            ("10.0.0.7:80", "https://10.0.0.7:5000/"),
+            ("[::1]:80", "https://[::1]:5000/"),
+        ] {
+            assert_eq!(answer(&unnamed, Method::GET, "/", host), (308, there.to_owned()));
+        }
+        for host in ["", "a b", "a/b", "@evil.example", "a\"b"] {
+            assert_eq!(answer(&unnamed, Method::GET, "/", host).0, 403, "{host}");
+        }
+        let usual = RedirectService::new(None, 443);
+        assert_eq!(answer(&usual, Method::GET, "/", "r.example").1, "https://r.example/");
+    }
+}

@@ -1,0 +1,96 @@
+//! What HTTP/2 has beside HTTP/1: windows, and many answers at once, each with a task and a clock of its own.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::rt::Executor;
+use hyper::server::conn::http2::Builder;
+use hyper_util::rt::TokioTimer;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tracing::debug;
+
+use super::ConnectionLimits;
+use super::activity::Activity;
+
+/// Frames as large as what one read brings: small ones cost a third of the throughput.
+const FRAME_BYTES: u32 = 1 << 20;
+
+/// What a client may send ahead on one stream: 210 MB/s at 20 ms of distance.
+const STREAM_WINDOW: u32 = 4 << 20;
+
+/// What it may send ahead on all: one upload leaves room for three more.
+const CONNECTION_WINDOW: u32 = 16 << 20;
+
+/// What one answer may have waiting.
+const SEND_BYTES: usize = 1 << 20;
+
+/// Requests at once on one connection.
+const STREAMS: u32 = 128;
+
+/// Streams that a client may open and reset before anybody looked at them, and those that we reset for its errors,
+/// before it gets a GOAWAY.
+const PENDING_RESETS: usize = 20;
+const ERROR_RESETS: usize = 256;
+
+/// How often, and how long, a silent client is asked whether it is there.
+const PING_TIME: Duration = Duration::from_secs(20);
+const PONG_TIME: Duration = Duration::from_secs(20);
+
+pub(super) fn builder(limits: &ConnectionLimits, streams: Streams) -> Builder<Streams> {
+    let mut builder = Builder::new(streams);
+    builder
+        .timer(TokioTimer::new())
+        .max_frame_size(FRAME_BYTES)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(SEND_BYTES)
+        .max_concurrent_streams(STREAMS)
+        .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
+        .max_pending_accept_reset_streams(PENDING_RESETS)
+        .max_local_error_reset_streams(ERROR_RESETS)
+        .keep_alive_interval(PING_TIME)
+        .keep_alive_timeout(PONG_TIME);
+    builder
+}
+
+/// Runs the requests of one connection, each in a task. They end with the connection.
+#[derive(Clone, Debug)]
+pub(super) struct Streams {
+    activity: Arc<Activity>,
+    idle_time: Duration,
+    ended: CancellationToken,
+}
+
+impl Streams {
+    /// Also what ends them all when it is dropped.
+    pub(super) fn new(activity: Arc<Activity>, idle_time: Duration) -> (Self, DropGuard) {
+        let ended = CancellationToken::new();
+        let guard = ended.clone().drop_guard();
+        (Self { activity, idle_time, ended }, guard)
+    }
+}
+
+impl<F> Executor<F> for Streams
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    fn execute(&self, stream: F) {
+        let turn = self.activity.newest();
+        let (idle_time, ended) = (self.idle_time, self.ended.clone());
+        tokio::spawn(async move {
+            let overdue = async {
+                match turn {
+                    Some(turn) => turn.overdue(idle_time).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                () = ended.cancelled() => {}
+                () = stream => {}
+                () = overdue => debug!("an answer was not taken"),
+            }
+        });
+    }
+}

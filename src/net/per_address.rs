@@ -1,0 +1,85 @@
+//! How many connections each address has.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Counts connections by address; of IPv6 by the /64 that one customer has. Cheap to clone; all clones are one.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Addresses(Arc<Mutex<HashMap<IpAddr, usize>>>);
+
+impl Addresses {
+    /// Counts one more for `address`, unless it has `limit` already.
+    pub(super) fn enter(&self, address: IpAddr, limit: usize) -> Option<Entered> {
+        let address = network(address);
+        let mut counts = self.counts();
+        let count = counts.entry(address).or_default();
+        if *count >= limit {
+            return None;
+        }
+        *count += 1;
+        Some(Entered { addresses: self.clone(), address })
+    }
+
+    fn counts(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+        address => address,
+    }
+}
+
+/// One connection of an address, until dropped.
+#[derive(Debug)]
+pub(super) struct Entered {
+    addresses: Addresses,
+    address: IpAddr,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        let mut counts = self.addresses.counts();
+        if let Some(count) = counts.get_mut(&self.address) {
+            *count -= 1;
+            // The map holds who is here, not who ever was.
+            if *count == 0 {
+                counts.remove(&self.address);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_address_has_its_own_count_and_ipv6_one_a_customer() {
+        let addresses = Addresses::default();
+        let enter = |text: &str| addresses.enter(text.parse().unwrap(), 2);
+        let first = enter("192.0.2.1").unwrap();
+        let _second = enter("::ffff:192.0.2.1").unwrap();
+        assert!(enter("192.0.2.1").is_none());
+        let _other = enter("192.0.2.2").unwrap();
+        drop(first);
+        let _third = enter("192.0.2.1").unwrap();
+        let _six = [enter("2001:db8::1").unwrap(), enter("2001:db8::2").unwrap()];
+        assert!(enter("2001:db8:0:0:ffff::1").is_none());
+        assert!(enter("2001:db8:0:1::1").is_some());
+    }
+
+    #[test]
+    fn who_left_is_forgotten() {
+        let addresses = Addresses::default();
+        let entered: Vec<_> = (0..=255)
+            .map(|last| addresses.enter(IpAddr::from([192, 0, 2, last]), 1).unwrap())
+            .collect();
+        assert_eq!(addresses.counts().len(), 256);
+        drop(entered);
+        assert!(addresses.counts().is_empty());
+    }
+}

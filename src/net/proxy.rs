@@ -1,0 +1,124 @@
+//! The header by which a proxy says whose connection it passes on (PROXY protocol, version 2).
+
+use std::net::SocketAddr;
+
+use ppp::v2::{Addresses, Command, Header, PROTOCOL_PREFIX, Protocol};
+use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+/// The fixed part: prefix, command, family, and the length of the rest.
+const FIXED_BYTES: usize = 16;
+
+/// Most bytes after the fixed part: addresses, and what a proxy adds about TLS.
+const MOST_BYTES: usize = 4096;
+
+/// Why a header does not count.
+#[derive(Debug, Error)]
+pub(super) enum ProxyError {
+    #[error("no PROXY header of version 2")]
+    Other,
+    #[error("a PROXY header of {0} bytes")]
+    TooLong(usize),
+    #[error("a PROXY header that cannot be read: {0}")]
+    Garbled(String),
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+/// Reads the header and not a byte more: the address of the client, or `None` when the proxy speaks for itself.
+pub(super) async fn read_header(
+    stream: &mut (impl AsyncRead + Unpin),
+) -> Result<Option<SocketAddr>, ProxyError> {
+    let mut header = vec![0; FIXED_BYTES];
+    stream.read_exact(&mut header).await?;
+    if !header.starts_with(PROTOCOL_PREFIX) {
+        return Err(ProxyError::Other);
+    }
+    let rest = usize::from(u16::from_be_bytes([header[14], header[15]]));
+    if rest > MOST_BYTES {
+        return Err(ProxyError::TooLong(rest));
+    }
+    header.resize(FIXED_BYTES + rest, 0);
+    stream.read_exact(&mut header[FIXED_BYTES..]).await?;
+    parse(&header)
+}
+
+/// The client that a whole header names.
+fn parse(header: &[u8]) -> Result<Option<SocketAddr>, ProxyError> {
+    let header =
+        Header::try_from(header).map_err(|error| ProxyError::Garbled(error.to_string()))?;
+    if header.command == Command::Local {
+        return Ok(None);
+    }
+    match (header.protocol, header.addresses) {
+        (Protocol::Stream, Addresses::IPv4(both)) => {
+            Ok(Some(SocketAddr::from((both.source_address, both.source_port))))
+        }
+        (Protocol::Stream, Addresses::IPv6(both)) => {
+            Ok(Some(SocketAddr::from((both.source_address, both.source_port))))
+        }
+        // Clients of these are on the proxy's machine, or unknown to it.
+        (_, Addresses::Unspecified | Addresses::Unix(_)) => Ok(None),
+        (_, Addresses::IPv4(_) | Addresses::IPv6(_)) => {
+            Err(ProxyError::Garbled("its connection is no stream".to_owned()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(command: u8, family: u8, rest: &[u8]) -> Vec<u8> {
+        let length = u16::try_from(rest.len()).unwrap().to_be_bytes();
+        [PROTOCOL_PREFIX, &[command, family], &length, rest].concat()
+    }
+
+    async fn read(bytes: &[u8]) -> (Result<Option<SocketAddr>, ProxyError>, usize) {
+        let mut left = bytes;
+        (read_header(&mut left).await, left.len())
+    }
+
+    #[tokio::test]
+    async fn the_client_is_the_one_named_and_what_follows_is_left() {
+        let v4 = [192, 0, 2, 7, 10, 0, 0, 1, 0x30, 0x39, 1, 0xbb];
+        let mut bytes = header(0x21, 0x11, &v4);
+        bytes.extend(b"GET /");
+        let (found, left) = read(&bytes).await;
+        assert_eq!(found.unwrap(), Some("192.0.2.7:12345".parse().unwrap()));
+        assert_eq!(left, 5);
+        // With something about it, as load balancers add.
+        let told = [&v4[..], &[0xea, 0, 4, 1, 2, 3, 4]].concat();
+        assert!(read(&header(0x21, 0x11, &told)).await.0.unwrap().is_some());
+        let mut v6 = [0; 36];
+        v6[15] = 1;
+        v6[33] = 80;
+        let (found, _) = read(&header(0x21, 0x21, &v6)).await;
+        assert_eq!(found.unwrap(), Some("[::1]:80".parse().unwrap()));
+    }
+
+    #[tokio::test]
+    async fn a_proxy_that_speaks_for_itself_is_the_client() {
+        for bytes in [header(0x20, 0, &[]), header(0x20, 0x11, &[0; 12]), header(0x21, 0, &[])] {
+            assert_eq!(read(&bytes).await.0.unwrap(), None, "{bytes:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_no_header_is_refused() {
+        for bytes in [
+            b"PROXY TCP4 192.0.2.7 10.0.0.1 1 2\r\n".to_vec(),
+            b"GET /v2/ HTTP/1.1\r\nhost: x\r\n\r\n".to_vec(),
+            header(0x21, 0x11, &[1; 11]),
+            header(0x11, 0x11, &[0; 12]),
+            header(0x22, 0x11, &[0; 12]),
+            header(0x21, 0x41, &[0; 12]),
+            header(0x21, 0x12, &[0; 12]),
+            header(0x21, 0x11, &[0; 12])[..20].to_vec(),
+            header(0x21, 0x11, &[0; 5000]),
+            Vec::new(),
+        ] {
+            assert!(read(&bytes).await.0.is_err(), "{bytes:?}");
+        }
+    }
+}

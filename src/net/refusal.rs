@@ -1,0 +1,71 @@
+//! Answers to connections that are not served, written without HTTP's machinery.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
+
+use super::activity::Activity;
+use super::watched::Watched;
+
+/// How long to wait for a client to take a refusal.
+const REFUSAL_TIME: Duration = Duration::from_secs(2);
+
+// Plain text: none of the API's error codes, which alone a 4xx in JSON may carry, is about time or transport.
+pub(super) const REQUEST_TIMEOUT: &str = "HTTP/1.1 408 Request Timeout\r\n\
+    content-type: text/plain\r\n\
+    content-length: 46\r\n\
+    connection: close\r\n\r\n\
+    the head of the request did not come in time.\n";
+
+pub(super) const TOO_MANY_CONNECTIONS: &str = "HTTP/1.1 503 Service Unavailable\r\n\
+    content-type: application/json\r\n\
+    content-length: 78\r\n\
+    retry-after: 1\r\n\
+    connection: close\r\n\r\n\
+    {\"errors\":[{\"code\":\"UNAVAILABLE\",\"message\":\"too many connections are open\"}]}\n";
+
+pub(super) const NOT_TLS: &str = "HTTP/1.1 400 Bad Request\r\n\
+    content-type: text/plain\r\n\
+    content-length: 65\r\n\
+    connection: close\r\n\r\n\
+    this port speaks https only; the request came without encryption\n";
+
+/// Writes `answer` and closes, reading on for a moment so that the client hears it.
+pub(super) async fn refuse<T>(stream: T, answer: &'static str)
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    write(Watched::new(stream, Arc::new(Activity::of_one())), answer).await;
+}
+
+/// The same for a connection that was served before.
+pub(super) async fn write<T>(mut io: Watched<T>, answer: &'static str)
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    let say = async {
+        io.write_all(answer.as_bytes()).await?;
+        io.shutdown().await
+    };
+    // Whether the client hears it is its own affair.
+    let _ = timeout(REFUSAL_TIME, say).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_announce_their_length() {
+        for answer in [REQUEST_TIMEOUT, TOO_MANY_CONNECTIONS, NOT_TLS] {
+            let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+            assert!(
+                head.contains(&format!("content-length: {}\r\n", body.len())),
+                "{}",
+                body.len()
+            );
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! One handshake, from the client's first byte to a stream that HTTP can be spoken on.
+
+use std::io;
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::server::{Acceptor, ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::server::{StartHandshake, TlsStream};
+
+use super::{ACME_TLS, Certificate, ClientIdentity, Parts, Tls, TlsError, builder};
+
+/// Read ahead below TLS, which itself takes one record of 16 KiB at a time.
+const BUFFER_BYTES: usize = 128 * 1024;
+
+/// The first byte of a handshake.
+const HANDSHAKE: u8 = 0x16;
+
+/// A connection under TLS.
+pub(in crate::net) type SecureStream = TlsStream<BufReader<TcpStream>>;
+
+/// How a handshake ended well.
+pub(in crate::net) enum Handshaken {
+    /// HTTP can be spoken.
+    Open {
+        stream: Box<SecureStream>,
+        /// Whether HTTP/2 was agreed on.
+        http2: bool,
+        client: Option<ClientIdentity>,
+    },
+    /// It was a validation, and there is no more to say.
+    Validated,
+}
+
+/// How a handshake ended badly.
+pub(in crate::net) enum Flaw {
+    /// The client was gone before it said anything, as the probes of load balancers are.
+    Silent,
+    /// The client does not speak TLS; it can be told so in plain text.
+    Plain(BufReader<TcpStream>),
+    /// The client was told why by an alert.
+    Failed(io::Error),
+}
+
+impl Tls {
+    /// Makes a handshake. The caller sees to the time it takes.
+    pub(in crate::net) async fn handshake(&self, stream: TcpStream) -> Result<Handshaken, Flaw> {
+        let mut stream = BufReader::with_capacity(BUFFER_BYTES, stream);
+        match stream.fill_buf().await.map_err(Flaw::Failed)?.first() {
+            None => return Err(Flaw::Silent),
+            Some(&HANDSHAKE) => {}
+            Some(_) => return Err(Flaw::Plain(stream)),
+        }
+        let started = LazyConfigAcceptor::new(Acceptor::default(), stream);
+        let started = started.await.map_err(Flaw::Failed)?;
+        let parts = &*self.0;
+        if parts.challenges.is_some() && is_validation(&started.client_hello()) {
+            return parts.validate(started).await.map_err(Flaw::Failed);
+        }
+        let stream = started.into_stream(Arc::clone(&parts.config)).await.map_err(Flaw::Failed)?;
+        let (_, session) = stream.get_ref();
+        let http2 = session.alpn_protocol() == Some(b"h2");
+        let client = parts
+            .client_roots
+            .as_ref()
+            .zip(session.peer_certificates())
+            .and_then(|(roots, chain)| roots.identify(chain));
+        Ok(Handshaken::Open { stream: Box::new(stream), http2, client })
+    }
+}
+
+impl Parts {
+    /// Shows the certificate that proves the name, and hangs up (RFC 8737, section 3).
+    async fn validate(
+        &self,
+        started: StartHandshake<BufReader<TcpStream>>,
+    ) -> io::Result<Handshaken> {
+        let name = started.client_hello().server_name().map(str::to_owned);
+        let found = match (&self.challenges, &name) {
+            (Some(challenges), Some(name)) => challenges.challenge(name).await,
+            _ => None,
+        };
+        let mut config = builder()
+            .map_err(setup)?
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(Challenge(found)));
+        config.alpn_protocols = vec![ACME_TLS.to_vec()];
+        let mut stream = started.into_stream(Arc::<ServerConfig>::new(config)).await?;
+        stream.shutdown().await?;
+        Ok(Handshaken::Validated)
+    }
+}
+
+fn setup(error: TlsError) -> io::Error {
+    io::Error::other(error)
+}
+
+fn is_validation(hello: &ClientHello<'_>) -> bool {
+    hello
+        .alpn()
+        .is_some_and(|mut offered| offered.next() == Some(ACME_TLS) && offered.next().is_none())
+}
+
+/// The certificate of one validation; without one the handshake fails with an alert.
+#[derive(Debug)]
+struct Challenge(Option<Certificate>);
+
+impl ResolvesServerCert for Challenge {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        self.0.as_ref().map(|certificate| Arc::clone(&certificate.key))
+    }
+}
