@@ -16,6 +16,7 @@ use crate::net::{BindError, ConnectionLimits, Drained, Listener, Shutdown, serve
 use crate::registry::Registry;
 use crate::store::{Store, StoreError};
 use crate::telemetry::metrics;
+use crate::trust::TrustError;
 use crate::{http, ipfs, registry, store};
 
 /// The oldest Kubo whose `add` answers as this registry needs it.
@@ -48,6 +49,14 @@ pub enum AppError {
         address: String,
         /// What it said.
         source: StoreError,
+    },
+    /// There are no authorities to verify a partner by.
+    #[error("{settings}: {source}")]
+    Trust {
+        /// The setting that names them.
+        settings: &'static str,
+        /// What is wrong with them.
+        source: TrustError,
     },
     /// Kubo is not to be used.
     #[error("Kubo at {address}: {reason}; OPEN_REGISTRY_DFS_IPFS_API_URL names its RPC API")]
@@ -102,23 +111,15 @@ fn bind(host: IpAddr, port: u16, settings: &'static str) -> Result<Listener, App
 /// Connects to both partners and finds out whether they are fit for use.
 async fn connect(config: &Config, partners: &Partners) -> Result<(Registry, Auth), AppError> {
     let postgres = partners.postgres();
-    let settings = store::Settings {
-        host: postgres.host.clone(),
-        port: postgres.port,
-        user: postgres.user.clone(),
-        password: Some(postgres.password.expose().to_owned()).filter(|text| !text.is_empty()),
-        database: postgres.name.clone(),
-        pool_size: postgres.pool_size,
-    };
+    let settings = store::Settings::of(postgres)
+        .map_err(|source| AppError::Trust { settings: "OPEN_REGISTRY_DB_SSLROOTCERT", source })?;
     let store = Store::connect(&settings).await.map_err(|source| AppError::Store {
         address: format!("{}:{}/{}", postgres.host, postgres.port, postgres.name),
         source,
     })?;
     let kubo = partners.kubo();
-    let endpoint =
-        |e: &crate::config::Endpoint| ipfs::Endpoint { host: e.host.clone(), port: e.port };
-    let settings =
-        ipfs::Settings { api: endpoint(&kubo.api), gateway: kubo.gateway.as_ref().map(endpoint) };
+    let settings = ipfs::Settings::of(kubo)
+        .map_err(|source| AppError::Trust { settings: "OPEN_REGISTRY_DFS_IPFS_CA_FILE", source })?;
     let ipfs = Kubo::new(&settings);
     check_version(&settings.api, ipfs.version().await)?;
     let limits = registry::Limits {
@@ -133,7 +134,11 @@ async fn connect(config: &Config, partners: &Partners) -> Result<(Registry, Auth
 
 fn check_version(api: &ipfs::Endpoint, version: Result<String, IpfsError>) -> Result<(), AppError> {
     let unfit = |reason: String| AppError::Kubo { address: api.to_string(), reason };
-    let version = version.map_err(|error| unfit(error.to_string()))?;
+    let version = version.map_err(|error| {
+        let login = matches!(error, IpfsError::Refused { status: 401 | 403, .. });
+        let hint = " (what it is shown is OPEN_REGISTRY_DFS_IPFS_API_TOKEN, or _API_USER and _API_PASSWORD)";
+        unfit(error.to_string() + if login { hint } else { "" })
+    })?;
     let mut numbers = version.split(['.', '-']).map_while(|part| part.parse().ok());
     let found: (u32, u32) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
     if found < KUBO_FLOOR {

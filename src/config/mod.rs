@@ -27,11 +27,11 @@ use std::path::PathBuf;
 pub use access::{Access, Login};
 pub use endpoint::Endpoint;
 pub use error::ConfigError;
-pub use kubo::Kubo;
+pub use kubo::{Kubo, KuboLogin};
 pub use limits::Limits;
 pub use listen::{Domain, Listen};
 pub use log::Log;
-pub use postgres::Postgres;
+pub use postgres::{Postgres, SslMode};
 pub use secret::Secret;
 
 use setting::Group;

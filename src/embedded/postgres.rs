@@ -67,6 +67,7 @@ impl Postgres {
             password: config::Secret::default(),
             name: OWNER.to_owned(),
             pool_size: POOL_SIZE,
+            ssl: config::SslMode::Disable,
         };
         Ok(Self { supervised, settings })
     }

@@ -8,27 +8,30 @@ use std::path::{Path, PathBuf};
 const FREE: [&str; 3] = ["cid", "oci", "telemetry"];
 
 /// What each room may use beside those and itself.
-const ARROWS: [(&str, &[&str]); 14] = [
-    ("app", &["auth", "config", "embedded", "http", "ipfs", "net", "registry", "store"]),
+const ARROWS: [(&str, &[&str]); 15] = [
+    ("app", &["auth", "config", "embedded", "http", "ipfs", "net", "registry", "store", "trust"]),
     ("auth", &["config", "store"]),
     ("cid", &[]),
     ("config", &[]),
     ("embedded", &["config", "ipfs", "store"]),
     ("http", &["auth", "net", "registry", "stream"]),
-    ("ipfs", &["config", "stream"]),
+    ("ipfs", &["config", "stream", "trust"]),
     ("main", &["app", "config"]),
     ("net", &["config"]),
     ("oci", &[]),
     ("registry", &["config", "ipfs", "store", "stream"]),
-    ("store", &["config"]),
+    ("store", &["config", "trust"]),
     ("stream", &[]),
     ("telemetry", &[]),
+    ("trust", &[]),
 ];
 
 /// Crates that only some rooms may name.
-const CONFINED: [(&str, &[&str]); 4] = [
+const CONFINED: [(&str, &[&str]); 6] = [
     ("hyper", &["http", "ipfs", "net"]),
     ("ring", &["auth", "stream"]),
+    ("rustls", &["acme", "ipfs", "net", "store", "trust"]),
+    ("tokio_rustls", &["ipfs", "net"]),
     ("tokio_postgres", &["store"]),
     ("bb8", &["store"]),
 ];
