@@ -22,7 +22,8 @@ use crate::net::{
 use crate::registry::Registry;
 use crate::store::{Store, StoreError};
 use crate::telemetry::metrics;
-use crate::{config, http, ipfs, registry, store};
+use crate::trust::TrustError;
+use crate::{http, ipfs, registry, store};
 
 /// The oldest Kubo whose `add` answers as this registry needs it.
 const KUBO_FLOOR: (u32, u32) = (0, 39);
@@ -61,6 +62,14 @@ pub enum AppError {
     /// Nobody could log in.
     #[error(transparent)]
     Auth(#[from] AuthError),
+    /// There are no authorities to verify a partner by.
+    #[error("{settings}: {source}")]
+    Trust {
+        /// The setting that names them.
+        settings: &'static str,
+        /// What is wrong with them.
+        source: TrustError,
+    },
     /// Kubo is not to be used.
     #[error("Kubo at {address}: {reason}; OPEN_REGISTRY_DFS_IPFS_API_URL names its RPC API")]
     Kubo {
@@ -175,15 +184,15 @@ impl Clients {
 /// Connects to both partners and finds out whether they are fit for use.
 async fn connect(config: &Config, partners: &Partners) -> Result<(Registry, Auth), AppError> {
     let postgres = partners.postgres();
-    let settings = store::Settings::from(postgres);
+    let settings = store::Settings::of(postgres)
+        .map_err(|source| AppError::Trust { settings: "OPEN_REGISTRY_DB_SSLROOTCERT", source })?;
     let store = Store::connect(&settings).await.map_err(|source| AppError::Store {
         address: format!("{}:{}/{}", postgres.host, postgres.port, postgres.name),
         source,
     })?;
     let kubo = partners.kubo();
-    let endpoint = |e: &config::Endpoint| ipfs::Endpoint { host: e.host.clone(), port: e.port };
-    let settings =
-        ipfs::Settings { api: endpoint(&kubo.api), gateway: kubo.gateway.as_ref().map(endpoint) };
+    let settings = ipfs::Settings::of(kubo)
+        .map_err(|source| AppError::Trust { settings: "OPEN_REGISTRY_DFS_IPFS_CA_FILE", source })?;
     let ipfs = Kubo::new(&settings);
     check_version(&settings.api, ipfs.version().await)?;
     let limits = registry::Limits {
@@ -198,7 +207,11 @@ async fn connect(config: &Config, partners: &Partners) -> Result<(Registry, Auth
 
 fn check_version(api: &ipfs::Endpoint, version: Result<String, IpfsError>) -> Result<(), AppError> {
     let unfit = |reason: String| AppError::Kubo { address: api.to_string(), reason };
-    let version = version.map_err(|error| unfit(error.to_string()))?;
+    let version = version.map_err(|error| {
+        let login = matches!(error, IpfsError::Refused { status: 401 | 403, .. });
+        let hint = " (what it is shown is OPEN_REGISTRY_DFS_IPFS_API_TOKEN, or _API_USER and _API_PASSWORD)";
+        unfit(error.to_string() + if login { hint } else { "" })
+    })?;
     let mut numbers = version.split(['.', '-']).map_while(|part| part.parse().ok());
     let found: (u32, u32) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
     if found < KUBO_FLOOR {

@@ -8,6 +8,7 @@ use crate::auth::{AccountName, AccountNameError, AuthError};
 use crate::embedded::EmbeddedError;
 use crate::oci::RepositoryName;
 use crate::store::{Pattern, StoreError};
+use crate::trust::TrustError;
 
 /// The one error of this room. Each message is one line, and holds no secret.
 #[derive(Debug, Error)]
@@ -34,6 +35,9 @@ pub enum AdminError {
     /// The answer could not be written.
     #[error("cannot write the answer: {0}")]
     Write(io::Error),
+    /// There are no authorities to verify PostgreSQL by.
+    #[error("OPEN_REGISTRY_DB_SSLROOTCERT: {0}")]
+    Trust(#[from] TrustError),
     /// Not the name of an account.
     #[error(transparent)]
     Name(#[from] AccountNameError),

@@ -91,7 +91,8 @@ async fn obey(config: &Config, database: &Database, order: Order) -> Result<Answ
 
 async fn connect(database: &Database) -> Result<Store, AdminError> {
     let postgres = database.postgres();
-    Store::connect(&Settings::from(postgres)).await.map_err(|source| AdminError::Connect {
+    let settings = Settings::of(postgres)?;
+    Store::connect(&settings).await.map_err(|source| AdminError::Connect {
         address: format!("{}:{}/{}", postgres.host, postgres.port, postgres.name),
         source,
     })

@@ -2,9 +2,11 @@
 
 use std::fmt;
 
-/// Host and port of an `http://` address.
+/// An `http://` or `https://` address without a path.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Endpoint {
+    /// Whether it is reached by TLS.
+    pub https: bool,
     /// Name or IP address, an IPv6 address without brackets, as a resolver takes it.
     pub host: String,
     /// TCP port.
@@ -12,20 +14,19 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// A parser of `http://host[:port]` with `default_port`.
+    /// A parser of `http://host[:port]` with `default_port`, and of `https://host[:port]` with 443.
     pub(super) fn parser(default_port: u16) -> impl Fn(&str) -> Result<Self, String> {
         move |text| parse(text, default_port)
     }
 }
 
 fn parse(text: &str, default_port: u16) -> Result<Endpoint, String> {
-    let write = || format!("not an address; write http://host:{default_port}");
-    if text.starts_with("https://") {
-        return Err(
-            "https is not supported yet; use an http:// address on a private network".into()
-        );
-    }
-    let rest = text.strip_prefix("http://").ok_or_else(write)?;
+    let write = || format!("not an address; write http://host:{default_port} or https://host");
+    let (https, rest) = match text.split_once("://") {
+        Some(("http", rest)) => (false, rest),
+        Some(("https", rest)) => (true, rest),
+        _ => return Err(write()),
+    };
     let authority = rest.strip_suffix('/').unwrap_or(rest);
     if authority.contains('@') {
         return Err("an address takes no user name and no password".into());
@@ -47,10 +48,16 @@ fn parse(text: &str, default_port: u16) -> Result<Endpoint, String> {
     }
     let port = match port.strip_prefix(':') {
         Some(port) => port.parse().ok().filter(|port| *port != 0).ok_or_else(write)?,
-        None if port.is_empty() => default_port,
+        None if port.is_empty() => {
+            if https {
+                443
+            } else {
+                default_port
+            }
+        }
         None => return Err(write()),
     };
-    Ok(Endpoint { host: host.to_owned(), port })
+    Ok(Endpoint { https, host: host.to_owned(), port })
 }
 
 impl fmt::Display for Endpoint {
@@ -75,6 +82,12 @@ mod tests {
         assert_eq!(show("http://kubo:80/"), Ok("kubo:80".into()));
         assert_eq!(show("http://[::1]:8080"), Ok("[::1]:8080".into()));
         assert_eq!(show("http://10.0.0.7"), Ok("10.0.0.7:5001".into()));
+        assert_eq!(show("https://kubo.example"), Ok("kubo.example:443".into()));
+        assert_eq!(show("https://[::1]:8443/"), Ok("[::1]:8443".into()));
+        assert!(
+            parse("https://kubo", 5001).unwrap().https
+                && !parse("http://kubo", 5001).unwrap().https
+        );
     }
 
     #[test]
@@ -94,10 +107,10 @@ mod tests {
             "http://a b",
             "/ip4/127.0.0.1/tcp/5001",
             "http://[::1]x",
+            "ftp://kubo",
         ] {
             assert!(parse(bad, 5001).is_err(), "{bad}");
         }
-        assert!(parse("https://kubo", 5001).unwrap_err().contains("not supported yet"));
         assert!(parse("http://me:word@kubo", 5001).unwrap_err().contains("password"));
     }
 }

@@ -1,7 +1,11 @@
 //! The Kubo to use.
 
+use std::path::PathBuf;
+
 use super::endpoint::Endpoint;
 use super::error::ConfigError;
+use super::postgres::is_loopback;
+use super::secret::Secret;
 use super::setting::{Group, Kind, Setting};
 use super::source::Source;
 use super::value;
@@ -16,8 +20,8 @@ const API_URL: Setting = Setting {
     env: "OPEN_REGISTRY_DFS_IPFS_API_URL",
     kind: Kind::Value("URL"),
     default: None,
-    help: "RPC API of Kubo or of an IPFS Cluster proxy, as in http://kubo:5001. Without it the registry starts a \
-           private Kubo.",
+    help: "RPC API of Kubo or of an IPFS Cluster proxy, as in http://kubo:5001, or https://kubo.example behind a \
+           proxy that ends TLS. Without it the registry starts a private Kubo.",
 };
 const GATEWAY_URL: Setting = Setting {
     env: "OPEN_REGISTRY_DFS_IPFS_GATEWAY_URL",
@@ -25,9 +29,51 @@ const GATEWAY_URL: Setting = Setting {
     default: None,
     help: "Gateway of the same Kubo, as in http://kubo:8080; pulls are several times faster through it.",
 };
+const CA_FILE: Setting = Setting {
+    env: "OPEN_REGISTRY_DFS_IPFS_CA_FILE",
+    kind: Kind::Value("FILE"),
+    default: None,
+    help: "Certificate authorities, in PEM form, one of which must have certified an https:// Kubo. Without it those \
+           of the system.",
+};
+const API_TOKEN: Setting = Setting {
+    env: "OPEN_REGISTRY_DFS_IPFS_API_TOKEN",
+    kind: Kind::Secret,
+    default: None,
+    help: "Bearer token for the RPC API, as Kubo's API.Authorizations names it. The gateway gets it only when it has \
+           the very address of the API.",
+};
+const API_USER: Setting = Setting {
+    env: "OPEN_REGISTRY_DFS_IPFS_API_USER",
+    kind: Kind::Value("NAME"),
+    default: None,
+    help: "User for the RPC API, by HTTP Basic, instead of a token.",
+};
+const API_PASSWORD: Setting = Setting {
+    env: "OPEN_REGISTRY_DFS_IPFS_API_PASSWORD",
+    kind: Kind::Secret,
+    default: None,
+    help: "Password of that user.",
+};
 
-pub(super) const GROUP: Group =
-    Group { title: "IPFS", settings: &[&API_URL, &GATEWAY_URL, &ENABLED] };
+pub(super) const GROUP: Group = Group {
+    title: "IPFS",
+    settings: &[&API_URL, &GATEWAY_URL, &CA_FILE, &API_TOKEN, &API_USER, &API_PASSWORD, &ENABLED],
+};
+
+/// What shows Kubo that this registry may use its RPC API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KuboLogin {
+    /// A bearer token.
+    Token(Secret),
+    /// HTTP Basic.
+    Basic {
+        /// The user.
+        user: String,
+        /// Its password.
+        password: Secret,
+    },
+}
 
 /// How to reach a Kubo.
 #[derive(Clone, Debug)]
@@ -36,6 +82,10 @@ pub struct Kubo {
     pub api: Endpoint,
     /// The gateway, which reads faster than the API.
     pub gateway: Option<Endpoint>,
+    /// A PEM file of authorities for `https://`; `None` for those of the system.
+    pub authorities: Option<PathBuf>,
+    /// What the RPC API asks for.
+    pub login: Option<KuboLogin>,
 }
 
 impl Kubo {
@@ -45,17 +95,65 @@ impl Kubo {
             return Err(ConfigError::bad(ENABLED.env, reason));
         }
         let gateway = source.read_optional(&GATEWAY_URL, Endpoint::parser(8080))?;
-        match source.read_optional(&API_URL, Endpoint::parser(5001))? {
-            Some(api) => Ok(Some(Self { api, gateway })),
-            None => {
-                if gateway.is_some() {
-                    source.warnings.push(format!(
-                        "{} has no effect without {}: a private Kubo is used",
-                        GATEWAY_URL.env, API_URL.env
-                    ));
-                }
-                Ok(None)
+        let authorities = source.read_optional(&CA_FILE, value::text)?.map(PathBuf::from);
+        let login = login(source)?;
+        let Some(api) = source.read_optional(&API_URL, Endpoint::parser(5001))? else {
+            let idle = [&GATEWAY_URL, &CA_FILE, &API_TOKEN, &API_USER, &API_PASSWORD];
+            let idle = idle.iter().filter(|setting| source.is_given(setting));
+            let idle: Vec<&str> = idle.map(|setting| setting.env).collect();
+            if !idle.is_empty() {
+                source.warnings.push(format!(
+                    "{} has no effect without {}: a private Kubo is used",
+                    idle.join(", "),
+                    API_URL.env
+                ));
             }
+            return Ok(None);
+        };
+        if login.is_some() && !api.https && !is_loopback(&api.host) {
+            let reason = format!(
+                "a token or password would go to {api} where everyone on the way can read it; write https://"
+            );
+            return Err(ConfigError::bad(API_URL.env, reason));
+        }
+        let plain = !api.https && gateway.as_ref().is_none_or(|gateway| !gateway.https);
+        if plain && authorities.is_some() {
+            let reason = "neither the API nor the gateway is https://, so nobody would be asked";
+            return Err(ConfigError::bad(CA_FILE.env, reason));
+        }
+        Ok(Some(Self { api, gateway, authorities, login }))
+    }
+}
+
+fn login(source: &Source) -> Result<Option<KuboLogin>, ConfigError> {
+    let token = source.read_secret(&API_TOKEN)?;
+    let user = source.read_optional(&API_USER, name)?;
+    let password = source.read_secret(&API_PASSWORD)?;
+    // What cannot stand in a header would be lost on the way there.
+    for (setting, secret) in [(&API_TOKEN, &token), (&API_PASSWORD, &password)] {
+        if !secret.expose().chars().all(|c| matches!(c, ' '..='~')) {
+            return Err(ConfigError::bad(
+                setting.env,
+                "holds more than printable ASCII characters",
+            ));
         }
     }
+    match (token.is_empty(), user, password.is_empty()) {
+        (true, None, true) => Ok(None),
+        (false, None, true) => Ok(Some(KuboLogin::Token(token))),
+        (true, Some(user), false) => Ok(Some(KuboLogin::Basic { user, password })),
+        (false, ..) => {
+            let reason = format!("{} or its password is set as well; keep one", API_USER.env);
+            Err(ConfigError::bad(API_TOKEN.env, reason))
+        }
+        (true, Some(_), true) => Err(ConfigError::bad(API_PASSWORD.env, "the user needs one")),
+        (true, None, false) => Err(ConfigError::bad(API_USER.env, "the password needs one")),
+    }
+}
+
+fn name(text: &str) -> Result<String, String> {
+    if text.contains(':') || !text.chars().all(|c| matches!(c, ' '..='~')) {
+        return Err("not a user name; printable ASCII characters without a colon".to_owned());
+    }
+    Ok(text.to_owned())
 }

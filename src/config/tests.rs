@@ -101,7 +101,7 @@ fn a_bad_value_is_one_line_with_name_and_reason() {
         ("OPEN_REGISTRY_DB_PORT", "0"),
         ("OPEN_REGISTRY_DB_HOST", "postgres://x"),
         ("OPEN_REGISTRY_DFS_IPFS_ENABLED", "false"),
-        ("OPEN_REGISTRY_DFS_IPFS_API_URL", "https://kubo"),
+        ("OPEN_REGISTRY_DFS_IPFS_API_URL", "ftp://kubo"),
         ("OPEN_REGISTRY_DFS_IPFS_GATEWAY_URL", "kubo"),
         ("OPEN_REGISTRY_METRICS_PORT", "5000"),
         ("RUST_LOG", "af_registry=loud"),
@@ -215,4 +215,62 @@ fn help_is_the_reference_of_all_settings() {
     }
     assert!(help.contains("[default: 5000]") && help.contains("PostgreSQL:"));
     assert!(matches!(with_args(&["--version"], &[]), Err(ConfigError::Asked(_))));
+}
+
+#[test]
+fn postgresql_is_encrypted_as_far_as_its_host_needs() {
+    let mode = |host: &str, env: &[(&str, &str)]| {
+        let env: Vec<_> = env.iter().copied().chain([("OPEN_REGISTRY_DB_HOST", host)]).collect();
+        load(&env).map(|config| config.postgres.unwrap().ssl)
+    };
+    for here in ["/run/postgresql", "127.0.0.1", "::1", "localhost"] {
+        assert_eq!(mode(here, &[]).unwrap(), SslMode::Disable, "{here}");
+    }
+    assert_eq!(mode("postgres", &[]).unwrap(), SslMode::Prefer);
+    let given = ("OPEN_REGISTRY_DB_SSLMODE", "require");
+    assert_eq!(mode("localhost", &[given]).unwrap(), SslMode::Require);
+    assert!(mode("/run/postgresql", &[given]).unwrap_err().to_string().contains("unix socket"));
+    let full = ("OPEN_REGISTRY_DB_SSLMODE", "verify-full");
+    let file = ("OPEN_REGISTRY_DB_SSLROOTCERT", "/ca.pem");
+    let authorities = Some(PathBuf::from("/ca.pem"));
+    assert_eq!(mode("postgres", &[full, file]).unwrap(), SslMode::VerifyFull { authorities });
+    assert!(mode("postgres", &[given, file]).unwrap_err().to_string().contains("verify-full"));
+    for bad in ["verify-ca", "allow", "on"] {
+        let told = refusal(&[("OPEN_REGISTRY_DB_SSLMODE", bad)]);
+        assert!(told.starts_with("OPEN_REGISTRY_DB_SSLMODE: ") && told.contains("verify-full"));
+    }
+}
+
+#[test]
+fn a_login_for_kubo_is_whole_and_goes_nowhere_in_the_clear() {
+    let api = |url: &'static str| ("OPEN_REGISTRY_DFS_IPFS_API_URL", url);
+    let token = ("OPEN_REGISTRY_DFS_IPFS_API_TOKEN", "hunter2");
+    let user = ("OPEN_REGISTRY_DFS_IPFS_API_USER", "me");
+    let password = ("OPEN_REGISTRY_DFS_IPFS_API_PASSWORD", "hunter2");
+    let far = api("https://kubo.example");
+    for near in ["http://127.0.0.1:5001", "http://localhost", "http://[::1]"] {
+        let kubo = load(&[api(near), token]).unwrap().kubo.unwrap();
+        assert_eq!(kubo.login, Some(KuboLogin::Token(Secret::new("hunter2"))), "{near}");
+    }
+    let kubo = load(&[far, user, password]).unwrap().kubo.unwrap();
+    let basic = KuboLogin::Basic { user: "me".into(), password: Secret::new("hunter2") };
+    assert_eq!((kubo.login, kubo.api.https, kubo.api.port), (Some(basic), true, 443));
+    let file = ("OPEN_REGISTRY_DFS_IPFS_CA_FILE", "/ca.pem");
+    for (env, named) in [
+        (&[api("http://kubo:5001"), token][..], "API_URL"),
+        (&[api("http://10.0.0.7:5001"), user, password], "API_URL"),
+        (&[far, token, user, password], "API_TOKEN"),
+        (&[far, token, password], "API_TOKEN"),
+        (&[far, user], "API_PASSWORD"),
+        (&[far, password], "API_USER"),
+        (&[far, ("OPEN_REGISTRY_DFS_IPFS_API_TOKEN", "hunter2\n")], "API_TOKEN"),
+        (&[far, ("OPEN_REGISTRY_DFS_IPFS_API_USER", "a:b"), password], "API_USER"),
+        (&[api("http://127.0.0.1"), file], "CA_FILE"),
+    ] {
+        let line = refusal(env);
+        assert!(line.starts_with(&format!("OPEN_REGISTRY_DFS_IPFS_{named}: ")), "{line}");
+        assert!(!line.contains("hunter2"), "{line}");
+    }
+    let idle = load(&[token]).unwrap().warnings.join("|");
+    assert!(idle.contains("API_TOKEN has no effect"), "{idle}");
 }

@@ -57,9 +57,17 @@ impl Kubo {
             tries += 1;
             match Supervised::start(Daemon { repository, api, gateway }).await {
                 Ok(supervised) => {
-                    let endpoint = |port| config::Endpoint { host: "127.0.0.1".to_owned(), port };
-                    let settings =
-                        config::Kubo { api: endpoint(api), gateway: Some(endpoint(gateway)) };
+                    let endpoint = |port| config::Endpoint {
+                        https: false,
+                        host: "127.0.0.1".to_owned(),
+                        port,
+                    };
+                    let settings = config::Kubo {
+                        api: endpoint(api),
+                        gateway: Some(endpoint(gateway)),
+                        authorities: None,
+                        login: None,
+                    };
                     return Ok(Self { supervised, settings });
                 }
                 Err(error) if error.says("address already in use") && tries < PORT_TRIES => {

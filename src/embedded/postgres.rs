@@ -84,6 +84,7 @@ pub(super) fn settings(sockets: &Path) -> Result<config::Postgres, EmbeddedError
         password: config::Secret::default(),
         name: OWNER.to_owned(),
         pool_size: POOL_SIZE,
+        ssl: config::SslMode::Disable,
     })
 }
 

@@ -5,20 +5,26 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use data_encoding::BASE64;
 use hyper::client::conn::http1::{Builder, SendRequest};
-use hyper::header::{HOST, HeaderValue, USER_AGENT};
+use hyper::header::{AUTHORIZATION, HOST, HeaderValue, USER_AGENT};
 use hyper::{Request, Response, body::Incoming};
 use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use super::answer::Answer;
 use super::error::unavailable;
 use super::multipart::Outgoing;
-use super::{Endpoint, IpfsError};
+use super::{Endpoint, IpfsError, Tls};
+use crate::config::KuboLogin;
 
-/// Time for a connection to be made.
+/// Time for a connection to be made, and as much again for TLS on it.
 const CONNECT: Duration = Duration::from_secs(2);
 /// A connection unused for longer is not used again: what sits between may have forgotten it.
 const IDLE: Duration = Duration::from_secs(30);
@@ -34,7 +40,7 @@ const AGENT: &str = concat!("af-registry/", env!("CARGO_PKG_VERSION"));
 pub(super) enum Drops {
     /// Close as usual.
     Closed,
-    /// Reset. Kubo's chunker takes an early end for the end of the file (boxo `chunker/splitting.go`), even that of a
+    /// Reset, and under TLS without a `close_notify`. Kubo's chunker takes an early end for the end of the file (boxo `chunker/splitting.go`), even that of a
     /// chunked body without its last chunk; a reset is an error to it.
     Reset,
 }
@@ -55,6 +61,20 @@ impl Drop for Driver {
 }
 
 impl Connection {
+    /// Speaks HTTP over a stream.
+    async fn over(
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    ) -> Result<Self, IpfsError> {
+        let (requests, connection) = Builder::new()
+            .max_buf_size(BUFFER)
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| unavailable("handshake", &error))?;
+        // Errors of the connection also reach whoever waits for the answer.
+        let driver = tokio::spawn(async { drop(connection.await) });
+        Ok(Self { requests, _driver: Driver(driver.abort_handle()) })
+    }
+
     /// Sends a request. The future ends with the head of the answer, which may come before the body is sent.
     pub(super) fn send(
         &mut self,
@@ -68,12 +88,14 @@ impl Connection {
 pub(super) struct Origin {
     endpoint: Endpoint,
     host: HeaderValue,
+    authorization: Option<HeaderValue>,
+    tls: Tls,
     idle: Mutex<Vec<(Connection, Instant)>>,
 }
 
 impl Origin {
     /// Makes no connection yet.
-    pub(super) fn new(endpoint: Endpoint) -> Self {
+    pub(super) fn new(endpoint: Endpoint, login: Option<&KuboLogin>, tls: &Tls) -> Self {
         // The gateway answers the name `localhost` with a redirect to a subdomain.
         let host = match endpoint.host.as_str() {
             "localhost" => format!("127.0.0.1:{}", endpoint.port),
@@ -81,7 +103,8 @@ impl Origin {
             host => format!("{host}:{}", endpoint.port),
         };
         let host = HeaderValue::try_from(host).unwrap_or(HeaderValue::from_static("127.0.0.1"));
-        Self { endpoint, host, idle: Mutex::default() }
+        let authorization = login.and_then(authorization);
+        Self { endpoint, host, authorization, tls: tls.clone(), idle: Mutex::default() }
     }
 
     /// Opens a connection.
@@ -95,14 +118,22 @@ impl Origin {
         if drops == Drops::Reset {
             stream.set_zero_linger().map_err(failed)?;
         }
-        let (requests, connection) = Builder::new()
-            .max_buf_size(BUFFER)
-            .handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| unavailable("handshake", &error))?;
-        // Errors of the connection also reach whoever waits for the answer.
-        let driver = tokio::spawn(async { drop(connection.await) });
-        Ok(Connection { requests, _driver: Driver(driver.abort_handle()) })
+        if endpoint.https {
+            Connection::over(self.encrypt(stream).await?).await
+        } else {
+            Connection::over(stream).await
+        }
+    }
+
+    /// Begins TLS with whoever has the host's name.
+    async fn encrypt(&self, stream: TcpStream) -> Result<TlsStream<TcpStream>, IpfsError> {
+        let Self { endpoint, tls, .. } = self;
+        let unnamed = || IpfsError::Unavailable(format!("{endpoint} cannot have a certificate"));
+        let name = ServerName::try_from(endpoint.host.clone()).map_err(|_| unnamed())?;
+        let client = tls.0.clone().ok_or_else(unnamed)?;
+        let shaking = timeout(CONNECT, TlsConnector::from(client).connect(name, stream)).await;
+        let late = |_| IpfsError::Unavailable(format!("{endpoint} does not begin TLS"));
+        shaking.map_err(late)?.map_err(|error| unavailable(&format!("TLS with {endpoint}"), &error))
     }
 
     /// Sends the request that `request` makes and waits for the head of the answer, at most `first_byte` from when the
@@ -132,6 +163,9 @@ impl Origin {
         let headers = request.headers_mut();
         headers.insert(HOST, self.host.clone());
         headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+        if let Some(authorization) = &self.authorization {
+            headers.insert(AUTHORIZATION, authorization.clone());
+        }
         request
     }
 
@@ -152,4 +186,17 @@ impl Origin {
         let at = idle.iter().rposition(|(connection, _)| connection.requests.is_ready())?;
         Some(idle.remove(at).0)
     }
+}
+
+/// The header that shows a login, marked as one that is not to be printed. `None` only for what settings refuse.
+fn authorization(login: &KuboLogin) -> Option<HeaderValue> {
+    let text = match login {
+        KuboLogin::Token(token) => format!("Bearer {}", token.expose()),
+        KuboLogin::Basic { user, password } => {
+            format!("Basic {}", BASE64.encode(format!("{user}:{}", password.expose()).as_bytes()))
+        }
+    };
+    let mut value = HeaderValue::try_from(text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
 }

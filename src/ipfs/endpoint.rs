@@ -1,14 +1,21 @@
-//! Where Kubo listens.
+//! Where Kubo listens, and what it asks for.
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use hyper::Uri;
+use rustls::ClientConfig;
 use thiserror::Error;
 
-/// The address of a listener of Kubo: `http://host:port`.
+use crate::config::{self, KuboLogin};
+use crate::trust::{Trust, TrustError};
+
+/// The address of a listener of Kubo: `http://host:port` or `https://host:port`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
+    /// Whether it is reached by TLS.
+    pub https: bool,
     /// A name, an IPv4 address, or an IPv6 address without brackets.
     pub host: String,
     /// The port.
@@ -16,12 +23,64 @@ pub struct Endpoint {
 }
 
 /// Where Kubo is reached.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// Its RPC API.
     pub api: Endpoint,
     /// Its gateway: the fast way to read. Without one, reads go through the API.
     pub gateway: Option<Endpoint>,
+    /// What the API asks for. The gateway sees it only when it is the same listener.
+    pub login: Option<KuboLogin>,
+    /// Whom to believe behind `https://`.
+    pub tls: Tls,
+}
+
+/// Whom to believe behind `https://`; the default is nobody. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Tls(pub(super) Option<Arc<ClientConfig>>);
+
+impl Settings {
+    /// Listeners on a private network that ask for nothing.
+    pub fn plain(api: Endpoint, gateway: Option<Endpoint>) -> Self {
+        Self { api, gateway, login: None, tls: Tls::default() }
+    }
+
+    /// What the operator set.
+    ///
+    /// # Errors
+    /// When there are no authorities to verify the node by.
+    pub fn of(kubo: &config::Kubo) -> Result<Self, TrustError> {
+        let endpoint = |endpoint: &config::Endpoint| Endpoint {
+            https: endpoint.https,
+            host: endpoint.host.clone(),
+            port: endpoint.port,
+        };
+        let (api, gateway) = (endpoint(&kubo.api), kubo.gateway.as_ref().map(endpoint));
+        let tls = if api.https || gateway.as_ref().is_some_and(|gateway| gateway.https) {
+            Tls::of(&Trust::of(kubo.authorities.as_deref())?)?
+        } else {
+            Tls::default()
+        };
+        Ok(Self { api, gateway, login: kubo.login.clone(), tls })
+    }
+}
+
+impl Tls {
+    /// Whoever these authorities certified under the name that was asked for.
+    ///
+    /// # Errors
+    /// [`TrustError::Setup`].
+    pub fn of(trust: &Trust) -> Result<Self, TrustError> {
+        let mut client = trust.client()?;
+        client.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Self(Some(Arc::new(client))))
+    }
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Tls(some)" } else { "Tls(none)" })
+    }
 }
 
 /// Why a string is not the address of a listener.
@@ -31,7 +90,7 @@ pub enum EndpointError {
     #[error("not an address; write http://host:port")]
     Malformed,
     /// Another scheme.
-    #[error("only http:// is spoken with Kubo")]
+    #[error("only http:// and https:// are spoken with Kubo")]
     Scheme,
     /// No port.
     #[error("the port is missing; write http://host:port")]
@@ -47,9 +106,11 @@ impl FromStr for Endpoint {
     fn from_str(s: &str) -> Result<Self, EndpointError> {
         let uri: Uri = s.parse().map_err(|_| EndpointError::Malformed)?;
         let scheme = uri.scheme_str().ok_or(EndpointError::Malformed)?;
-        if scheme != "http" {
-            return Err(EndpointError::Scheme);
-        }
+        let https = match scheme {
+            "http" => false,
+            "https" => true,
+            _ => return Err(EndpointError::Scheme),
+        };
         let authority = uri.authority().ok_or(EndpointError::Malformed)?;
         if authority.as_str().contains('@')
             || !matches!(uri.path(), "" | "/")
@@ -63,17 +124,18 @@ impl FromStr for Endpoint {
             return Err(EndpointError::Malformed);
         }
         let port = authority.port_u16().filter(|port| *port != 0).ok_or(EndpointError::Port)?;
-        Ok(Self { host: host.to_owned(), port })
+        Ok(Self { https, host: host.to_owned(), port })
     }
 }
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { host, port } = self;
+        let Self { https, host, port } = self;
+        let scheme = if *https { "https" } else { "http" };
         if host.contains(':') {
-            write!(f, "http://[{host}]:{port}")
+            write!(f, "{scheme}://[{host}]:{port}")
         } else {
-            write!(f, "http://{host}:{port}")
+            write!(f, "{scheme}://{host}:{port}")
         }
     }
 }
@@ -88,6 +150,7 @@ mod tests {
             ("http://127.0.0.1:5001", "127.0.0.1", 5001),
             ("http://ipfs:5001/", "ipfs", 5001),
             ("http://[::1]:8080", "::1", 8080),
+            ("https://kubo.example:443", "kubo.example", 443),
         ] {
             let endpoint: Endpoint = text.parse().unwrap();
             assert_eq!((endpoint.host.as_str(), endpoint.port), (host, port), "{text}");
@@ -102,7 +165,7 @@ mod tests {
             ("ipfs", EndpointError::Malformed),
             ("127.0.0.1:5001", EndpointError::Malformed),
             ("/ip4/127.0.0.1/tcp/5001", EndpointError::Malformed),
-            ("https://ipfs:5001", EndpointError::Scheme),
+            ("ftp://ipfs:5001", EndpointError::Scheme),
             ("http://ipfs", EndpointError::Port),
             ("http://ipfs:0", EndpointError::Port),
             ("http://a:b@ipfs:5001", EndpointError::Extra),

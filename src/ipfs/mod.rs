@@ -30,7 +30,7 @@ use connection::Origin;
 use rpc::Rpc;
 
 pub use add::{Add, Added};
-pub use endpoint::{Endpoint, EndpointError, Settings};
+pub use endpoint::{Endpoint, EndpointError, Settings, Tls};
 pub use error::IpfsError;
 pub use read::ReadBody;
 
@@ -49,8 +49,12 @@ pub struct Kubo {
 impl Kubo {
     /// Connects to nothing yet.
     pub fn new(settings: &Settings) -> Self {
-        let origin = |endpoint: &Endpoint| Arc::new(Origin::new(endpoint.clone()));
-        Self { api: origin(&settings.api), gateway: settings.gateway.as_ref().map(origin) }
+        let Settings { api, gateway, login, tls } = settings;
+        let origin = |endpoint: &Endpoint| {
+            let login = login.as_ref().filter(|_| endpoint == api);
+            Arc::new(Origin::new(endpoint.clone(), login, tls))
+        };
+        Self { api: origin(api), gateway: gateway.as_ref().map(origin) }
     }
 
     /// The version of the node, such as `0.43.0`.

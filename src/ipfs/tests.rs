@@ -28,7 +28,8 @@ async fn scripted(script: Vec<(&'static str, String)>) -> Kubo {
             tokio::spawn(async move { tokio::io::copy(&mut stream, &mut tokio::io::sink()).await });
         }
     });
-    Kubo::new(&Settings { api: Endpoint { host: "127.0.0.1".into(), port }, gateway: None })
+    let api = Endpoint { https: false, host: "127.0.0.1".into(), port };
+    Kubo::new(&Settings::plain(api, None))
 }
 
 async fn wait_for(stream: &mut TcpStream, text: &str) {

@@ -4,8 +4,9 @@ use std::fmt;
 
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
+use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Error, NoTls, Row};
+use tokio_postgres::{Client, Config, Error, NoTls, Row, Socket};
 use tracing::warn;
 
 use super::StoreError;
@@ -26,7 +27,18 @@ pub(super) struct Link {
 impl Link {
     pub(super) async fn open(settings: &Settings, purpose: Purpose) -> Result<Self, StoreError> {
         let config = settings.client(purpose);
-        let connecting = timeout(CONNECT, config.connect(NoTls)).await;
+        match settings.tls.connector() {
+            Some(rustls) => Self::connect(&config, rustls).await,
+            None => Self::connect(&config, NoTls).await,
+        }
+    }
+
+    async fn connect<T>(config: &Config, tls: T) -> Result<Self, StoreError>
+    where
+        T: MakeTlsConnect<Socket, Stream: Send + 'static, TlsConnect: Send>,
+        <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
+    {
+        let connecting = timeout(CONNECT, config.connect(tls)).await;
         let (client, connection) = connecting
             .map_err(|_| StoreError::timed_out("connecting"))?
             .map_err(|error| StoreError::Unavailable(chain(&error)))?;

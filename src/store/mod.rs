@@ -26,6 +26,7 @@ mod settings;
 mod signing_key;
 mod statements;
 mod tag;
+mod tls;
 mod unpin;
 mod upload;
 
@@ -44,6 +45,7 @@ pub use refresh_token::RefreshToken;
 pub use repository::RepositorySummary;
 pub use settings::Settings;
 pub use signing_key::SigningKey;
+pub use tls::Tls;
 pub use unpin::UnpinClaim;
 pub use upload::{Part, Upload};
 

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::Tls;
 use crate::config;
+use crate::trust::TrustError;
 
 /// How long opening a connection may take, statements prepared.
 pub(super) const CONNECT: Duration = Duration::from_secs(2);
@@ -23,19 +25,8 @@ pub struct Settings {
     pub database: String,
     /// How many connections the pool holds at most; the two shared ones for reads come on top.
     pub pool_size: u32,
-}
-
-impl From<&config::Postgres> for Settings {
-    fn from(postgres: &config::Postgres) -> Self {
-        Self {
-            host: postgres.host.clone(),
-            port: postgres.port,
-            user: postgres.user.clone(),
-            password: Some(postgres.password.expose().to_owned()).filter(|text| !text.is_empty()),
-            database: postgres.name.clone(),
-            pool_size: postgres.pool_size,
-        }
-    }
+    /// Whether connections are encrypted.
+    pub tls: Tls,
 }
 
 impl fmt::Debug for Settings {
@@ -47,6 +38,7 @@ impl fmt::Debug for Settings {
             .field("password", &self.password.as_ref().map(|_| "***"))
             .field("database", &self.database)
             .field("pool_size", &self.pool_size)
+            .field("tls", &self.tls)
             .finish()
     }
 }
@@ -78,6 +70,22 @@ impl Purpose {
 }
 
 impl Settings {
+    /// What the operator set.
+    ///
+    /// # Errors
+    /// When there are no authorities to verify the server by.
+    pub fn of(postgres: &config::Postgres) -> Result<Self, TrustError> {
+        Ok(Self {
+            host: postgres.host.clone(),
+            port: postgres.port,
+            user: postgres.user.clone(),
+            password: Some(postgres.password.expose().to_owned()).filter(|text| !text.is_empty()),
+            database: postgres.name.clone(),
+            pool_size: postgres.pool_size,
+            tls: Tls::of(&postgres.ssl)?,
+        })
+    }
+
     pub(super) fn client(&self, purpose: Purpose) -> tokio_postgres::Config {
         let mut config = tokio_postgres::Config::new();
         config
@@ -92,7 +100,8 @@ impl Settings {
             .keepalives_idle(Duration::from_secs(15))
             .keepalives_interval(Duration::from_secs(5))
             .keepalives_retries(3)
-            .tcp_user_timeout(Duration::from_secs(5));
+            .tcp_user_timeout(Duration::from_secs(5))
+            .ssl_mode(self.tls.mode());
         if let Some(password) = &self.password {
             config.password(password);
         }
@@ -113,6 +122,7 @@ mod tests {
             password: Some("secret".into()),
             database: "registry".into(),
             pool_size: 8,
+            tls: Tls::default(),
         };
         assert!(!format!("{settings:?}").contains("secret"));
     }

@@ -8,30 +8,34 @@ use std::path::{Path, PathBuf};
 const FREE: [&str; 3] = ["cid", "oci", "telemetry"];
 
 /// What each room may use beside those and itself.
-const ARROWS: [(&str, &[&str]); 15] = [
-    ("admin", &["auth", "config", "embedded", "store"]),
-    ("app", &["admin", "auth", "config", "embedded", "http", "ipfs", "net", "registry", "store"]),
+const ARROWS: [(&str, &[&str]); 16] = [
+    ("admin", &["auth", "config", "embedded", "store", "trust"]),
+    (
+        "app",
+        &["admin", "auth", "config", "embedded", "http", "ipfs", "net", "registry", "store", "trust"],
+    ),
     ("auth", &["config", "store"]),
     ("cid", &[]),
     ("config", &[]),
     ("embedded", &["config", "ipfs", "store"]),
     ("http", &["auth", "config", "net", "registry", "stream"]),
-    ("ipfs", &["config", "stream"]),
+    ("ipfs", &["config", "stream", "trust"]),
     ("main", &["admin", "app", "config"]),
     ("net", &["config"]),
     ("oci", &[]),
     ("registry", &["config", "ipfs", "store", "stream"]),
-    ("store", &["config"]),
+    ("store", &["config", "trust"]),
     ("stream", &[]),
     ("telemetry", &[]),
+    ("trust", &[]),
 ];
 
 /// Crates that only some rooms may name.
 const CONFINED: [(&str, &[&str]); 6] = [
     ("hyper", &["http", "ipfs", "net"]),
     ("ring", &["auth", "stream"]),
-    ("rustls", &["acme", "ipfs", "net", "store"]),
-    ("tokio_rustls", &["acme", "ipfs", "net", "store"]),
+    ("rustls", &["acme", "ipfs", "net", "store", "trust"]),
+    ("tokio_rustls", &["ipfs", "net"]),
     ("tokio_postgres", &["store"]),
     ("bb8", &["store"]),
 ];

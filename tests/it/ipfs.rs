@@ -58,7 +58,7 @@ async fn collect(body: ReadBody) -> Result<Bytes, IpfsError> {
 }
 
 fn only_api(settings: &Settings) -> Kubo {
-    Kubo::new(&Settings { api: settings.api.clone(), gateway: None })
+    Kubo::new(&Settings::plain(settings.api.clone(), None))
 }
 
 #[tokio::test]

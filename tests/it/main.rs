@@ -12,6 +12,7 @@ mod ipfs;
 mod lists;
 mod manifest;
 mod pull;
+mod remote;
 mod rig;
 mod start;
 mod store;

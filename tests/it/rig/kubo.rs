@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use af_registry::cid::Cid;
 use af_registry::ipfs::{Endpoint, Settings};
 use data_encoding::BASE32_NOPAD;
+use serde_json::json;
 
 /// Runs the daemon until its own standard input ends, which also happens when the test process is killed.
 const GUARD: &str = r#"
@@ -37,11 +38,22 @@ pub(crate) struct Node {
     pub(crate) settings: Settings,
     repo: PathBuf,
     guard: Child,
+    /// What the RPC API asks for, as `ipfs --api-auth` takes it.
+    secret: Option<String>,
 }
 
 impl Node {
     /// Starts a node and waits until it listens.
     pub(crate) fn start() -> Self {
+        Self::launch(None)
+    }
+
+    /// Starts one whose RPC API asks for `bearer:<token>` or `basic:<user>:<password>`.
+    pub(crate) fn guarded(secret: &str) -> Self {
+        Self::launch(Some(secret.to_owned()))
+    }
+
+    fn launch(secret: Option<String>) -> Self {
         let repo = tempfile::Builder::new().prefix("af-registry-kubo-").tempdir().unwrap().keep();
         for arguments in [
             &["init", "--profile=test"][..],
@@ -54,19 +66,23 @@ impl Node {
         ] {
             run(&repo, arguments);
         }
+        if let Some(secret) = &secret {
+            let who = json!({ "registry": { "AuthSecret": secret, "AllowedPaths": ["/api/v0"] } });
+            run(&repo, &["config", "--json", "API.Authorizations", &who.to_string()]);
+        }
         let mut guard = Command::new("sh");
         guard.arg("-c").arg(GUARD).arg(binary()).envs(environment(&repo));
         // In a process group of its own, so that an interrupt from the terminal does not hit it before the tests.
         guard.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let guard = guard.spawn().unwrap();
         let address = |name| listening(&repo, name);
-        let settings = Settings { api: address("api"), gateway: Some(address("gateway")) };
-        Self { settings, repo, guard }
+        let settings = Settings::plain(address("api"), Some(address("gateway")));
+        Self { settings, repo, guard, secret }
     }
 
     /// What `ipfs add` calls a file.
     pub(crate) fn add(&self, file: &Path) -> Cid {
-        run(&self.repo, &["add", "-Q", "--pin=false", file.to_str().unwrap()]).parse().unwrap()
+        self.ipfs(&["add", "-Q", "--pin=false", file.to_str().unwrap()]).parse().unwrap()
     }
 
     /// What `ipfs add` calls these bytes.
@@ -90,8 +106,15 @@ impl Node {
 
     /// What is pinned.
     pub(crate) fn pins(&self) -> Vec<String> {
-        let pins = run(&self.repo, &["pin", "ls", "--type=recursive", "-q"]);
+        let pins = self.ipfs(&["pin", "ls", "--type=recursive", "-q"]);
         pins.lines().map(str::to_owned).collect()
+    }
+
+    fn ipfs(&self, arguments: &[&str]) -> String {
+        let secret = self.secret.as_ref().map(|secret| format!("--api-auth={secret}"));
+        let arguments: Vec<&str> =
+            secret.as_deref().into_iter().chain(arguments.iter().copied()).collect();
+        run(&self.repo, &arguments)
     }
 
     /// The file that holds a block.
@@ -139,7 +162,7 @@ fn listening(repo: &Path, name: &str) -> Endpoint {
         // `api` holds `/ip4/127.0.0.1/tcp/<port>`, `gateway` holds `http://127.0.0.1:<port>`.
         let port = text.trim().rsplit(['/', ':']).next().and_then(|port| port.parse().ok());
         if let Some(port) = port {
-            return Endpoint { host: "127.0.0.1".into(), port };
+            return Endpoint { https: false, host: "127.0.0.1".into(), port };
         }
         let log = || std::fs::read_to_string(repo.join("log")).unwrap_or_default();
         assert!(began.elapsed() < START, "Kubo does not start: {}", log());

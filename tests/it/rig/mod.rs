@@ -1,6 +1,7 @@
 //! What the tests run on: real partners, started once on ports of their own and gone with the test process, real
 //! servers over them, and a client that may be rude.
 
+pub(crate) mod authority;
 pub(crate) mod client;
 pub(crate) mod daemon;
 pub(crate) mod kubo;
@@ -10,6 +11,7 @@ pub(crate) mod postgres;
 pub(crate) mod program;
 pub(crate) mod relay;
 pub(crate) mod server;
+pub(crate) mod terminator;
 
 pub(crate) use kubo::kubo;
 pub(crate) use postgres::{Database, database};

@@ -5,8 +5,10 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use af_registry::store::{Settings, Store};
+use af_registry::store::{Settings, Store, Tls};
 use tokio_postgres::NoTls;
+
+use super::authority::Certified;
 
 const TEMPLATE: &str = "registry_template";
 
@@ -37,6 +39,9 @@ pub(crate) struct Cluster {
     directory: PathBuf,
     keeper: Child,
     databases: AtomicU32,
+    port: u16,
+    /// Options beside those of every cluster.
+    options: String,
 }
 
 impl Cluster {
@@ -53,9 +58,37 @@ impl Cluster {
             .args(["-U", "registry", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"])
             .stdout(Stdio::null()));
         let keeper = keeper(&directory);
-        let cluster = Self { directory, keeper, databases: AtomicU32::new(0) };
+        let (databases, port) = (AtomicU32::new(0), 5432);
+        let cluster = Self { directory, keeper, databases, port, options: String::new() };
         cluster.control(&["start", "-o", &cluster.options()]);
         cluster.migrate_template();
+        cluster
+    }
+
+    /// One that also listens on 127.0.0.1, with TLS. There the role `careful` needs its password, `hunter2`, and TLS.
+    pub(crate) async fn encrypted(certified: &Certified) -> Self {
+        let mut cluster = tokio::task::spawn_blocking(Self::start).await.unwrap();
+        let data = cluster.directory.join("data");
+        for (name, text) in [("server.crt", &certified.chain), ("server.key", &certified.key)] {
+            let file = data.join(name);
+            std::fs::write(&file, text).unwrap();
+            run(Command::new("chmod").arg("600").arg(&file));
+            if is_root() {
+                run(Command::new("chown").arg("postgres:").arg(&file));
+            }
+        }
+        let rules = std::fs::read_to_string(data.join("pg_hba.conf")).unwrap();
+        let careful = "hostssl all careful all scram-sha-256\nhost all careful all reject\n";
+        std::fs::write(data.join("pg_hba.conf"), careful.to_owned() + &rules).unwrap();
+        let admin = connect(&cluster.settings("postgres")).await;
+        let role = "CREATE ROLE careful SUPERUSER LOGIN PASSWORD 'hunter2'";
+        admin.batch_execute(role).await.unwrap();
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        cluster.port = free.local_addr().unwrap().port();
+        drop(free);
+        cluster.options =
+            format!("-c listen_addresses=localhost -c port={} -c ssl=on", cluster.port);
+        cluster.restart();
         cluster
     }
 
@@ -98,19 +131,21 @@ impl Cluster {
     fn settings(&self, database: &str) -> Settings {
         Settings {
             host: self.directory.to_str().unwrap().to_owned(),
-            port: 5432,
+            port: self.port,
             user: "registry".into(),
             password: None,
             database: database.into(),
             pool_size: 8,
+            tls: Tls::default(),
         }
     }
 
     fn options(&self) -> String {
         format!(
             "-k {} -c listen_addresses='' -c max_connections=400 -c fsync=off \
-             -c full_page_writes=off -c autovacuum=off -c max_wal_size=4GB",
-            self.directory.display()
+             -c full_page_writes=off -c autovacuum=off -c max_wal_size=4GB {}",
+            self.directory.display(),
+            self.options
         )
     }
 

@@ -9,6 +9,7 @@ mod pins;
 mod plans;
 
 mod schema;
+mod tls;
 mod uploads;
 
 use std::future::Future;

@@ -1,0 +1,45 @@
+//! Whether a connection is encrypted, and how the server proves who it is.
+
+use std::fmt;
+
+use tokio_postgres::config::SslMode;
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::config;
+use crate::trust::{Trust, TrustError, credulous};
+
+/// Encryption of the connections; the default is none. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Tls(Option<(SslMode, MakeRustlsConnect)>);
+
+impl Tls {
+    /// As the settings ask.
+    ///
+    /// # Errors
+    /// When there are no authorities to verify by.
+    pub fn of(mode: &config::SslMode) -> Result<Self, TrustError> {
+        let (mode, client) = match mode {
+            config::SslMode::Disable => return Ok(Self::default()),
+            config::SslMode::Prefer => (SslMode::Prefer, credulous()?),
+            config::SslMode::Require => (SslMode::Require, credulous()?),
+            config::SslMode::VerifyFull { authorities } => {
+                (SslMode::Require, Trust::of(authorities.as_deref())?.client()?)
+            }
+        };
+        Ok(Self(Some((mode, MakeRustlsConnect::new(client)))))
+    }
+
+    pub(super) fn mode(&self) -> SslMode {
+        self.0.as_ref().map_or(SslMode::Disable, |(mode, _)| *mode)
+    }
+
+    pub(super) fn connector(&self) -> Option<MakeRustlsConnect> {
+        self.0.as_ref().map(|(_, connector)| connector.clone())
+    }
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Tls({:?})", self.mode())
+    }
+}

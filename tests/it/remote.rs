@@ -1,0 +1,212 @@
+//! A Kubo that is not next door: TLS before it, and an RPC API that asks who is there.
+
+use std::path::Path;
+use std::time::Duration;
+
+use af_registry::cid::Cid;
+use af_registry::config::{KuboLogin, Secret};
+use af_registry::ipfs::{Endpoint, IpfsError, Kubo, Settings, Tls};
+use af_registry::trust::Trust;
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use crate::rig::authority::Authority;
+use crate::rig::client::random;
+use crate::rig::kubo::Node;
+use crate::rig::launch::Launch;
+use crate::rig::server::builder;
+use crate::rig::terminator::{Ending, Terminator};
+use crate::rig::{database, kubo};
+
+const MIB: usize = 1 << 20;
+
+fn https(host: &str, port: u16) -> Endpoint {
+    Endpoint { https: true, host: host.to_owned(), port }
+}
+
+fn trusting(file: &Path) -> Tls {
+    Tls::of(&Trust::of(Some(file)).unwrap()).unwrap()
+}
+
+async fn add(kubo: &Kubo, content: &Bytes) -> Result<Cid, IpfsError> {
+    let mut add = kubo.begin_add().await?;
+    add.send(content.clone()).await?;
+    Ok(add.finish().await?.cid)
+}
+
+async fn read(kubo: &Kubo, cid: &Cid, size: usize) -> Result<Bytes, IpfsError> {
+    Ok(kubo.read(cid, size as u64, None).await?.collect().await?.to_bytes())
+}
+
+#[tokio::test]
+async fn a_node_behind_tls_serves_as_one_next_door() {
+    let (authority, next_door) = (Authority::new(), kubo().await);
+    let certified = authority.certify(&["localhost"]);
+    let api = Terminator::start(&certified, next_door.api.port).await;
+    let gateway = Terminator::start(&certified, next_door.gateway.unwrap().port).await;
+    let by_cat = Settings {
+        tls: trusting(authority.file()),
+        ..Settings::plain(https("localhost", api.port), None)
+    };
+    let by_gateway = Settings { gateway: Some(https("localhost", gateway.port)), ..by_cat.clone() };
+    let content = random(71, 3 * MIB + 5);
+    for settings in [by_cat, by_gateway] {
+        let kubo = Kubo::new(&settings);
+        kubo.ready().await.unwrap();
+        let cid = add(&kubo, &content).await.unwrap();
+        assert!(read(&kubo, &cid, content.len()).await.unwrap() == content);
+        let small = kubo.put_raw(vec![content.slice(..1000)]).await.unwrap();
+        assert_eq!(kubo.block(&small).await.unwrap(), content[..1000]);
+    }
+}
+
+#[tokio::test]
+async fn an_add_torn_under_tls_is_a_reset_and_leaves_no_pin() {
+    let (authority, node) = (Authority::new(), Node::start());
+    let front = Terminator::start(&authority.certify(&["localhost"]), node.settings.api.port).await;
+    let settings = Settings {
+        tls: trusting(authority.file()),
+        ..Settings::plain(https("localhost", front.port), None)
+    };
+    let kubo = Kubo::new(&settings);
+    let (before, content) = (node.pins(), random(72, 4 * MIB));
+    let mut torn = 0;
+    for len in [0, 1, MIB + MIB / 2, 4 * MIB] {
+        for pause in [0, 300] {
+            let mut add = kubo.begin_add().await.unwrap();
+            for at in (0..len).step_by(100_000) {
+                add.send(content.slice(at..len.min(at + 100_000))).await.unwrap();
+            }
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+            drop(add);
+            torn += 1;
+        }
+    }
+    assert_eq!(front.endings(torn).await, vec![Ending::Reset; torn]);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(node.pins(), before);
+}
+
+#[tokio::test]
+async fn who_is_not_trusted_is_not_talked_to() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let port = kubo().await.api.port;
+    let front = Terminator::start(&authority.certify(&["localhost"]), port).await;
+    for (host, tls, why) in [
+        ("localhost", trusting(stranger.file()), "UnknownIssuer"),
+        ("127.0.0.1", trusting(authority.file()), "not valid for name"),
+        ("localhost", Tls::default(), "cannot have a certificate"),
+    ] {
+        let settings = Settings { tls, ..Settings::plain(https(host, front.port), None) };
+        let told = Kubo::new(&settings).version().await.unwrap_err();
+        assert!(matches!(told, IpfsError::Unavailable(_)), "{told}");
+        assert!(told.to_string().contains(why), "{told}");
+    }
+}
+
+fn token(text: &str) -> KuboLogin {
+    KuboLogin::Token(Secret::new(text))
+}
+
+fn basic(user: &str, password: &str) -> KuboLogin {
+    KuboLogin::Basic { user: user.to_owned(), password: Secret::new(password) }
+}
+
+#[tokio::test]
+async fn an_api_that_asks_who_is_there_is_told() {
+    for (secret, right, wrong) in [
+        ("bearer:hunter2", token("hunter2"), token("hunter3")),
+        ("basic:me:hunter2", basic("me", "hunter2"), basic("me", "hunter3")),
+    ] {
+        let node = Node::guarded(secret);
+        let settings = Settings { login: Some(right), ..node.settings.clone() };
+        assert!(!format!("{settings:?}").contains("hunter"), "{settings:?}");
+        let kubo = Kubo::new(&settings);
+        let content = random(73, 2 * MIB);
+        let cid = add(&kubo, &content).await.unwrap();
+        assert!(read(&kubo, &cid, content.len()).await.unwrap() == content);
+        kubo.unpin(&cid).await.unwrap();
+        for login in [None, Some(wrong)] {
+            let kubo = Kubo::new(&Settings { login, ..node.settings.clone() });
+            let told = kubo.version().await.unwrap_err();
+            assert!(matches!(told, IpfsError::Refused { status: 403, .. }), "{told}");
+            assert!(!told.to_string().contains("hunter"), "{told}");
+            let told = add(&kubo, &content).await.unwrap_err();
+            assert!(!matches!(told, IpfsError::Broken(_)), "{told}");
+        }
+    }
+}
+
+/// The head of the one request that comes, in lower case; nobody answers it.
+async fn overhear(listener: TcpListener) -> String {
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.unwrap());
+    }
+    let _ = stream.shutdown().await;
+    String::from_utf8(head).unwrap().to_lowercase()
+}
+
+#[tokio::test]
+async fn the_gateway_is_not_told_what_the_api_asks_for() {
+    let cid = Kubo::new(&kubo().await).put_raw(Vec::new()).await.unwrap();
+    for same in [false, true] {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let gateway = Endpoint { https: false, host: "127.0.0.1".into(), port };
+        let api = if same { gateway.clone() } else { kubo().await.api };
+        let plain = Settings::plain(api, Some(gateway));
+        let told = tokio::spawn(overhear(listener));
+        let kubo = Kubo::new(&Settings { login: Some(token("hunter2")), ..plain });
+        assert!(read(&kubo, &cid, 7).await.is_err());
+        let told = told.await.unwrap();
+        assert!(told.starts_with("get /ipfs/"), "{told}");
+        assert_eq!(told.contains("authorization: bearer hunter2"), same, "{told}");
+    }
+}
+
+#[tokio::test]
+async fn a_registry_works_on_a_guarded_node_behind_tls() {
+    let (authority, node) = (Authority::new(), Node::guarded("bearer:hunter2"));
+    let front = Terminator::start(&authority.certify(&["localhost"]), node.settings.api.port).await;
+    let url = format!("https://localhost:{}", front.port);
+    let server = builder()
+        .await
+        .on(&node)
+        .env("OPEN_REGISTRY_DFS_IPFS_API_URL", &url)
+        .env("OPEN_REGISTRY_DFS_IPFS_CA_FILE", authority.file().to_str().unwrap())
+        .env("OPEN_REGISTRY_DFS_IPFS_API_TOKEN", "hunter2")
+        .start()
+        .await;
+    let layer = random(74, 5 * MIB);
+    let (_, digest) = server.client().push_image("remote", "v1", &layer).await;
+    let answer = server.client().get(&format!("/v2/remote/blobs/{digest}")).await.expect(200);
+    assert!(answer.body == layer && !answer.cut);
+    let log = serde_json::to_string(&server.log()).unwrap();
+    assert!(!log.contains("hunter2"), "{log}");
+}
+
+#[tokio::test]
+async fn a_node_that_is_not_to_be_used_is_named_at_the_start() {
+    let (authority, node) = (Authority::new(), Node::guarded("bearer:hunter2"));
+    let front = Terminator::start(&authority.certify(&["localhost"]), node.settings.api.port).await;
+    let (database, url) = (database().await, format!("https://localhost:{}", front.port));
+    let stranger = Authority::new();
+    let launch = |file: &str| {
+        Launch::new()
+            .on(&database.settings, &node.settings)
+            .env("OPEN_REGISTRY_DFS_IPFS_API_URL", &url)
+            .env("OPEN_REGISTRY_DFS_IPFS_CA_FILE", file)
+    };
+    let [ours, theirs] = [&authority, &stranger].map(|who| who.file().to_str().unwrap());
+    launch(theirs).refused().await.names(&["Kubo", &url, "UnknownIssuer"]);
+    launch("/nonexistent").refused().await.names(&["OPEN_REGISTRY_DFS_IPFS_CA_FILE", "`/nonex"]);
+    for launch in [launch(ours), launch(ours).env("OPEN_REGISTRY_DFS_IPFS_API_TOKEN", "hunter3")] {
+        let refusal = launch.refused().await;
+        refusal.names(&["Kubo", &url, "403", "OPEN_REGISTRY_DFS_IPFS_API_TOKEN"]);
+        assert!(!refusal.stderr.contains("hunter3"), "{refusal:?}");
+    }
+}

@@ -1,0 +1,46 @@
+//! Certificate authorities of a test's own.
+
+use std::path::Path;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use tempfile::NamedTempFile;
+
+/// An authority, and the file by which others trust it.
+pub(crate) struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+    file: NamedTempFile,
+}
+
+/// A certificate and its key, in PEM form.
+pub(crate) struct Certified {
+    pub(crate) chain: String,
+    pub(crate) key: String,
+}
+
+impl Authority {
+    pub(crate) fn new() -> Self {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        // Two of one name would be taken for one whose signature is bad.
+        let name = format!("authority {}", uuid::Uuid::new_v4());
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
+        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        let file = NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), issuer.pem()).unwrap();
+        Self { issuer, file }
+    }
+
+    /// Certifies a server of these names or addresses.
+    pub(crate) fn certify(&self, names: &[&str]) -> Certified {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(names).unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        Certified { chain: certificate.pem(), key: key.serialize_pem() }
+    }
+
+    /// The file that holds its certificate.
+    pub(crate) fn file(&self) -> &Path {
+        self.file.path()
+    }
+}

@@ -1,0 +1,120 @@
+//! Encrypted connections to PostgreSQL: each mode against each kind of server.
+
+use af_registry::config::SslMode;
+use af_registry::store::{Settings, Store, Tls};
+
+use crate::rig;
+use crate::rig::authority::Authority;
+use crate::rig::launch::Launch;
+use crate::rig::postgres::{Cluster, connect};
+use crate::rig::relay::Relay;
+use crate::rig::server::builder;
+
+fn verified(authority: &Authority) -> SslMode {
+    SslMode::VerifyFull { authorities: Some(authority.file().to_owned()) }
+}
+
+/// Connects to `host` in a mode and tells whether what came about is encrypted, as PostgreSQL sees it.
+async fn encrypted(
+    socket: &Settings,
+    host: &str,
+    port: u16,
+    mode: &SslMode,
+) -> Result<bool, String> {
+    let tls = Tls::of(mode).unwrap();
+    let settings = Settings { host: host.into(), port, tls, ..socket.clone() };
+    let store = Store::connect(&settings).await.map_err(|error| error.to_string())?;
+    store.ping().await.unwrap();
+    let admin = connect(socket).await;
+    let seen = "SELECT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) \
+                WHERE datname = $1 AND application_name = 'af-registry'";
+    let seen = admin.query(seen, &[&settings.database]).await.unwrap();
+    let seen: Vec<bool> = seen.iter().map(|row| row.get(0)).collect();
+    assert!(seen.windows(2).all(|pair| pair[0] == pair[1]), "{seen:?}");
+    Ok(seen[0])
+}
+
+#[tokio::test]
+async fn each_mode_asks_of_a_server_with_tls_what_it_says() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let cluster = Cluster::encrypted(&authority.certify(&["localhost"])).await;
+    for (mode, host, expected) in [
+        (SslMode::Disable, "localhost", Ok(false)),
+        (SslMode::Prefer, "localhost", Ok(true)),
+        (SslMode::Prefer, "127.0.0.1", Ok(true)),
+        (SslMode::Require, "localhost", Ok(true)),
+        (SslMode::Require, "127.0.0.1", Ok(true)),
+        (verified(&authority), "localhost", Ok(true)),
+        (verified(&authority), "127.0.0.1", Err("not valid for name")),
+        (verified(&stranger), "localhost", Err("UnknownIssuer")),
+    ] {
+        let socket = cluster.empty_database("").await;
+        let found = encrypted(&socket, host, socket.port, &mode).await;
+        match (&found, expected) {
+            (Err(told), Err(part)) => assert!(told.contains(part), "{mode:?} {host}: {told}"),
+            _ => assert_eq!(found, expected.map_err(str::to_owned), "{mode:?} {host}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_mode_takes_or_refuses_a_server_without_tls() {
+    let authority = Authority::new();
+    let cluster = rig::postgres::shared();
+    let relay = Relay::start(cluster.socket()).await;
+    for mode in [SslMode::Disable, SslMode::Prefer] {
+        let socket = cluster.empty_database("").await;
+        assert_eq!(encrypted(&socket, "127.0.0.1", relay.port, &mode).await, Ok(false), "{mode:?}");
+    }
+    for mode in [SslMode::Require, verified(&authority)] {
+        let socket = cluster.empty_database("").await;
+        let told = encrypted(&socket, "127.0.0.1", relay.port, &mode).await.unwrap_err();
+        assert!(told.contains("server does not support TLS"), "{mode:?}: {told}");
+    }
+}
+
+#[tokio::test]
+async fn a_password_is_bound_to_the_encrypted_connection() {
+    let authority = Authority::new();
+    let cluster = Cluster::encrypted(&authority.certify(&["localhost"])).await;
+    let socket = cluster.empty_database("").await;
+    let careful = |password: &str, mode: &SslMode| Settings {
+        host: "localhost".into(),
+        user: "careful".into(),
+        password: Some(password.into()),
+        tls: Tls::of(mode).unwrap(),
+        ..socket.clone()
+    };
+    Store::connect(&careful("hunter2", &verified(&authority))).await.unwrap().ping().await.unwrap();
+    for refused in [careful("hunter3", &SslMode::Require), careful("hunter2", &SslMode::Disable)] {
+        let told = Store::connect(&refused).await.unwrap_err().to_string();
+        assert!(!told.contains("hunter"), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_starts_on_what_its_settings_trust_and_names_what_they_do_not() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let cluster = Cluster::encrypted(&authority.certify(&["localhost"])).await;
+    let (socket, kubo) = (cluster.empty_database("").await, rig::kubo().await);
+    let there = Settings { host: "localhost".into(), ..socket.clone() };
+    let full = || Launch::new().on(&there, &kubo).env("OPEN_REGISTRY_DB_SSLMODE", "verify-full");
+    let by = |file: &str| full().env("OPEN_REGISTRY_DB_SSLROOTCERT", file);
+    // By the authorities of the system, where this variable says that they are.
+    let refusal = full().env("SSL_CERT_FILE", stranger.file()).refused().await;
+    refusal.names(&["PostgreSQL", "UnknownIssuer", "OPEN_REGISTRY_DB_"]);
+    let refusal = by(stranger.file().to_str().unwrap()).refused().await;
+    refusal.names(&["PostgreSQL", "UnknownIssuer", "OPEN_REGISTRY_DB_"]);
+    by("/nonexistent").refused().await.names(&["OPEN_REGISTRY_DB_SSLROOTCERT", "`/nonexistent`"]);
+
+    let port = there.port.to_string();
+    let place = [("HOST", "localhost"), ("PORT", &port), ("NAME", &there.database)];
+    for trust in ["OPEN_REGISTRY_DB_SSLROOTCERT", "SSL_CERT_FILE"] {
+        let mut server = builder().await.env("OPEN_REGISTRY_DB_SSLMODE", "verify-full");
+        for (name, value) in place {
+            server = server.env(&format!("OPEN_REGISTRY_DB_{name}"), value);
+        }
+        let server = server.env(trust, authority.file().to_str().unwrap()).start().await;
+        server.client().get("/v2/_catalog").await.expect(200);
+    }
+}
