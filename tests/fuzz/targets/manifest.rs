@@ -17,6 +17,12 @@ fuzz_target!(|input: &[u8]| {
     assert_eq!(manifest.raw(), &raw);
     check(&manifest);
     if let Some(value) = manifest.jsonb_safe() {
+        let lists = [&value["layers"], &value["manifests"]].map(Value::as_array);
+        let single = [&value["config"], &value["subject"]].into_iter().filter(|v| !v.is_null());
+        assert!(
+            value.is_object()
+                && single.chain(lists.into_iter().flatten().flatten()).all(Value::is_object)
+        );
         let again = Bytes::from(value.to_string());
         assert!(!again.windows(6).any(|text| text == br"\u0000"), "{value}");
         let again = Manifest::parse(&again, Some(manifest.media_type())).expect("the same again");
