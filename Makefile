@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .NOTPARALLEL:
-.PHONY: help run test lint install-run install-test clean
+.PHONY: help run test lint fuzz install-run install-test install-fuzz clean
 
 # Programs that are built rather than packaged live outside the tree, so every clone shares them.
 export AF_REGISTRY_CACHE := $(abspath $(or $(AF_REGISTRY_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/af-registry))
@@ -23,14 +23,24 @@ lint: install-test ## check format, lints, docs, dependencies and scripts
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo doc --locked --no-deps
+	cargo fmt --manifest-path tests/fuzz/Cargo.toml --check
+	@# Nothing is linked, so libFuzzer is not built.
+	CUSTOM_LIBFUZZER_PATH=none cargo clippy --locked --manifest-path tests/fuzz/Cargo.toml \
+		--target-dir "$${CARGO_TARGET_DIR:-target}" -- -D warnings
 	.ci/deny
 	grep -rlE '^#!.*[/ ](ba)?sh$$' --exclude-dir=target --exclude-dir=.git . | xargs shellcheck
+
+fuzz: install-fuzz ## look for inputs that break a parser (SECONDS=60 for each of them)
+	.ci/fuzz $(or $(SECONDS),60)
 
 install-run: ## install what `make run` needs: PostgreSQL's programs and Kubo
 	@.ci/install run
 
 install-test: ## install what `make test` and `make lint` need beyond that
 	@.ci/install test
+
+install-fuzz: ## install what `make fuzz` needs: cargo-fuzz and a C++ compiler
+	@.ci/install fuzz
 
 clean: ## forget what was built in the tree (the cache stays in ~/.cache/af-registry)
 	cargo clean

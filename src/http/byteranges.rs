@@ -10,7 +10,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use uuid::Uuid;
 
 use super::Body;
-use crate::oci::{content_range, media_type};
+use crate::oci::Byteranges;
 use crate::registry::pull::{BlobBody, BlobRead};
 use crate::registry::{Registry, RegistryError};
 use crate::stream::paced::Paced;
@@ -27,30 +27,17 @@ pub(super) async fn open(
     blob: BlobRead,
     ranges: Vec<Range<u64>>,
 ) -> Result<Many, RegistryError> {
-    // Hex digits only: some clients parse nothing else.
-    let boundary = Uuid::new_v4().simple().to_string();
-    let heads =
-        ranges.iter().enumerate().map(|(i, range)| head(&boundary, i == 0, range, blob.size));
+    let text = Byteranges::new(Uuid::new_v4(), blob.size);
+    let heads = text.heads(&ranges).map(Bytes::from);
     let mut parts: VecDeque<_> = heads.zip(ranges.iter().cloned()).collect();
-    let tail = Bytes::from(format!("\r\n--{boundary}--\r\n"));
-    let length = parts.iter().map(|(head, range)| head.len() as u64 + (range.end - range.start));
-    let left = length.sum::<u64>() + tail.len() as u64;
+    let (left, tail) = (text.len(&ranges), text.tail().into());
     let Some((head, range)) = parts.pop_front() else {
         return Ok(Many { content_type: String::new(), body: Body::empty() });
     };
     let first = registry.read_blob(&blob, Some(range)).await?;
     let stage = Stage::Head(head, Box::pin(first));
     let body = Multipart { registry, blob, parts, tail, left, stage };
-    Ok(Many {
-        content_type: format!("multipart/byteranges; boundary={boundary}"),
-        body: Body::streamed(Paced::new(body)),
-    })
-}
-
-fn head(boundary: &str, first: bool, range: &Range<u64>, size: u64) -> Bytes {
-    let lead = if first { "" } else { "\r\n" };
-    let (kind, range) = (media_type::OCTET_STREAM, content_range(range, size));
-    format!("{lead}--{boundary}\r\nContent-Type: {kind}\r\nContent-Range: {range}\r\n\r\n").into()
+    Ok(Many { content_type: text.content_type(), body: Body::streamed(Paced::new(body)) })
 }
 
 type Opening = Pin<Box<dyn Future<Output = Result<BlobBody, RegistryError>> + Send>>;

@@ -142,27 +142,32 @@ async fn added(
 ) -> Result<Added, IpfsError> {
     let head = head.await.map_err(|error| unavailable("add", &error))?;
     let body = Answer::new("add", head, connection, origin).accepted().await??.bytes(LINE).await?;
-    parse(&body, sent)
+    Added::parse(&body, sent)
 }
 
-/// The one line that names the file.
-fn parse(body: &[u8], sent: u64) -> Result<Added, IpfsError> {
-    #[derive(Deserialize)]
-    struct Line {
-        #[serde(rename = "Hash", deserialize_with = "answer::cid")]
-        hash: Cid,
-        #[serde(rename = "Size")]
-        size: String,
-    }
-    let broken = || IpfsError::Broken(format!("add of {sent} bytes answered `{}`", text(body)));
-    // A second line would be a second file: more than one JSON value is an error.
-    let line: Line = serde_json::from_slice(body).map_err(|_| broken())?;
-    let whole = line.size.parse() == Ok(stored_size(sent));
-    let raw = sent <= CHUNK;
-    if whole && raw == (line.hash.codec() == Codec::Raw) {
-        Ok(Added { cid: line.hash })
-    } else {
-        Err(broken())
+impl Added {
+    /// Reads the one line with which `add` names a file of `sent` bytes.
+    ///
+    /// # Errors
+    /// [`IpfsError::Broken`] for anything else: no line, a second one, or one that does not fit the bytes sent.
+    pub fn parse(body: &[u8], sent: u64) -> Result<Self, IpfsError> {
+        #[derive(Deserialize)]
+        struct Line {
+            #[serde(rename = "Hash", deserialize_with = "answer::cid")]
+            hash: Cid,
+            #[serde(rename = "Size")]
+            size: String,
+        }
+        let broken = || IpfsError::Broken(format!("add of {sent} bytes answered `{}`", text(body)));
+        // A second line would be a second file: more than one JSON value is an error.
+        let line: Line = serde_json::from_slice(body).map_err(|_| broken())?;
+        let whole = line.size.parse() == Ok(stored_size(sent));
+        let raw = sent <= CHUNK;
+        if whole && raw == (line.hash.codec() == Codec::Raw) {
+            Ok(Self { cid: line.hash })
+        } else {
+            Err(broken())
+        }
     }
 }
 
@@ -190,13 +195,13 @@ fn lost(to: &str) -> IpfsError {
 
 #[cfg(test)]
 mod tests {
-    use super::{IpfsError, parse};
+    use super::{Added, IpfsError};
 
     const HELLO: &str = r#"{"Name":"blob","Hash":"bafkreibm6jg3ux5qumhcn2b3flc3tyu6dmlb4xa7u5bf44yegnrjhc4yeq","Size":"5"}"#;
 
     #[test]
     fn one_line_that_fits_the_bytes_sent_is_a_success() {
-        assert!(parse(format!("{HELLO}\n").as_bytes(), 5).is_ok());
+        assert!(Added::parse(format!("{HELLO}\n").as_bytes(), 5).is_ok());
     }
 
     #[test]
@@ -209,7 +214,8 @@ mod tests {
         for (body, sent) in
             [("", 5), ("{}", 5), (&two, 5), (HELLO, 6), (HELLO, 2 << 20), (&node, 5)]
         {
-            assert!(matches!(parse(body.as_bytes(), sent), Err(IpfsError::Broken(_))), "{body}");
+            let parsed = Added::parse(body.as_bytes(), sent);
+            assert!(matches!(parsed, Err(IpfsError::Broken(_))), "{body}");
         }
     }
 }

@@ -34,13 +34,6 @@ pub(super) struct Answer {
     pub(super) origin: Arc<Origin>,
 }
 
-/// The JSON of an error (go-ipfs-cmds `Error`).
-#[derive(Deserialize)]
-struct Message {
-    #[serde(rename = "Message")]
-    message: String,
-}
-
 impl Answer {
     pub(super) fn new(
         call: &'static str,
@@ -59,9 +52,7 @@ impl Answer {
             return Ok(Ok(self));
         }
         let body = self.bytes(SMALL).await?;
-        let message = serde_json::from_slice::<Message>(&body).map(|json| json.message);
-        let message = message.unwrap_or_else(|_| text(&body));
-        Ok(Err(Refusal { call, status, message }))
+        Ok(Err(Refusal::parse(call, status, &body)))
     }
 
     /// All of the body, at most `limit` bytes.

@@ -1,6 +1,7 @@
 //! How a call to Kubo fails.
 
 use hyper::StatusCode;
+use serde::Deserialize;
 use thiserror::Error;
 
 use crate::cid::Cid;
@@ -42,7 +43,28 @@ pub(super) struct Refusal {
     pub(super) message: String,
 }
 
+/// The JSON of an error (go-ipfs-cmds `Error`).
+#[derive(Deserialize)]
+struct Message {
+    #[serde(rename = "Message")]
+    message: String,
+}
+
+impl IpfsError {
+    /// What an answer means that is not a success: by its status, and by the text in its body.
+    pub fn refused(call: &'static str, status: StatusCode, body: &[u8], cid: &Cid) -> Self {
+        Refusal::parse(call, status, body).about(cid)
+    }
+}
+
 impl Refusal {
+    /// Reads the body of an answer. What is not JSON counts as text.
+    pub(super) fn parse(call: &'static str, status: StatusCode, body: &[u8]) -> Self {
+        let message = serde_json::from_slice::<Message>(body).map(|json| json.message);
+        let message = message.unwrap_or_else(|_| text(body));
+        Self { call, status, message }
+    }
+
     /// Whether Kubo says that it does not hold a block.
     pub(super) fn is_missing(&self) -> bool {
         is_missing(&self.message)
@@ -59,6 +81,7 @@ impl Refusal {
 impl From<Refusal> for IpfsError {
     fn from(refusal: Refusal) -> Self {
         let Refusal { call, status, message } = refusal;
+        let message = text(message.as_bytes());
         if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
             return Self::Unavailable(format!("{call} answered {status}: {message}"));
         }
@@ -88,4 +111,18 @@ pub(super) fn text(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(&bytes[..bytes.len().min(4 * TEXT)]);
     let line: String = text.trim().chars().take(TEXT).collect();
     line.replace(|c: char| c.is_control(), " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_kubo_says_stays_one_short_line() {
+        let long = format!(r#"{{"Message":"one\ntwo {}"}}"#, "x".repeat(60_000));
+        for status in [StatusCode::BAD_REQUEST, StatusCode::INTERNAL_SERVER_ERROR] {
+            let text = IpfsError::from(Refusal::parse("add", status, long.as_bytes())).to_string();
+            assert!(text.contains("one two xxx") && text.len() < 2 * TEXT, "{text}");
+        }
+    }
 }

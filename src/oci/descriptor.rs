@@ -1,13 +1,17 @@
 //! Descriptors: what a manifest says about content it refers to.
 
-use serde::Deserialize;
+use std::fmt;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::{Digest, is_well_formed, media_type};
 
 /// A reference from a manifest to content (image specification, descriptor.md). Fields that the registry has no use
 /// for are skipped.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", remote = "Self")]
 pub struct Descriptor {
     /// Type of the content; empty when it was left out.
     #[serde(default)]
@@ -19,6 +23,27 @@ pub struct Descriptor {
     /// Where else the content is to be had. Never fetched from here.
     #[serde(default)]
     pub urls: Option<Vec<String>>,
+}
+
+/// From an object only: what serde derives takes an array of the fields' values, too, which no client reads.
+impl<'de> Deserialize<'de> for Descriptor {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        json.deserialize_map(Object)
+    }
+}
+
+struct Object;
+
+impl<'de> Visitor<'de> for Object {
+    type Value = Descriptor;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a descriptor")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Descriptor, A::Error> {
+        Descriptor::deserialize(MapAccessDeserializer::new(fields))
+    }
 }
 
 impl Descriptor {

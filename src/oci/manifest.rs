@@ -5,7 +5,7 @@ use std::iter;
 
 use bytes::Bytes;
 use serde::Deserialize;
-use thiserror::Error;
+use serde::de::Error;
 
 use super::descriptor::DescriptorFlaw;
 use super::{Descriptor, ManifestKind, MediaTypeError};
@@ -14,14 +14,17 @@ use super::{Descriptor, ManifestKind, MediaTypeError};
 /// bound; the largest index seen in the wild has some hundreds.
 const MAX_DESCRIPTORS: usize = 4096;
 
+/// Most characters of the reason that is given for a manifest that cannot be read.
+const MAX_REASON: usize = 200;
+
 /// Deepest nesting of arrays and objects, which is also what serde_json builds at most.
 const MAX_DEPTH: usize = 127;
 
 /// Why bytes are not a manifest that is stored here.
-#[derive(Debug, Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
     /// Not JSON, or not of the shape the image specification gives; the text says where.
-    #[error("the manifest cannot be read: {0}")]
+    #[error("the manifest cannot be read: {}", brief(.0))]
     Json(#[from] serde_json::Error),
     /// Arrays or objects nested too deeply.
     #[error("the manifest is nested deeper than {MAX_DEPTH} levels")]
@@ -97,6 +100,9 @@ impl Manifest {
             return Err(ManifestError::Depth);
         }
         let document: Document = serde_json::from_slice(raw)?;
+        if raw.trim_ascii_start().first() != Some(&b'{') {
+            return Err(serde_json::Error::custom("it is not an object").into());
+        }
         let kind = document.kind(header)?;
         document.check(kind)?;
         Ok(Self {
@@ -248,6 +254,17 @@ fn is_deep(json: &[u8]) -> bool {
         }
     }
     false
+}
+
+/// What serde says, without all of what was pushed: it quotes a string that stands in the wrong place.
+fn brief(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.char_indices().nth(MAX_REASON) {
+        None => text,
+        Some((end, _)) => {
+            format!("{}… at line {} column {}", &text[..end], error.line(), error.column())
+        }
+    }
 }
 
 fn holds_nul(value: &serde_json::Value) -> bool {

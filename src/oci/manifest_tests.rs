@@ -166,3 +166,22 @@ fn gives_jsonb_only_what_it_can_hold() {
     let nul = with(image(), "annotations", json!({"a": "\0"}));
     assert_eq!(parse(&nul, None).unwrap().jsonb_annotations(), None);
 }
+
+#[test]
+fn arrays_are_no_objects() {
+    let values = json!(["a/b", DIGEST, 2, null]);
+    let root = json!([2, OCI_MANIFEST, null, descriptor("a/b"), [], null, null, null]);
+    let nested = with(image(), "layers", json!([values]));
+    for document in [root, with(image(), "config", values), nested] {
+        let result = parse(&document, Some(OCI_MANIFEST));
+        assert!(matches!(result, Err(ManifestError::Json(_))), "{document}");
+    }
+}
+
+#[test]
+fn the_reason_does_not_quote_all_that_was_pushed() {
+    let document = with(image(), "schemaVersion", "é".repeat(100_000).into());
+    let reason = parse(&document, None).unwrap_err().to_string();
+    assert!(reason.contains("ééé") && reason.contains("at line 1 column"), "{reason}");
+    assert!(reason.chars().count() < 300, "{reason}");
+}

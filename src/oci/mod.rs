@@ -4,6 +4,7 @@
 //! Pure: nothing here is async, does I/O or knows another room. Bytes from outside become one of these types
 //! once, by `FromStr` or `parse`, and are never checked again.
 
+mod byteranges;
 mod descriptor;
 mod digest;
 mod error_code;
@@ -19,6 +20,7 @@ mod reference;
 mod tag;
 mod upload_id;
 
+pub use byteranges::Byteranges;
 pub use descriptor::Descriptor;
 pub use digest::{Algorithm, Digest, DigestError, is_well_formed};
 pub use error_code::ErrorCode;

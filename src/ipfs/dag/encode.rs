@@ -18,8 +18,10 @@ pub(super) const FILE: [u8; 2] = [0x08, 0x02];
 pub(super) const FILE_SIZE: u8 = 0x18;
 pub(super) const BLOCK_SIZE: u8 = 0x20;
 
-/// A node and the link that its parent holds.
-pub(super) fn node(links: &[Link]) -> (Node, Link) {
+/// Writes a node over `links`, a file of all their bytes, and gives the link that its parent holds.
+///
+/// The sizes and totals of the links are of one file: their sums stay far below 64 bits.
+pub fn write_node(links: &[Link]) -> (Node, Link) {
     let size: u64 = links.iter().map(|link| link.size).sum();
     let bytes = bytes(links, size);
     let cid = Cid::new(Codec::DagPb, sha256(&bytes));

@@ -1,6 +1,6 @@
 //! The balanced tree of the profile.
 
-use super::{CHUNK, Layout, Leaf, Link, MAX_LINKS, encode, sha256};
+use super::{CHUNK, Layout, Leaf, Link, MAX_LINKS, sha256, write_node};
 use crate::cid::{Cid, Codec};
 
 /// The tree that `ipfs add` builds over these leaves: level by level, [`MAX_LINKS`] children a node, the last node of
@@ -16,7 +16,7 @@ pub fn layout(leaves: &[Leaf]) -> Layout {
     while level.len() > 1 {
         let mut parents = Vec::with_capacity(level.len().div_ceil(MAX_LINKS));
         for children in level.chunks(MAX_LINKS) {
-            let (node, link) = encode::node(children);
+            let (node, link) = write_node(children);
             nodes.push(node);
             parents.push(link);
         }

@@ -17,6 +17,7 @@ use crate::cid::Cid;
 use crate::oci::Algorithm;
 use crate::stream::hashing::Hasher;
 
+pub use encode::write_node;
 pub use layout::layout;
 pub(super) use layout::stored_size;
 pub use parse::{DagError, parse_node};

@@ -18,7 +18,7 @@ pub enum DagError {
     /// A link to something other than a version 1 SHA-256 CID of a raw or dag-pb block.
     #[error("a link to an unknown kind of CID")]
     Cid,
-    /// Links, `blocksizes` and `filesize` contradict each other.
+    /// Links, `blocksizes` and `filesize` contradict each other, or are of more than 64 bits together.
     #[error("links and sizes do not match")]
     Sizes,
 }
@@ -35,6 +35,8 @@ pub fn parse_node(block: &[u8]) -> Result<Vec<Link>, DagError> {
         return Err(DagError::Field);
     }
     sizes(data, &mut links)?;
+    let total = |sum: u64, link: &Link| sum.checked_add(link.total);
+    links.iter().try_fold(block.len() as u64, total).ok_or(DagError::Sizes)?;
     Ok(links)
 }
 

@@ -2,7 +2,7 @@
 
 use proptest::prelude::{Just, Strategy, any, prop, prop_oneof, proptest};
 
-use super::{DagError, Leaf, Link, MAX_LINKS, encode, layout, parse_node, sha256};
+use super::{DagError, Leaf, Link, MAX_LINKS, layout, parse_node, sha256, write_node};
 use crate::cid::{Cid, Codec};
 
 const MIB: usize = 1 << 20;
@@ -87,7 +87,7 @@ fn children_come_before_their_parents() {
 #[test]
 fn a_full_node_stays_far_below_the_limit_of_a_block() {
     let link = Link { cid: Cid::new(Codec::DagPb, [7; 32]), size: 1 << 40, total: 1 << 41 };
-    let (node, above) = encode::node(&vec![link; MAX_LINKS]);
+    let (node, above) = write_node(&vec![link; MAX_LINKS]);
     assert!(node.bytes.len() < 64 << 10, "{}", node.bytes.len());
     assert_eq!(above.size, (MAX_LINKS as u64) << 40);
     assert_eq!(above.total, ((MAX_LINKS as u64) << 41) + node.bytes.len() as u64);
@@ -96,7 +96,7 @@ fn a_full_node_stays_far_below_the_limit_of_a_block() {
 #[test]
 fn other_forms_of_a_node_are_refused() {
     let child = Link { cid: Cid::new(Codec::Raw, [1; 32]), size: 5, total: 5 };
-    let good = encode::node(&[child, child]).0.bytes;
+    let good = write_node(&[child, child]).0.bytes;
     let edit = |from: &[u8], to: &[u8]| {
         let at = good.windows(from.len()).rposition(|w| w == from).unwrap();
         [&good[..at], to, &good[at + from.len()..]].concat()
@@ -129,6 +129,18 @@ fn other_forms_of_a_node_are_refused() {
     }
 }
 
+/// Nothing writes such a node, for its parent could not name its total.
+#[test]
+fn totals_beyond_64_bits_are_refused() {
+    let child = Link { cid: Cid::new(Codec::Raw, [1; 32]), size: 5, total: 1 << 62 };
+    let mut bytes = write_node(&[child; 3]).0.bytes.to_vec();
+    let last = [&[0x80; 8][..], &[0x40]].concat();
+    while let Some(at) = bytes.windows(9).position(|window| window == last) {
+        bytes[at + 8] = 0x7f;
+    }
+    assert_eq!(parse_node(&bytes), Err(DagError::Sizes));
+}
+
 /// Links whose sizes do not overflow together.
 fn links() -> impl Strategy<Value = Vec<Link>> {
     let codec = prop_oneof![Just(Codec::Raw), Just(Codec::DagPb)];
@@ -140,7 +152,7 @@ fn links() -> impl Strategy<Value = Vec<Link>> {
 proptest! {
     #[test]
     fn written_nodes_come_back(links in links()) {
-        assert_eq!(parse_node(&encode::node(&links).0.bytes).unwrap(), links);
+        assert_eq!(parse_node(&write_node(&links).0.bytes).unwrap(), links);
     }
 
     #[test]
@@ -153,14 +165,14 @@ proptest! {
     fn what_is_accepted_is_canonical(
         links in links(), at in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<bool>(),
     ) {
-        let mut bytes = encode::node(&links).0.bytes.to_vec();
+        let mut bytes = write_node(&links).0.bytes.to_vec();
         let at = at.index(bytes.len());
         bytes[at] = byte;
         if cut {
             bytes.truncate(at);
         }
         if let Ok(links) = parse_node(&bytes) {
-            assert_eq!(encode::node(&links).0.bytes, bytes);
+            assert_eq!(write_node(&links).0.bytes, bytes);
         }
     }
 }

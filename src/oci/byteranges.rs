@@ -1,0 +1,71 @@
+//! The text around the parts of a `multipart/byteranges` answer (RFC 9110, 14.6).
+
+use std::ops::Range;
+
+use uuid::Uuid;
+
+use super::{content_range, media_type};
+
+/// An answer with several ranges of one representation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Byteranges {
+    boundary: Uuid,
+    size: u64,
+}
+
+impl Byteranges {
+    /// An answer about a representation of `size` bytes. A boundary that nobody can guess cannot stand in it.
+    pub fn new(boundary: Uuid, size: u64) -> Self {
+        Self { boundary, size }
+    }
+
+    /// The value of `Content-Type`. The boundary is of hex digits only: some clients parse nothing else.
+    pub fn content_type(&self) -> String {
+        format!("multipart/byteranges; boundary={}", self.boundary.simple())
+    }
+
+    /// What goes before each of the ranges.
+    pub fn heads(&self, ranges: &[Range<u64>]) -> impl Iterator<Item = String> {
+        let (boundary, kind) = (self.boundary.simple(), media_type::OCTET_STREAM);
+        ranges.iter().enumerate().map(move |(i, range)| {
+            let lead = if i == 0 { "" } else { "\r\n" };
+            let range = content_range(range, self.size);
+            format!("{lead}--{boundary}\r\nContent-Type: {kind}\r\nContent-Range: {range}\r\n\r\n")
+        })
+    }
+
+    /// What goes after the last one.
+    pub fn tail(&self) -> String {
+        format!("\r\n--{}--\r\n", self.boundary.simple())
+    }
+
+    /// The length of the whole answer in bytes.
+    pub fn len(&self, ranges: &[Range<u64>]) -> u64 {
+        let heads: usize = self.heads(ranges).map(|head| head.len()).sum();
+        let bytes: u64 = ranges.iter().map(|range| range.end - range.start).sum();
+        (heads + self.tail().len()) as u64 + bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writes_the_frame_of_each_part() {
+        let answer = Byteranges::new(Uuid::nil(), 10);
+        let boundary = "0".repeat(32);
+        assert_eq!(answer.content_type(), format!("multipart/byteranges; boundary={boundary}"));
+        let ranges = [4..6, 0..1];
+        let part = |range| {
+            format!(
+                "--{boundary}\r\nContent-Type: application/octet-stream\r\nContent-Range: bytes {range}/10\r\n\r\n"
+            )
+        };
+        let heads: Vec<_> = answer.heads(&ranges).collect();
+        assert_eq!(heads, [part("4-5"), format!("\r\n{}", part("0-0"))]);
+        assert_eq!(answer.tail(), format!("\r\n--{boundary}--\r\n"));
+        let len = heads.concat().len() + answer.tail().len() + 3;
+        assert_eq!(answer.len(&ranges), len as u64);
+    }
+}
