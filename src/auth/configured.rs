@@ -17,10 +17,7 @@ impl Auth {
         if access.login == config::Login::None {
             return Ok(Self::without_login(store));
         }
-        let secret = match access.signing_secret.is_empty() {
-            true => SigningSecret::kept_in(&config.data_dir)?,
-            false => SigningSecret::new(access.signing_secret.clone())?,
-        };
+        let secret = SigningSecret::of(config)?;
         let domain = config.listen.domain.as_ref();
         let service = domain.map_or_else(|| UNNAMED.to_owned(), |domain| domain.host.clone());
         let limits = LoginLimits {
@@ -30,5 +27,19 @@ impl Auth {
         };
         let (issuer, token_life) = (service.clone(), access.token_life);
         Self::open(store, Settings { secret, issuer, service, token_life, limits }).await
+    }
+}
+
+impl SigningSecret {
+    /// The one that the settings give, or else the one in the data directory.
+    ///
+    /// # Errors
+    /// As [`SigningSecret::new`] and [`SigningSecret::kept_in`].
+    pub fn of(config: &Config) -> Result<Self, AuthError> {
+        let given = &config.access.signing_secret;
+        match given.is_empty() {
+            true => Self::kept_in(&config.data_dir),
+            false => Self::new(given.clone()),
+        }
     }
 }

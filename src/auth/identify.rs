@@ -54,6 +54,23 @@ impl Auth {
         }
     }
 
+    /// Who sent a request with a client certificate that names `user`. The certificate's authority vouches for the
+    /// name; the account must be there and may not be a robot's.
+    ///
+    /// # Errors
+    /// [`AuthError::Credentials`], [`AuthError::Unavailable`].
+    pub async fn identify_certified(&self, user: &str) -> Result<Caller, AuthError> {
+        if !self.asks_for_login() {
+            return Ok(Caller::everyone());
+        }
+        match self.store().account(user).await? {
+            Some(account) if account.usable && !account.is_robot() => {
+                Ok(Caller::account(account.name, account.revision))
+            }
+            _ => Err(AuthError::Credentials),
+        }
+    }
+
     /// What a token says and whether it is believed now.
     ///
     /// # Errors

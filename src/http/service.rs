@@ -20,6 +20,7 @@ use super::record::{Record, Recorded};
 use super::respond::Facts;
 use super::{Body, HttpError, route};
 use crate::auth::{Auth, AuthError, Caller, Credentials, Need};
+use crate::net::Secured;
 use crate::registry::{Registry, RegistryError};
 use crate::telemetry::metrics;
 
@@ -138,7 +139,12 @@ impl Edge {
     async fn identify(&self, parts: &Parts, origin: &Origin) -> Result<Caller, AuthError> {
         let header = parts.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
         let credentials = Credentials::parse(header)?;
-        self.auth().identify(credentials, origin.address).await
+        let shown = parts.extensions.get::<Secured>().and_then(|secured| secured.client.as_ref());
+        match (&credentials, shown) {
+            // What is said in the request counts more than what was shown with the connection.
+            (Credentials::None, Some(shown)) => self.auth().identify_certified(&shown.user).await,
+            _ => self.auth().identify(credentials, origin.address).await,
+        }
     }
 }
 

@@ -12,7 +12,10 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ("admin", &["auth", "config", "embedded", "store", "trust"]),
     (
         "app",
-        &["admin", "auth", "config", "embedded", "http", "ipfs", "net", "registry", "store", "trust"],
+        &[
+            "admin", "auth", "config", "embedded", "http", "ipfs", "net", "registry", "store",
+            "trust",
+        ],
     ),
     ("auth", &["config", "store"]),
     ("cid", &[]),

@@ -169,7 +169,8 @@ const REQUESTS: [(&str, &str); 23] = [
 const LAST: (&str, &str) = ("DELETE", "/v2/{repository}/manifests/latest");
 
 const SMALL: &[u8] = b"small";
-const EMPTY_INDEX: &str = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
+const EMPTY_INDEX: &str =
+    r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
 
 /// One request of one caller.
 struct Case {

@@ -12,9 +12,7 @@ use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use serde_json::{Value, json};
 
 use super::{PASSWORD, SIGNING_SECRET, basic, guarded, token_for, user};
-use crate::rig::client::{
-    Answer, Client, OCI_INDEX, full, nothing, random, request,
-};
+use crate::rig::client::{Answer, Client, OCI_INDEX, full, nothing, random, request};
 use crate::rig::server::Server;
 
 /// What signs the server's tokens, taken out of its database.
@@ -119,7 +117,10 @@ async fn tokens_are_got_as_clients_get_them() {
     let answer = client.get_with(path, &[("authorization", &root)]).await.expect(200);
     let login = answer.json();
     assert_eq!(answer.header("cache-control"), "no-store");
-    assert_eq!((&login["token"], login["expires_in"].as_u64()), (&login["access_token"], Some(900)));
+    assert_eq!(
+        (&login["token"], login["expires_in"].as_u64()),
+        (&login["access_token"], Some(900))
+    );
     ask(client, login["token"].as_str().unwrap(), "GET", "/v2/").await.expect(200);
     // From then on docker comes with what it was given instead of the password.
     let refresh = login["refresh_token"].as_str().unwrap();
@@ -134,15 +135,25 @@ async fn tokens_are_got_as_clients_get_them() {
     ask(client, refresh, "GET", "/v2/").await.refused(401, "UNAUTHORIZED");
     // containerd and BuildKit, and the plain form.
     for form in [
-        format!("grant_type=password&username=root&password={}&service=x&client_id=containerd&scope=repository:a:pull", PASSWORD.replace(' ', "+")),
-        format!("username=root&password={}&scope=repository%3Aa%3Apull+repository%3Ab%3Apull", PASSWORD.replace(' ', "%20")),
+        format!(
+            "grant_type=password&username=root&password={}&service=x&client_id=containerd&scope=repository:a:pull",
+            PASSWORD.replace(' ', "+")
+        ),
+        format!(
+            "username=root&password={}&scope=repository%3Aa%3Apull+repository%3Ab%3Apull",
+            PASSWORD.replace(' ', "%20")
+        ),
     ] {
         let answer = post(client, &form).await.expect(200).json();
         assert!(answer.get("refresh_token").is_none(), "none was asked for: {answer}");
         let token = answer["token"].as_str().unwrap();
         ask(client, token, "GET", "/v2/a/tags/list").await.refused(404, "NAME_UNKNOWN");
     }
-    for form in ["grant_type=password&username=root&password=wrong", "username=nobody&password=x", "grant_type=refresh_token&refresh_token=x"] {
+    for form in [
+        "grant_type=password&username=root&password=wrong",
+        "username=nobody&password=x",
+        "grant_type=refresh_token&refresh_token=x",
+    ] {
         post(client, form).await.refused(401, "UNAUTHORIZED");
     }
     post(client, "grant_type=client_credentials").await.refused(400, "UNSUPPORTED");
@@ -160,7 +171,8 @@ async fn a_token_is_good_for_what_it_names_and_its_account_may() {
     let (client, store) = (server.client(), &server.database().store);
     user(store, "ann", &[("team/*", Role::Push)]).await;
     let ann = basic("ann", PASSWORD);
-    let token = token_for(client, Some(&ann), &["repository:team/a:pull", "repository:other:pull"]).await;
+    let token =
+        token_for(client, Some(&ann), &["repository:team/a:pull", "repository:other:pull"]).await;
     let access = &claims(&token)["access"];
     assert_eq!(*access, json!([{ "type": "repository", "name": "team/a", "actions": ["pull"] }]));
     ask(client, &token, "GET", "/v2/team/a/tags/list").await.refused(404, "NAME_UNKNOWN");
@@ -237,12 +249,12 @@ async fn a_push_that_outlives_its_token_comes_to_its_end() {
     let token = token_for(client, Some(&basic("ann", PASSWORD)), &push).await;
     let bobs = token_for(client, Some(&basic("bob", PASSWORD)), &push).await;
     let old = aged(&server, &token, 3600).await;
-    let (bobs_old, too_old) = (aged(&server, &bobs, 3600).await, aged(&server, &token, 7 * 3600).await);
+    let (bobs_old, too_old) =
+        (aged(&server, &bobs, 3600).await, aged(&server, &token, 7 * 3600).await);
     let layer = random(81, 3000);
     let index = r#"{"schemaVersion":2,"manifests":[]}"#;
     let put_index = async |token: &str| {
-        let headers =
-            [("authorization", &*format!("Bearer {token}")), ("content-type", OCI_INDEX)];
+        let headers = [("authorization", &*format!("Bearer {token}")), ("content-type", OCI_INDEX)];
         client.send(request("PUT", "/v2/a/manifests/x", &headers, full(index))).await
     };
     // Nothing begins with it.
@@ -280,13 +292,21 @@ async fn lists_show_what_the_caller_may_pull() {
     let root = basic("root", PASSWORD);
     for name in ["team/a", "team/b", "teams", "lone", "lonely", "open", "secret"] {
         let path = format!("/v2/{name}/blobs/uploads/");
-        client.send(request("POST", &path, &[("authorization", &root)], nothing())).await.expect(202);
+        client
+            .send(request("POST", &path, &[("authorization", &root)], nothing()))
+            .await
+            .expect(202);
     }
-    assert!(store.set_public(&"open".parse().unwrap(), true).await.unwrap());
+    store.set_public(&"open".parse().unwrap(), true).await.unwrap();
     let catalog = ["registry:catalog:*"];
     let list = async |token: String| {
         let answer = ask(client, &token, "GET", "/v2/_catalog?n=100").await.expect(200);
-        answer.json()["repositories"].as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        answer.json()["repositories"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|name| name.as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
     };
     let ann = basic("ann", PASSWORD);
     assert_eq!(list(token_for(client, None, &catalog).await).await, ["open"]);
@@ -311,7 +331,10 @@ async fn a_mount_never_crosses_a_right() {
         let blob = random(seed, 500);
         let digest = sha256(&blob);
         let path = format!("/v2/{repository}/blobs/uploads/?digest={digest}");
-        client.send(request("POST", &path, &[("authorization", &root)], full(blob))).await.expect(201);
+        client
+            .send(request("POST", &path, &[("authorization", &root)], full(blob)))
+            .await
+            .expect(201);
         digest
     };
     let (secret, shared) = (push("secret", 91).await, push("shared", 92).await);
@@ -330,13 +353,20 @@ async fn a_mount_never_crosses_a_right() {
     let token = token_for(client, Some(&ann), &["repository:mine/a:pull,push"]).await;
     let narrow = format!("Bearer {token}");
     let refused = mount(&narrow, &shared, "&from=shared").await.refused(401, "UNAUTHORIZED");
-    assert!(refused.header("www-authenticate").contains("repository:mine/a:pull,push repository:shared:pull"));
+    assert!(
+        refused
+            .header("www-authenticate")
+            .contains("repository:mine/a:pull,push repository:shared:pull")
+    );
     mount(&narrow, &secret, "&from=secret").await.expect(202);
     mount(&narrow, &secret, "").await.expect(202);
     let both = ["repository:mine/a:pull,push", "repository:shared:pull"];
     let both = format!("Bearer {}", token_for(client, Some(&ann), &both).await);
     mount(&both, &shared, "&from=shared").await.expect(201);
-    client.get_with(&format!("/v2/mine/a/blobs/{shared}"), &[("authorization", &ann)]).await.expect(200);
+    client
+        .get_with(&format!("/v2/mine/a/blobs/{shared}"), &[("authorization", &ann)])
+        .await
+        .expect(200);
 }
 
 #[tokio::test]

@@ -1,24 +1,24 @@
 //! Builds the parts of the server, runs them, and takes them down again in the reverse order.
 
+mod clients;
+
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use thiserror::Error;
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use clients::{Clients, Https};
+
+use crate::admin::{self, AdminError};
 use crate::auth::{Auth, AuthError};
 use crate::config::Config;
 use crate::embedded::{EmbeddedError, Partners};
-use crate::http::{Edge, EdgeService, OperatorService, RedirectService};
+use crate::http::{Edge, EdgeService, OperatorService};
 use crate::ipfs::{IpfsError, Kubo};
-use crate::net::{
-    BindError, CertificateFile, ClientRoots, ConnectionLimits, Drained, Listener, Shutdown,
-    TicketSeal, Tls, TlsError, TlsOptions, serve,
-};
+use crate::net::{BindError, ConnectionLimits, Drained, Listener, Shutdown, TlsError, serve};
 use crate::registry::Registry;
 use crate::store::{Store, StoreError};
 use crate::telemetry::metrics;
@@ -62,6 +62,11 @@ pub enum AppError {
     /// Nobody could log in.
     #[error(transparent)]
     Auth(#[from] AuthError),
+    /// The first administrator cannot be made.
+    #[error(
+        "the first administrator: {0}; see OPEN_REGISTRY_ADMIN_USER and OPEN_REGISTRY_ADMIN_PASSWORD"
+    )]
+    Admin(#[from] AdminError),
     /// There are no authorities to verify a partner by.
     #[error("{settings}: {source}")]
     Trust {
@@ -124,63 +129,6 @@ fn bind(host: IpAddr, port: u16, settings: &'static str) -> Result<Listener, App
         .map_err(|source| AppError::Bind { source, settings })
 }
 
-/// What https takes, found fit before anything is started.
-struct Https {
-    certificate: CertificateFile,
-    client_roots: Option<ClientRoots>,
-    redirect: Option<Listener>,
-}
-
-impl Https {
-    /// `None` when there is no certificate.
-    fn open(config: &Config) -> Result<Option<Self>, AppError> {
-        let tls = &config.tls;
-        let Some(files) = tls.files.clone() else { return Ok(None) };
-        let certificate = CertificateFile::open(files)?;
-        let roots = tls.client_ca.as_deref();
-        let client_roots =
-            roots.map(|path| ClientRoots::read(path, tls.client_user)).transpose()?;
-        let bind = |port| bind(config.listen.host, port, "OPEN_REGISTRY_HTTP_REDIRECT_PORT");
-        let redirect = tls.redirect_port.map(bind).transpose()?;
-        Ok(Some(Self { certificate, client_roots, redirect }))
-    }
-}
-
-/// Where clients come in.
-struct Clients {
-    port: Listener,
-    /// Without TLS, for browsers that do not know better.
-    redirect: Option<Listener>,
-}
-
-impl Clients {
-    /// Lets clients in, by https alone when there is a certificate.
-    fn enter(port: Listener, https: Option<Https>, config: &Config) -> Result<Self, AppError> {
-        let Some(Https { certificate, client_roots, redirect }) = https else {
-            return Ok(Self { port, redirect: None });
-        };
-        let shown = certificate.shown();
-        certificate.follow()?;
-        let tickets: Option<Arc<dyn TicketSeal>> = None;
-        let http2 = config.tls.http2;
-        let options = TlsOptions { http2, client_roots, challenges: None, tickets };
-        Ok(Self { port: port.secured(Tls::new(shown, options)?), redirect })
-    }
-
-    /// Sends browsers to the port that speaks https, for as long as the task runs.
-    fn redirect(
-        &mut self,
-        config: &Config,
-        limits: ConnectionLimits,
-    ) -> Option<JoinHandle<Drained>> {
-        let redirect = self.redirect.take()?;
-        info!(event = "redirecting", address = %redirect.address(), "browsers are sent to https");
-        let name = config.listen.domain.as_ref().map(|domain| domain.host.clone());
-        let service = RedirectService::new(name, self.port.address().port());
-        Some(tokio::spawn(serve(redirect, limits, Shutdown::new(Duration::ZERO), service)))
-    }
-}
-
 /// Connects to both partners and finds out whether they are fit for use.
 async fn connect(config: &Config, partners: &Partners) -> Result<(Registry, Auth), AppError> {
     let postgres = partners.postgres();
@@ -202,7 +150,23 @@ async fn connect(config: &Config, partners: &Partners) -> Result<(Registry, Auth
         allow_sparse_index: config.access.allow_sparse_index,
     };
     let auth = Auth::configured(config, store.clone()).await?;
+    if auth.asks_for_login() {
+        make_first_admin(config, &store).await?;
+    }
     Ok((Registry::new(store, ipfs, limits), auth))
+}
+
+/// Makes somebody who can let others in, where nobody is there yet.
+async fn make_first_admin(config: &Config, store: &Store) -> Result<(), AppError> {
+    let access = &config.access;
+    let made = admin::bootstrap(store, &access.admin_user, &access.admin_password).await?;
+    let Some(made) = made else { return Ok(()) };
+    info!(event = "first_administrator", name = made.name, "made the first administrator");
+    if let Some(notice) = made.notice() {
+        // Past the log, which is kept and sent on.
+        eprintln!("{notice}");
+    }
+    Ok(())
 }
 
 fn check_version(api: &ipfs::Endpoint, version: Result<String, IpfsError>) -> Result<(), AppError> {
