@@ -3,6 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
+#[path = "../tests/it/rig/authority.rs"]
+#[allow(dead_code, reason = "the tests use the rest")]
+mod authority;
 #[path = "../tests/it/rig/postgres.rs"]
 #[allow(dead_code, reason = "the tests use the rest")]
 mod postgres;

@@ -49,7 +49,8 @@ impl Auth {
             Grantee::Nobody => Err(AuthError::Login),
             Grantee::Account(revision) => match self.store().account_of_revision(revision).await? {
                 Some(account) if account.usable => Ok(()),
-                _ => Err(AuthError::Token("its account is not what it was")),
+                _ if caller.is_bearer() => Err(AuthError::Token("its account is not what it was")),
+                _ => Err(AuthError::Credentials),
             },
         }
     }

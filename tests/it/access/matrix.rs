@@ -189,7 +189,7 @@ async fn every_route_asks_the_one_gate() {
     let mut cases = Vec::new();
     for who in WHO {
         for by in [By::Basic, By::Bearer] {
-            if who == Who::Expired && by == By::Basic || who == Who::Nobody && by == By::Basic {
+            if by == By::Basic && [Who::Expired, Who::Nobody].contains(&who) {
                 continue;
             }
             for place in PLACES {
@@ -207,7 +207,8 @@ async fn every_route_asks_the_one_gate() {
         let answer = stage.ask(case).await;
         let endpoint = endpoint(case);
         let expected = expected(case, &endpoint);
-        if told(&answer) != expected {
+        let told = told(&answer);
+        if told != expected && !(remembered(case) && still_fits(case, &endpoint, &told)) {
             let Case { who, place, by, method, path, .. } = case;
             wrong.push(format!(
                 "{who:?} by {by:?}, {place:?}: {method} {path}: {expected:?}, not {} {:?}",
@@ -291,6 +292,24 @@ fn expected(case: &Case, endpoint: &Endpoint) -> Expected {
                 (_, By::Basic) => Expected::Denied,
             }
         }
+    }
+}
+
+/// Whether the login may be one that was right within the last minute: it is not looked up again by then, and the rows
+/// give it nothing any more.
+fn remembered(case: &Case) -> bool {
+    case.who == Who::Disabled && case.by == By::Basic
+}
+
+/// What a remembered login is worth: nobody's.
+fn still_fits(case: &Case, endpoint: &Endpoint, told: &Expected) -> bool {
+    match needs(endpoint) {
+        Needs::Right(Right::Pull, there, _) if case.place == Place::Public => {
+            *told == Expected::Status(there)
+        }
+        Needs::Right(..) => *told == Expected::Denied,
+        Needs::Catalog(status) => *told == Expected::Status(status),
+        Needs::Login(_) | Needs::Nothing(_) => false,
     }
 }
 

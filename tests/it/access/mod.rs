@@ -28,6 +28,9 @@ async fn guarded() -> Server {
         .env("OPEN_REGISTRY_ADMIN_USER", "root")
         .env("OPEN_REGISTRY_ADMIN_PASSWORD", PASSWORD)
         .env("OPEN_REGISTRY_DOMAIN", "registry.test")
+        // What is wrong on purpose here would soon be too often.
+        .env("OPEN_REGISTRY_LIMIT_LOGIN_FAILURES", "100000")
+        .env("OPEN_REGISTRY_LIMIT_ADDRESS_FAILURES", "100000")
         .start()
         .await
 }
