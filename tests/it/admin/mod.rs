@@ -3,6 +3,7 @@
 mod accounts;
 mod private;
 mod rights;
+mod served;
 mod tokens;
 
 use std::io::Write;

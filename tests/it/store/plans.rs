@@ -70,6 +70,9 @@ INSERT INTO accounts (name, secret_hash) SELECT 'user' || n, '' FROM generate_se
 INSERT INTO grants (account_id, pattern, role)
     SELECT n, pattern, 'pull'
     FROM generate_series(1, 20000) n, unnest(ARRAY['big', 'nowhere/*', 'team' || n % 100 || '/*']) pattern;
+INSERT INTO refresh_tokens (id, account_id, revision, service, client_id, secret_hash)
+    SELECT md5('token' || n)::UUID, 1 + n % 20000, 1 + n % 20000, 'here', 'docker', ''
+    FROM generate_series(1, 60000) n;
 INSERT INTO recent_pushes (repository_id, subject) SELECT n, 'ann' FROM generate_series(1, 20000) n;
 ANALYZE;
 ";
@@ -143,6 +146,17 @@ const CASES: &[Case] = &[
     case!("access/allowed", "'team1/image1', WHO", 6.0),
     case!("access/roles", "'{big,team1/image1,nowhere}', 7", 30.0),
     case!("access/recent_push", "'big', 'ann', 600", 2.0),
+    case!("account/by_name", "'user7777'", 1.0),
+    case!("account/by_revision", "7777", 1.0),
+    case!("account/renew_secret", "'user7777', 'x', 60", 1.0),
+    case!("account/disable", "'user7777', TRUE", 1.0),
+    case!("grant/add", "'user7777', 'big', 'push'", 1.0),
+    case!("grant/remove", "'user7777', 'big', NULL", 2.0),
+    case!("refresh_token/add", "md5('x')::UUID, 7777, 7777, 'here', 'docker', ''", 1.0),
+    case!("refresh_token/use", "md5('token7777')::UUID", 2.0),
+    case!("refresh_token/revoke", "'user7777'", 4.0),
+    case!("repository/unlink_manifests", "'team1/image1', 5", 200.0),
+    case!("repository/unlink_blobs", "'team1/image1', 100", 210.0),
     case!("tag/delete", "'big', 'v77777'", 2.0),
     case!("tag/page", "'big', '', 100, WHO", 106.0),
     case!("tag/page", "'big', 'v77777', 100, WHO", 106.0),
