@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::auth::{Auth, AuthError};
+use crate::auth::{Auth, AuthError, Sealer, SigningSecret};
 use crate::config::Config;
 use crate::embedded::{EmbeddedError, Partners};
 use crate::http::{Edge, EdgeService, OperatorService, RedirectService};
@@ -152,8 +152,8 @@ impl Clients {
         };
         let shown = certificate.shown();
         certificate.follow()?;
-        let tickets: Option<Arc<dyn TicketSeal>> = None;
-        let http2 = config.tls.http2;
+        let tickets: Arc<dyn TicketSeal> = Arc::new(Sessions(SigningSecret::configured(config)?));
+        let (http2, tickets) = (config.tls.http2, Some(tickets));
         let options = TlsOptions { http2, client_roots, challenges: None, tickets };
         Ok(Self { port: port.secured(Tls::new(shown, options)?), redirect })
     }
@@ -169,6 +169,26 @@ impl Clients {
         let name = config.listen.domain.as_ref().map(|domain| domain.host.clone());
         let service = RedirectService::new(name, self.port.address().port());
         Some(tokio::spawn(serve(redirect, limits, Shutdown::new(Duration::ZERO), service)))
+    }
+}
+
+/// Seals sessions that clients keep, for all instances with the same signing secret.
+#[derive(Debug)]
+struct Sessions(SigningSecret);
+
+impl Sessions {
+    fn sealer(&self, epoch: u64) -> Sealer {
+        Sealer::new(&self.0, &format!("tls ticket {epoch}"))
+    }
+}
+
+impl TicketSeal for Sessions {
+    fn seal(&self, epoch: u64, context: &[u8], plain: &[u8]) -> Option<Vec<u8>> {
+        Some(self.sealer(epoch).seal(context, plain))
+    }
+
+    fn open(&self, epoch: u64, context: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+        self.sealer(epoch).open(context, sealed)
     }
 }
 

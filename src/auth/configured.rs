@@ -1,5 +1,6 @@
 //! Who is let in, as the settings say.
 
+use super::random_secret::new_password;
 use super::{Auth, AuthError, LoginLimits, Settings, SigningSecret};
 use crate::config::{self, Config};
 use crate::store::Store;
@@ -11,16 +12,13 @@ impl Auth {
     /// Asks for a login or not, as `config` says.
     ///
     /// # Errors
-    /// As [`Auth::open`], [`SigningSecret::new`] and [`SigningSecret::kept_in`].
+    /// As [`Auth::open`] and [`SigningSecret::configured`].
     pub async fn configured(config: &Config, store: Store) -> Result<Self, AuthError> {
         let access = &config.access;
         if access.login == config::Login::None {
             return Ok(Self::without_login(store));
         }
-        let secret = match access.signing_secret.is_empty() {
-            true => SigningSecret::kept_in(&config.data_dir)?,
-            false => SigningSecret::new(access.signing_secret.clone())?,
-        };
+        let secret = SigningSecret::configured(config)?;
         let domain = config.listen.domain.as_ref();
         let service = domain.map_or_else(|| UNNAMED.to_owned(), |domain| domain.host.clone());
         let limits = LoginLimits {
@@ -30,5 +28,21 @@ impl Auth {
         };
         let (issuer, token_life) = (service.clone(), access.token_life);
         Self::open(store, Settings { secret, issuer, service, token_life, limits }).await
+    }
+}
+
+impl SigningSecret {
+    /// The secret that `config` gives, or the one in the data directory. Without login nothing lasting is sealed, and
+    /// one that is forgotten with the process does as well.
+    ///
+    /// # Errors
+    /// As [`SigningSecret::new`] and [`SigningSecret::kept_in`].
+    pub fn configured(config: &Config) -> Result<Self, AuthError> {
+        let given = &config.access.signing_secret;
+        match config.access.login {
+            config::Login::None => Self::new(given.clone()).or_else(|_| Self::new(new_password()?)),
+            config::Login::Token if given.is_empty() => Self::kept_in(&config.data_dir),
+            config::Login::Token => Self::new(given.clone()),
+        }
     }
 }

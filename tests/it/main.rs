@@ -15,5 +15,6 @@ mod pull;
 mod rig;
 mod start;
 mod store;
+mod tls;
 mod truth;
 mod upload;
