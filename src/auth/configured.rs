@@ -1,5 +1,6 @@
 //! Who is let in, as the settings say.
 
+use super::random_secret::new_password;
 use super::{Auth, AuthError, LoginLimits, Settings, SigningSecret};
 use crate::config::{self, Config};
 use crate::store::Store;
@@ -11,7 +12,7 @@ impl Auth {
     /// Asks for a login or not, as `config` says.
     ///
     /// # Errors
-    /// As [`Auth::open`], [`SigningSecret::new`] and [`SigningSecret::kept_in`].
+    /// As [`Auth::open`] and [`SigningSecret::configured`].
     pub async fn configured(config: &Config, store: Store) -> Result<Self, AuthError> {
         let access = &config.access;
         if access.login == config::Login::None {

@@ -32,6 +32,10 @@ fn nothing_set_gives_a_private_registry_on_loopback() {
     assert_eq!(config.limits.idle_time, Duration::from_secs(75));
     assert_eq!(config.limits.body_stall, Duration::from_secs(60));
     assert_eq!((config.limits.connections, config.limits.uploads), (4096, 64));
+    assert_eq!(config.limits.address_connections, 1024);
+    assert!(config.tls.files.is_none() && config.tls.client_ca.is_none() && !config.tls.http2);
+    assert_eq!(config.tls.handshake_time, Duration::from_secs(10));
+    assert!(config.tls.redirect_port.is_none() && !config.proxies.protocol);
     assert_eq!(config.limits.manifest_bytes, 4 << 20);
     assert_eq!(config.limits.drain, Duration::from_secs(60));
     assert_eq!(config.limits.upload_idle, Duration::from_secs(86_400));

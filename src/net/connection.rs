@@ -15,13 +15,13 @@ use hyper::service::Service;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use super::activity::{Activity, Overdue, Phase};
 use super::http2::{self, Streams};
-use super::refusal::{self, REQUEST_TIMEOUT};
+use super::refusal::{self, REFUSAL_TIME, REQUEST_TIMEOUT};
 use super::watched::{Attended, Watched};
 use super::{ConnectionLimits, Peer, Secured, Shutdown};
 
@@ -80,15 +80,25 @@ pub(super) async fn run<T, S, B>(
     if http2 {
         let (streams, _ended) = Streams::new(Arc::clone(&activity), limits.idle_time);
         let mut connection = http2::builder(&limits, streams).serve_connection(io, service);
-        note(peer, &watch(&mut connection, &activity, &limits, &stop).await);
+        let end = watch(&mut connection, &activity, &limits, &stop).await;
+        note(peer, &end);
+        if let End::Overdue(Overdue::Idle) = end {
+            // Says GOAWAY, so that no request is sent into a closed connection.
+            connection.finish();
+            let _ = timeout(REFUSAL_TIME, connection).await;
+        }
         return;
     }
     let mut connection = builder(&limits).serve_connection(io, service);
     let end = watch(&mut connection, &activity, &limits, &stop).await;
     note(peer, &end);
-    if let End::Overdue(Overdue::Head) = end {
-        refusal::write(connection.into_parts().io.into_inner(), REQUEST_TIMEOUT).await;
-    }
+    let answer = match end {
+        End::Overdue(Overdue::Head) => REQUEST_TIMEOUT,
+        // Nothing to say, but the end of TLS.
+        End::Overdue(Overdue::Idle) => "",
+        _ => return,
+    };
+    refusal::write(connection.into_parts().io.into_inner(), answer).await;
 }
 
 fn note(peer: Peer, end: &End) {

@@ -10,7 +10,7 @@ use super::activity::Activity;
 use super::watched::Watched;
 
 /// How long to wait for a client to take a refusal.
-const REFUSAL_TIME: Duration = Duration::from_secs(2);
+pub(super) const REFUSAL_TIME: Duration = Duration::from_secs(2);
 
 // Plain text: none of the API's error codes, which alone a 4xx in JSON may carry, is about time or transport.
 pub(super) const REQUEST_TIMEOUT: &str = "HTTP/1.1 408 Request Timeout\r\n\

@@ -17,5 +17,6 @@ mod remote;
 mod rig;
 mod start;
 mod store;
+mod tls;
 mod truth;
 mod upload;

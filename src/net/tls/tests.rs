@@ -21,6 +21,8 @@ use tokio_rustls::client::TlsStream;
 use super::*;
 use crate::net::{ConnectionLimits, Listener, Secured, Shutdown, serve};
 
+const IDLE_TIME: Duration = Duration::from_millis(1500);
+
 struct Pair {
     der: CertificateDer<'static>,
     certificate: String,
@@ -41,7 +43,7 @@ impl Pair {
     }
 }
 
-/// Serves with `options` what it is asked over, as in `HTTP/1.1 secured`.
+/// Serves with `options` what it is asked over, as in `HTTP/1.1 secured`, and 16 MiB as `/large`.
 fn start(pair: &Pair, options: TlsOptions) -> SocketAddr {
     let shown = ShownCertificate::default();
     shown.show(pair.certificate());
@@ -51,7 +53,7 @@ fn start(pair: &Pair, options: TlsOptions) -> SocketAddr {
     let limits = ConnectionLimits {
         header_bytes: 64 * 1024,
         header_time: Duration::from_millis(500),
-        idle_time: Duration::from_secs(5),
+        idle_time: IDLE_TIME,
         connections: 16,
         per_address: 1000,
         handshake_time: Duration::from_millis(500),
@@ -59,7 +61,11 @@ fn start(pair: &Pair, options: TlsOptions) -> SocketAddr {
     let service = service_fn(|request: Request<Incoming>| async move {
         let secured = request.extensions().get::<Secured>().is_some();
         let text = format!("{:?} {}", request.version(), if secured { "secured" } else { "open" });
-        Ok::<_, Infallible>(Response::new(Full::<Bytes>::from(text)))
+        let body = match request.uri().path() {
+            "/large" => Bytes::from(vec![b'x'; 16 << 20]),
+            _ => Bytes::from(text),
+        };
+        Ok::<_, Infallible>(Response::new(Full::new(body)))
     });
     tokio::spawn(serve(listener, limits, Shutdown::new(Duration::ZERO), service));
     address
@@ -124,6 +130,54 @@ async fn http2_is_spoken_by_setting_only() {
             assert_eq!(text, "HTTP/2.0 secured");
         }
     }
+}
+
+type Sender = hyper::client::conn::http2::SendRequest<Empty<Bytes>>;
+
+async fn connect_http2(address: SocketAddr, pair: &Pair) -> Sender {
+    let stream = connect(address, pair, &[b"h2"]).await.unwrap();
+    let (sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+            .await
+            .unwrap();
+    tokio::spawn(connection);
+    sender
+}
+
+async fn get(sender: &mut Sender, path: &str) -> hyper::Result<Response<Incoming>> {
+    let uri = format!("https://localhost{path}");
+    sender.send_request(Request::get(uri).body(Empty::new()).unwrap()).await
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_taken_is_reset_and_its_neighbours_are_not() {
+    let pair = pair();
+    let address = start(&pair, TlsOptions { http2: true, ..TlsOptions::default() });
+    let mut sender = connect_http2(address, &pair).await;
+    let stuck = get(&mut sender, "/large").await.unwrap();
+    let began = std::time::Instant::now();
+    while began.elapsed() < IDLE_TIME * 2 {
+        let answer = get(&mut sender, "/").await.unwrap();
+        assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "HTTP/2.0 secured");
+        tokio::time::sleep(IDLE_TIME / 8).await;
+    }
+    assert!(stuck.into_body().collect().await.is_err());
+    let whole = get(&mut sender, "/large").await.unwrap().into_body().collect().await.unwrap();
+    assert_eq!(whole.to_bytes().len(), 16 << 20);
+}
+
+#[tokio::test]
+async fn http2_that_asks_nothing_is_told_to_go() {
+    let pair = pair();
+    let address = start(&pair, TlsOptions { http2: true, ..TlsOptions::default() });
+    let mut sender = connect_http2(address, &pair).await;
+    get(&mut sender, "/").await.unwrap();
+    let began = std::time::Instant::now();
+    while !sender.is_closed() {
+        assert!(began.elapsed() < IDLE_TIME * 4, "still open");
+        tokio::time::sleep(IDLE_TIME / 8).await;
+    }
+    assert!(began.elapsed() >= IDLE_TIME / 2);
 }
 
 #[tokio::test]

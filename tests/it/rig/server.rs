@@ -151,6 +151,11 @@ impl Server {
         &self.builder.database
     }
 
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The log so far.
     pub(crate) fn log(&self) -> Vec<Value> {
         self.lines.lock().expect("the log lock").clone()

@@ -1,0 +1,142 @@
+//! Limits of connections, and who is believed about whose connection it is.
+
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::{Authority, secured};
+use crate::rig::client::Client;
+use crate::rig::server::{Builder, Server, builder};
+
+const PING: &str = "GET /v2/ HTTP/1.1\r\nhost: localhost\r\n\r\n";
+
+async fn open() -> Builder {
+    builder().await.env("OPEN_REGISTRY_AUTH", "none")
+}
+
+/// Connects, sends `header` and a request, and returns the connection with the first line of the answer, which is
+/// empty when there is none.
+async fn visit(address: SocketAddr, header: &[u8]) -> (TcpStream, String) {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let _ = stream.write_all(&[header, PING.as_bytes()].concat()).await;
+    let mut line = String::new();
+    while !line.ends_with("\r\n") {
+        match stream.read_u8().await {
+            Ok(byte) => line.push(byte.into()),
+            Err(_) => break,
+        }
+    }
+    (stream, line.trim_end().to_owned())
+}
+
+/// How many were refused for this reason.
+async fn refused(server: &Server, reason: &str) -> u64 {
+    let answer = Client { addr: server.metrics }.get("/metrics").await;
+    let text = String::from_utf8(answer.body.to_vec()).unwrap();
+    let begin = format!("registry_http_refused_total{{reason=\"{reason}\"}} ");
+    text.lines().find_map(|line| line.strip_prefix(&begin)).map_or(0, |n| n.parse().unwrap())
+}
+
+/// A PROXY header of version 2 for a connection from `source`.
+fn announced(source: [u8; 4]) -> Vec<u8> {
+    let mut header = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c".to_vec();
+    header.extend(source);
+    header.extend([10, 0, 0, 1, 0x30, 0x39, 1, 0xbb]);
+    header
+}
+
+const OK: &str = "HTTP/1.1 200 OK";
+const TOO_MANY: &str = "HTTP/1.1 503 Service Unavailable";
+
+#[tokio::test]
+async fn an_address_has_so_many_connections_and_a_proxy_has_more() {
+    let name = "OPEN_REGISTRY_LIMIT_ADDRESS_CONNECTIONS";
+    let server = open().await.env(name, "2").start().await;
+    let (first, line) = visit(server.addr, b"").await;
+    assert_eq!(line, OK);
+    let (_second, line) = visit(server.addr, b"").await;
+    assert_eq!(line, OK);
+    assert_eq!(visit(server.addr, b"").await.1, TOO_MANY);
+    assert_eq!(refused(&server, "address_connections").await, 1);
+    drop(first);
+    // It is gone once the server has seen its end.
+    while visit(server.addr, b"").await.1 != OK {}
+    let proxied =
+        Builder::beside(&server).env("OPEN_REGISTRY_TRUSTED_PROXIES", "127.0.0.0/8").start().await;
+    let mut open = Vec::new();
+    for _ in 0..5 {
+        let (stream, line) = visit(proxied.addr, b"").await;
+        assert_eq!(line, OK);
+        open.push(stream);
+    }
+}
+
+#[tokio::test]
+async fn a_trusted_proxy_says_whose_connection_it_is() {
+    let server = open()
+        .await
+        .env("OPEN_REGISTRY_PROXY_PROTOCOL", "true")
+        .env("OPEN_REGISTRY_TRUSTED_PROXIES", "127.0.0.1")
+        .env("OPEN_REGISTRY_LIMIT_ADDRESS_CONNECTIONS", "1")
+        .env("OPEN_REGISTRY_LIMIT_HANDSHAKE_TIME", "500ms")
+        .start()
+        .await;
+    let (_first, line) = visit(server.addr, &announced([192, 0, 2, 7])).await;
+    assert_eq!(line, OK);
+    assert_eq!(visit(server.addr, &announced([192, 0, 2, 7])).await.1, TOO_MANY);
+    assert_eq!(visit(server.addr, &announced([192, 0, 2, 8])).await.1, OK);
+    // The proxy's own question whether anybody is there.
+    assert_eq!(visit(server.addr, b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0").await.1, OK);
+    // None, that of version 1, and one that breaks off.
+    for header in [&b""[..], b"PROXY TCP4 192.0.2.7 10.0.0.1 1 2\r\n"] {
+        assert_eq!(visit(server.addr, header).await.1, "");
+    }
+    assert_eq!(refused(&server, "proxy_header").await, 2);
+    let mut silent = TcpStream::connect(server.addr).await.unwrap();
+    silent.write_all(b"\r\n\r\n\0\r\n").await.unwrap();
+    assert_eq!(silent.read(&mut [0; 1]).await.unwrap_or(0), 0);
+    assert_eq!(refused(&server, "proxy_header_time").await, 1);
+}
+
+#[tokio::test]
+async fn a_stranger_is_not_believed() {
+    let server = open()
+        .await
+        .env("OPEN_REGISTRY_PROXY_PROTOCOL", "true")
+        .env("OPEN_REGISTRY_TRUSTED_PROXIES", "192.0.2.0/24")
+        .start()
+        .await;
+    assert_eq!(visit(server.addr, &announced([192, 0, 2, 7])).await.1, "HTTP/1.1 400 Bad Request");
+    assert_eq!(visit(server.addr, b"").await.1, OK);
+}
+
+#[tokio::test]
+async fn refused_handshakes_are_counted_and_plain_requests_told() {
+    let authority = Authority::new();
+    let files = authority.files("shown", &authority.server("one"));
+    let server = secured(&files)
+        .await
+        .env("OPEN_REGISTRY_LIMIT_HANDSHAKE_TIME", "500ms")
+        .env("OPEN_REGISTRY_HTTP_REDIRECT_PORT", "0")
+        .start()
+        .await;
+    assert_eq!(visit(server.addr, b"").await.1, "HTTP/1.1 400 Bad Request");
+    assert_eq!(refused(&server, "not_tls").await, 1);
+    let mut silent = TcpStream::connect(server.addr).await.unwrap();
+    assert_eq!(silent.read(&mut [0; 1]).await.unwrap(), 0);
+    assert_eq!(refused(&server, "handshake_time").await, 1);
+    let mut garbage = TcpStream::connect(server.addr).await.unwrap();
+    garbage.write_all(b"\x16\x03\x01\0\x05hello").await.unwrap();
+    let _ = garbage.read_to_end(&mut Vec::new()).await;
+    assert_eq!(refused(&server, "handshake").await, 1);
+
+    let line = server.logged("redirecting", |_| true).await;
+    let redirecting = Client { addr: line["address"].as_str().unwrap().parse().unwrap() };
+    let there = format!("https://127.0.0.1:{}/", server.addr.port());
+    assert_eq!(redirecting.get("/").await.expect(308).header("location"), there);
+    assert_eq!(redirecting.head("/").await.expect(308).header("location"), there);
+    redirecting.get("/v2/").await.refused(403, "DENIED");
+    redirecting.get("/token?service=x").await.refused(403, "DENIED");
+    redirecting.ask("POST", "/").await.refused(403, "DENIED");
+}
