@@ -7,28 +7,42 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tracing::info;
 
-use super::{AppError, bind};
+use super::{AppError, bind, ordered};
+use crate::acme::Acme;
 use crate::auth::{Sealer, SigningSecret};
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::http::RedirectService;
 use crate::net::{
     CertificateFile, ClientRoots, ConnectionLimits, Drained, Listener, Shutdown, TicketSeal, Tls,
     TlsOptions, serve,
 };
+use crate::store::Store;
 
 /// What https takes, found fit before anything is started.
 pub(super) struct Https {
-    certificate: CertificateFile,
+    certificate: Certified,
     client_roots: Option<ClientRoots>,
     redirect: Option<Listener>,
 }
 
+/// Where the certificate comes from.
+enum Certified {
+    File(CertificateFile),
+    Ordered(config::Acme),
+}
+
 impl Https {
-    /// `None` when there is no certificate.
+    /// `None` when there is no certificate, and none is to be ordered.
     pub(super) fn open(config: &Config) -> Result<Option<Self>, AppError> {
         let tls = &config.tls;
-        let Some(files) = tls.files.clone() else { return Ok(None) };
-        let certificate = CertificateFile::open(files)?;
+        let certificate = match (&tls.files, &config.acme) {
+            (Some(files), _) => Certified::File(CertificateFile::open(files.clone())?),
+            (None, Some(acme)) => {
+                ordered::check(acme)?;
+                Certified::Ordered(acme.clone())
+            }
+            (None, None) => return Ok(None),
+        };
         let roots = tls.client_ca.as_deref();
         let client_roots =
             roots.map(|path| ClientRoots::read(path, tls.client_user)).transpose()?;
@@ -43,24 +57,37 @@ pub(super) struct Clients {
     pub(super) port: Listener,
     /// Without TLS, for browsers that do not know better.
     redirect: Option<Listener>,
+    /// Who keeps the certificate, when it is ordered.
+    pub(super) acme: Option<Acme>,
 }
 
 impl Clients {
-    /// Lets clients in, by https alone when there is a certificate.
+    /// Lets clients in, by https alone when there is a certificate, or is to be one.
     pub(super) fn enter(
         port: Listener,
         https: Option<Https>,
         config: &Config,
+        store: &Store,
     ) -> Result<Self, AppError> {
         let Some(Https { certificate, client_roots, redirect }) = https else {
-            return Ok(Self { port, redirect: None });
+            return Ok(Self { port, redirect: None, acme: None });
         };
-        let shown = certificate.shown();
-        certificate.follow()?;
+        let (shown, acme) = match certificate {
+            Certified::File(certificate) => {
+                let shown = certificate.shown();
+                certificate.follow()?;
+                (shown, None)
+            }
+            Certified::Ordered(acme) => {
+                let acme = ordered::keeper(acme, config, store)?;
+                (acme.shown(), Some(acme))
+            }
+        };
+        let challenges = acme.as_ref().map(Acme::challenges);
         let tickets: Arc<dyn TicketSeal> = Arc::new(SealedTickets(SigningSecret::of(config)?));
         let http2 = config.tls.http2;
-        let options = TlsOptions { http2, client_roots, challenges: None, tickets: Some(tickets) };
-        Ok(Self { port: port.secured(Tls::new(shown, options)?), redirect })
+        let options = TlsOptions { http2, client_roots, challenges, tickets: Some(tickets) };
+        Ok(Self { port: port.secured(Tls::new(shown, options)?), redirect, acme })
     }
 
     /// Sends browsers to the port that speaks https, for as long as the task runs.

@@ -1,6 +1,7 @@
 //! Builds the parts of the server, runs them, and takes them down again in the reverse order.
 
 mod clients;
+mod ordered;
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -111,7 +112,7 @@ pub async fn run(config: Config) -> Result<(), AppError> {
         () = shutdown.begun() => return Ok(()),
     };
     let served = match connect(&config, &partners).await {
-        Ok(edge) => match Clients::enter(clients, https, &config) {
+        Ok((store, edge)) => match Clients::enter(clients, https, &config, &store) {
             Ok(clients) => {
                 serve_until_stopped(&config, edge, clients, operator, recorder, shutdown).await;
                 Ok(())
@@ -130,7 +131,10 @@ fn bind(host: IpAddr, port: u16, settings: &'static str) -> Result<Listener, App
 }
 
 /// Connects to both partners and finds out whether they are fit for use.
-async fn connect(config: &Config, partners: &Partners) -> Result<(Registry, Auth), AppError> {
+async fn connect(
+    config: &Config,
+    partners: &Partners,
+) -> Result<(Store, (Registry, Auth)), AppError> {
     let postgres = partners.postgres();
     let settings = store::Settings::of(postgres)
         .map_err(|source| AppError::Trust { settings: "OPEN_REGISTRY_DB_SSLROOTCERT", source })?;
@@ -153,7 +157,7 @@ async fn connect(config: &Config, partners: &Partners) -> Result<(Registry, Auth
     if auth.asks_for_login() {
         make_first_admin(config, &store).await?;
     }
-    Ok((Registry::new(store, ipfs, limits), auth))
+    Ok((store.clone(), (Registry::new(store, ipfs, limits), auth)))
 }
 
 /// Makes somebody who can let others in, where nobody is there yet.
@@ -209,6 +213,7 @@ async fn serve_until_stopped(
     let stop = CancellationToken::new();
     let sweep = tokio::spawn(registry.clone().sweep(stop.clone()));
     let upkeep = tokio::spawn(keep_up(recorder.clone()));
+    let acme = clients.acme.take().map(|acme| tokio::spawn(acme.keep(stop.clone())));
     let (keys, until) = (auth.clone(), stop.clone());
     tokio::spawn(async move { keys.watch(until).await });
     let limits = http::Limits {
@@ -260,7 +265,12 @@ async fn serve_until_stopped(
         redirect.abort();
     }
     upkeep.abort();
-    // The sweep stops between two steps; its partners are still there meanwhile.
+    // What is ordered or swept stops between two steps; its partners are still there meanwhile.
+    if let Some(acme) = acme
+        && let Err(error) = acme.await
+    {
+        warn!(event = "certificate_unkept", %error, "keeping the certificate ended badly");
+    }
     if let Err(error) = sweep.await {
         warn!(event = "sweep_failed", %error, "the sweep ended badly");
     }

@@ -7,6 +7,7 @@
 
 mod accepted;
 mod access;
+mod acme;
 mod command;
 mod data_dir;
 mod endpoint;
@@ -29,6 +30,7 @@ use std::path::PathBuf;
 use clap::{ArgMatches, Command};
 
 pub use access::{Access, Login};
+pub use acme::Acme;
 pub use endpoint::Endpoint;
 pub use error::ConfigError;
 pub use kubo::{Kubo, KuboLogin};
@@ -44,9 +46,10 @@ use setting::Group;
 use source::Source;
 
 /// All sections in the order of `--help`.
-const GROUPS: [&Group; 10] = [
+const GROUPS: [&Group; 11] = [
     &listen::GROUP,
     &tls::GROUP,
+    &acme::GROUP,
     &proxies::GROUP,
     &access::GROUP,
     &data_dir::GROUP,
@@ -99,6 +102,8 @@ pub struct Config {
     pub listen: Listen,
     /// How clients reach it by https.
     pub tls: Tls,
+    /// The certificate to order for it; `None` orders none.
+    pub acme: Option<Acme>,
     /// The proxies before it.
     pub proxies: Proxies,
     /// Sizes, times and counts that bound what a client may do.
@@ -135,9 +140,11 @@ impl Config {
         source.warn_of_unknown(&GROUPS);
         let (listen, postgres) = (Listen::read(&source)?, Postgres::read(&mut source)?);
         let access = Access::read(&mut source, postgres.is_none(), listen.is_loopback())?;
+        let tls = Tls::read(&source)?;
         Ok(Self {
             listen,
-            tls: Tls::read(&source)?,
+            acme: Acme::read(&mut source, &tls)?,
+            tls,
             proxies: Proxies::read(&source)?,
             limits: Limits::read(&source)?,
             postgres,

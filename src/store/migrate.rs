@@ -47,6 +47,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "access",
         sql: include_str!("../../sql/migrations/0003_access.sql"),
     },
+    Migration {
+        version: 4,
+        name: "certificates",
+        sql: include_str!("../../sql/migrations/0004_certificates.sql"),
+    },
 ];
 
 /// Applies what is missing. The lock ends with the connection.

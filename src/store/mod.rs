@@ -9,6 +9,7 @@
 mod access;
 mod account;
 mod blob;
+mod certificate;
 mod claim;
 mod connection;
 mod error;
@@ -36,6 +37,7 @@ use std::time::Duration;
 pub use access::{Access, Action, Grantee, Pattern, PatternError, Role, RoleError};
 pub use account::Account;
 pub use blob::{LinkedBlob, MountSource, Unlink};
+pub use certificate::{CertificateName, IssuedCertificate, StoredCertificate};
 pub use claim::{Claim, Commit, Committed, Recorded};
 pub use error::StoreError;
 pub use grant::{Grant, Granted};

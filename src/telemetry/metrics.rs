@@ -22,6 +22,7 @@ const KUBO_CALLS: &str = "registry_kubo_call_duration_seconds";
 const POSTGRES_CALLS: &str = "registry_postgres_call_duration_seconds";
 const LOGINS: &str = "registry_logins_total";
 const TOKENS: &str = "registry_tokens_issued_total";
+const CERTIFICATE_ORDERS: &str = "registry_tls_certificate_orders_total";
 const CERTIFICATE_EXPIRY: &str = "registry_tls_certificate_expiry_seconds";
 const CERTIFICATE_RELOADS: &str = "registry_tls_reloads_total";
 const BUILD_INFO: &str = "registry_build_info";
@@ -76,6 +77,7 @@ pub fn describe() {
         Unit::Count,
         "Certificates read anew, by outcome: ok, or failed, which keeps the old one"
     );
+    describe_counter!(CERTIFICATE_ORDERS, Unit::Count, "Orders of a certificate, by outcome");
     describe_gauge!(BUILD_INFO, Unit::Count, "Always 1; the label tells the version");
     gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
 }
@@ -121,6 +123,12 @@ pub fn quarantined() {
 /// Says when the certificate in use expires, as time since 1970.
 pub fn certificate_expires(at: Duration) {
     gauge!(CERTIFICATE_EXPIRY).set(at.as_secs_f64());
+}
+
+/// Counts one attempt to order a certificate.
+pub fn certificate_ordered(ok: bool) {
+    let outcome = if ok { "ok" } else { "error" };
+    counter!(CERTIFICATE_ORDERS, "outcome" => outcome).increment(1);
 }
 
 /// Counts one attempt to read the certificate anew.

@@ -8,13 +8,14 @@ use std::path::{Path, PathBuf};
 const FREE: [&str; 3] = ["cid", "oci", "telemetry"];
 
 /// What each room may use beside those and itself.
-const ARROWS: [(&str, &[&str]); 16] = [
+const ARROWS: [(&str, &[&str]); 17] = [
+    ("acme", &["config", "net", "store"]),
     ("admin", &["auth", "config", "embedded", "store", "trust"]),
     (
         "app",
         &[
-            "admin", "auth", "config", "embedded", "http", "ipfs", "net", "registry", "store",
-            "trust",
+            "acme", "admin", "auth", "config", "embedded", "http", "ipfs", "net", "registry",
+            "store", "trust",
         ],
     ),
     ("auth", &["config", "store"]),

@@ -8,8 +8,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use af_registry::store::{Settings, Store, Tls};
 use tokio_postgres::NoTls;
 
-use super::authority::Certified;
-
 const TEMPLATE: &str = "registry_template";
 
 /// A migrated, empty database.
@@ -66,10 +64,10 @@ impl Cluster {
     }
 
     /// One that also listens on 127.0.0.1, with TLS. There the role `careful` needs its password, `hunter2`, and TLS.
-    pub(crate) async fn encrypted(certified: &Certified) -> Self {
+    pub(crate) async fn encrypted(chain: &str, key: &str) -> Self {
         let mut cluster = tokio::task::spawn_blocking(Self::start).await.unwrap();
         let data = cluster.directory.join("data");
-        for (name, text) in [("server.crt", &certified.chain), ("server.key", &certified.key)] {
+        for (name, text) in [("server.crt", chain), ("server.key", key)] {
             let file = data.join(name);
             std::fs::write(&file, text).unwrap();
             run(Command::new("chmod").arg("600").arg(&file));

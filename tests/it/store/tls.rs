@@ -14,6 +14,12 @@ fn verified(authority: &Authority) -> SslMode {
     SslMode::VerifyFull { authorities: Some(authority.file().to_owned()) }
 }
 
+/// A cluster that the authority certified as `localhost`.
+async fn encrypted_cluster(authority: &Authority) -> Cluster {
+    let certified = authority.certify(&["localhost"]);
+    Cluster::encrypted(&certified.chain, &certified.key).await
+}
+
 /// Connects to `host` in a mode and tells whether what came about is encrypted, as PostgreSQL sees it.
 async fn encrypted(
     socket: &Settings,
@@ -37,7 +43,7 @@ async fn encrypted(
 #[tokio::test]
 async fn each_mode_asks_of_a_server_with_tls_what_it_says() {
     let (authority, stranger) = (Authority::new(), Authority::new());
-    let cluster = Cluster::encrypted(&authority.certify(&["localhost"])).await;
+    let cluster = encrypted_cluster(&authority).await;
     for (mode, host, expected) in [
         (SslMode::Disable, "localhost", Ok(false)),
         (SslMode::Prefer, "localhost", Ok(true)),
@@ -76,7 +82,7 @@ async fn each_mode_takes_or_refuses_a_server_without_tls() {
 #[tokio::test]
 async fn a_password_is_bound_to_the_encrypted_connection() {
     let authority = Authority::new();
-    let cluster = Cluster::encrypted(&authority.certify(&["localhost"])).await;
+    let cluster = encrypted_cluster(&authority).await;
     let socket = cluster.empty_database("").await;
     let careful = |password: &str, mode: &SslMode| Settings {
         host: "localhost".into(),
@@ -95,7 +101,7 @@ async fn a_password_is_bound_to_the_encrypted_connection() {
 #[tokio::test]
 async fn a_server_starts_on_what_its_settings_trust_and_names_what_they_do_not() {
     let (authority, stranger) = (Authority::new(), Authority::new());
-    let cluster = Cluster::encrypted(&authority.certify(&["localhost"])).await;
+    let cluster = encrypted_cluster(&authority).await;
     let (socket, kubo) = (cluster.empty_database("").await, rig::kubo().await);
     let there = Settings { host: "localhost".into(), ..socket.clone() };
     let full = || Launch::new().on(&there, &kubo).env("OPEN_REGISTRY_DB_SSLMODE", "verify-full");

@@ -1,0 +1,2 @@
+-- The account at a directory. $1 directory.
+SELECT sealed FROM acme_accounts WHERE directory = $1

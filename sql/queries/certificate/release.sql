@@ -1,0 +1,7 @@
+-- Gives the right to order back. $1 directory, $2 names, $3 who, $4 after how many seconds it may be taken again if no
+-- order was made, else NULL.
+UPDATE certificates
+SET leased_by = NULL, leased_until = NULL,
+    failures = failures - CASE WHEN $4::FLOAT8 IS NULL THEN 0 ELSE 1 END,
+    retry_at = coalesce(now() + make_interval(secs => $4::FLOAT8), retry_at)
+WHERE directory = $1 AND names = $2 AND leased_by = $3

@@ -1,0 +1,2 @@
+-- The digest that proves a name now. $1 name.
+SELECT digest FROM acme_challenges WHERE name = $1 AND expires_at > now()

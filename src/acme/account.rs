@@ -1,0 +1,72 @@
+//! The account at the directory: made once, its key kept sealed.
+
+use instant_acme::{Account, AccountBuilder, AccountCredentials, Error, NewAccount};
+use tracing::{info, warn};
+
+use super::{Acme, AcmeError};
+
+/// What a directory says of an account that it does not know (RFC 8555, section 6.7).
+const UNKNOWN: &str = "urn:ietf:params:acme:error:accountDoesNotExist";
+
+/// Whether the directory has forgotten the account.
+pub(super) fn is_unknown(error: &Error) -> bool {
+    matches!(error, Error::Api(problem) if problem.r#type.as_deref() == Some(UNKNOWN))
+}
+
+impl Acme {
+    /// The account that is kept, or a new one.
+    pub(super) async fn account(&self) -> Result<Account, AcmeError> {
+        match self.kept_account().await? {
+            Some(credentials) => {
+                let account = self.builder()?.from_credentials(credentials).await;
+                account.map_err(AcmeError::before)
+            }
+            None => self.new_account().await,
+        }
+    }
+
+    async fn kept_account(&self) -> Result<Option<AccountCredentials>, AcmeError> {
+        let directory = &self.settings.directory;
+        let Some(sealed) = self.store.acme_account(directory).await? else { return Ok(None) };
+        let opened = self.seal.open(&self.account_context(), &sealed);
+        let credentials = opened.and_then(|json| serde_json::from_slice(&json).ok());
+        if credentials.is_none() {
+            warn!(
+                event = "acme_account_unusable",
+                directory, "the account was sealed under another signing secret; a new one is made"
+            );
+        }
+        Ok(credentials)
+    }
+
+    /// Makes an account and keeps it.
+    pub(super) async fn new_account(&self) -> Result<Account, AcmeError> {
+        let directory = &self.settings.directory;
+        let contacts: Vec<&str> = self.settings.contacts.iter().map(String::as_str).collect();
+        let wanted = NewAccount {
+            contact: &contacts,
+            terms_of_service_agreed: true,
+            only_return_existing: false,
+        };
+        let made = self.builder()?.create(&wanted, directory.clone(), None).await;
+        let (account, credentials) = made.map_err(AcmeError::before)?;
+        let json = serde_json::to_vec(&credentials)
+            .map_err(|error| AcmeError::Unreachable(error.to_string()))?;
+        let sealed = self.seal.seal(&self.account_context(), &json);
+        self.store.put_acme_account(directory, &sealed).await?;
+        info!(event = "acme_account_made", directory, "there is an account at the directory");
+        Ok(account)
+    }
+
+    fn builder(&self) -> Result<AccountBuilder, AcmeError> {
+        let builder = match &self.settings.authority {
+            Some(file) => Account::builder_with_root(file),
+            None => Account::builder(),
+        };
+        builder.map_err(AcmeError::before)
+    }
+
+    fn account_context(&self) -> Vec<u8> {
+        format!("acme account\n{}", self.settings.directory).into_bytes()
+    }
+}

@@ -1,0 +1,223 @@
+//! Keeping a good certificate shown: looking at what is stored, ordering when it is time to.
+
+use std::time::{Duration, SystemTime};
+
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+use uuid::Uuid;
+
+use super::order::Issued;
+use super::{Acme, AcmeError};
+use crate::net::Certificate;
+use crate::store::{IssuedCertificate, StoreError};
+use crate::telemetry::metrics;
+
+/// How often the database is looked at, and how often while there is no certificate.
+const LOOK: Duration = Duration::from_secs(15);
+const LOOK_WITHOUT: Duration = Duration::from_secs(2);
+/// Longest order, and how long nobody else orders meanwhile.
+const ORDER: Duration = Duration::from_secs(200);
+const LEASE: Duration = Duration::from_secs(240);
+/// First and longest pause after the directory could not be asked. Nothing was ordered, so it may be short.
+const PAUSE: Duration = Duration::from_secs(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(600);
+/// How often it is said that the certificate runs out.
+const ALARM: Duration = Duration::from_secs(3600);
+
+/// What this instance remembers between two looks.
+#[derive(Default)]
+struct Memory {
+    /// Which of the stored certificates was tried last, and what became of it.
+    tried: Option<(SystemTime, Option<Span>)>,
+    /// How often in a row the directory could not be asked.
+    unreachable: u32,
+    alarmed: Option<Instant>,
+}
+
+/// The time in which the shown certificate is good.
+#[derive(Clone, Copy)]
+struct Span {
+    issued_at: SystemTime,
+    expires_at: SystemTime,
+}
+
+impl Acme {
+    /// Keeps a certificate shown until `stop`.
+    pub async fn keep(self, stop: CancellationToken) {
+        let mut memory = Memory::default();
+        loop {
+            let looked = tokio::select! {
+                biased;
+                () = stop.cancelled() => None,
+                looked = self.look(&mut memory) => Some(looked),
+            };
+            match looked {
+                None => break,
+                // At once again: what was ordered is to be shown.
+                Some(Ok(true)) => continue,
+                Some(Ok(false)) => {}
+                Some(Err(error)) => warn!(event = "certificate_not_read", %error),
+            }
+            let rest = if self.shown.expires_at().is_some() { LOOK } else { LOOK_WITHOUT };
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = sleep(rest) => {}
+            }
+        }
+        // An order given up must not keep the others waiting. Without the right to order this does nothing.
+        if let Err(error) = self.store.release_certificate(&self.name, self.who, None).await {
+            warn!(event = "certificate_not_released", %error);
+        }
+    }
+
+    /// Shows what is stored, if it is new, and orders if it is time to. Tells whether a certificate was stored.
+    async fn look(&self, memory: &mut Memory) -> Result<bool, StoreError> {
+        let stored = self.store.certificate(&self.name).await?;
+        let (issued, free, due) = match stored {
+            Some(stored) => (stored.issued, stored.free, stored.due),
+            None => (None, true, true),
+        };
+        let span = issued.and_then(|issued| self.try_out(&issued, memory));
+        memory.alarm(span);
+        let useless = span.is_none_or(|span| span.expires_at <= SystemTime::now());
+        if !free || !(due || useless) {
+            return Ok(false);
+        }
+        if !self.store.claim_certificate(&self.name, self.who, LEASE, useless).await? {
+            return Ok(false);
+        }
+        self.renew(memory).await
+    }
+
+    /// Shows a stored certificate unless it was tried before. `None` when it cannot be used.
+    fn try_out(&self, issued: &IssuedCertificate, memory: &mut Memory) -> Option<Span> {
+        if let Some((tried, span)) = memory.tried
+            && tried == issued.issued_at
+        {
+            return span;
+        }
+        let span = match self.open(issued) {
+            Ok(certificate) => {
+                let expires_at = certificate.expires_at();
+                self.shown.show(certificate);
+                info!(
+                    event = "certificate_renewed",
+                    names = self.name.names,
+                    expires_at = %humantime::format_rfc3339_seconds(expires_at),
+                    "the certificate in the database is shown"
+                );
+                Some(Span { issued_at: issued.issued_at, expires_at })
+            }
+            Err(reason) => {
+                warn!(
+                    event = "certificate_unusable",
+                    names = self.name.names,
+                    "the certificate in the database cannot be used: {reason}"
+                );
+                None
+            }
+        };
+        memory.tried = Some((issued.issued_at, span));
+        span
+    }
+
+    fn open(&self, issued: &IssuedCertificate) -> Result<Certificate, String> {
+        let key = self.seal.open(&self.key_context(), &issued.sealed);
+        let key = key.ok_or("its key was sealed under another signing secret")?;
+        Certificate::from_pem(issued.chain.as_bytes(), &key).map_err(|error| error.to_string())
+    }
+
+    /// Orders, with the right to. Tells whether a certificate was stored.
+    async fn renew(&self, memory: &mut Memory) -> Result<bool, StoreError> {
+        let names = &self.name.names;
+        info!(event = "certificate_ordering", names, directory = self.name.directory);
+        let ordered = timeout(ORDER, self.order()).await.unwrap_or(Err(AcmeError::Late));
+        let stored = match ordered {
+            Ok(issued) => self.store_issued(issued).await,
+            Err(error) => Err(error),
+        };
+        metrics::certificate_ordered(stored.is_ok());
+        let error = match stored {
+            Ok(stored) => {
+                memory.unreachable = 0;
+                info!(event = "certificate_ordered", names, "the directory issued a certificate");
+                return Ok(stored);
+            }
+            Err(error) => error,
+        };
+        let pause = matches!(error, AcmeError::Unreachable(_)).then(|| memory.pause());
+        let directory = &self.name.directory;
+        warn!(event = "certificate_order_failed", names, directory, %error, "no new certificate: {error}");
+        self.store.release_certificate(&self.name, self.who, pause).await?;
+        Ok(false)
+    }
+
+    async fn store_issued(&self, issued: Issued) -> Result<bool, AcmeError> {
+        let Issued { chain, key } = issued;
+        let expires_at = Certificate::from_pem(chain.as_bytes(), key.as_bytes())?.expires_at();
+        let life = expires_at.duration_since(SystemTime::now()).unwrap_or_default();
+        let sealed = self.seal.seal(&self.key_context(), key.as_bytes());
+        let renew_in = renewal(life, random());
+        Ok(self.store.put_certificate(&self.name, self.who, &chain, &sealed, renew_in).await?)
+    }
+
+    fn key_context(&self) -> Vec<u8> {
+        format!("certificate\n{}\n{}", self.name.directory, self.name.names).into_bytes()
+    }
+}
+
+impl Memory {
+    /// The pause after one more time that the directory could not be asked.
+    fn pause(&mut self) -> Duration {
+        let pause = PAUSE * 2_u32.pow(self.unreachable.min(6));
+        self.unreachable += 1;
+        pause.min(LONGEST_PAUSE).mul_f64(1.0 + random() / 5.0)
+    }
+
+    /// Says now and then that the certificate runs out, once it should long have been renewed.
+    fn alarm(&mut self, span: Option<Span>) {
+        let Some(Span { issued_at, expires_at }) = span else { return };
+        let left = expires_at.duration_since(SystemTime::now()).unwrap_or_default();
+        let life = expires_at.duration_since(issued_at).unwrap_or_default();
+        if left > life / 5 || self.alarmed.is_some_and(|at| at.elapsed() < ALARM) {
+            return;
+        }
+        self.alarmed = Some(Instant::now());
+        let expires_at = humantime::format_rfc3339_seconds(expires_at);
+        warn!(event = "certificate_expires", %expires_at, "the certificate runs out and is not renewed");
+    }
+}
+
+/// When to renew: after two thirds of its life, or up to a fiftieth sooner, as `random` (0 to 1) says.
+fn renewal(life: Duration, random: f64) -> Duration {
+    life.mul_f64(2.0 / 3.0 - random / 50.0)
+}
+
+/// From 0 to 1.
+fn random() -> f64 {
+    let [high, low, ..] = Uuid::new_v4().into_bytes();
+    f64::from(u16::from_be_bytes([high, low])) / f64::from(u16::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_is_renewed_about_two_thirds_on() {
+        let day = Duration::from_secs(86_400);
+        assert_eq!(renewal(90 * day, 0.0), 60 * day);
+        assert!(renewal(90 * day, 1.0) > 58 * day && renewal(90 * day, 1.0) < 59 * day);
+        assert_eq!(renewal(Duration::ZERO, 0.5), Duration::ZERO);
+        assert!((0.0..=1.0).contains(&random()));
+    }
+
+    #[test]
+    fn pauses_grow_to_ten_minutes() {
+        let mut memory = Memory::default();
+        let pauses: Vec<_> = (0..9).map(|_| memory.pause().as_secs()).collect();
+        assert!((10..=12).contains(&pauses[0]) && (20..=24).contains(&pauses[1]), "{pauses:?}");
+        assert!((600..=720).contains(&pauses[8]), "{pauses:?}");
+    }
+}

@@ -1,0 +1,93 @@
+//! One order, from the names to the certificate.
+
+use std::time::Duration;
+
+use instant_acme::{
+    AuthorizationStatus, ChallengeType, Identifier, NewOrder, Order, OrderStatus, RetryPolicy,
+};
+use rcgen::{CertificateParams, DistinguishedName, KeyPair};
+
+use super::account::is_unknown;
+use super::{Acme, AcmeError};
+
+/// Longest wait for the directory to look at a name, and to issue.
+const WAIT: Duration = Duration::from_secs(60);
+
+/// What was issued, in PEM form. Has no `Debug`, for the key.
+pub(super) struct Issued {
+    pub(super) chain: String,
+    pub(super) key: String,
+}
+
+impl Acme {
+    /// Orders a certificate for all names.
+    pub(super) async fn order(&self) -> Result<Issued, AcmeError> {
+        let mut order = self.begin().await?;
+        let proven = self.prove(&mut order).await;
+        // Whatever became of it: nobody has to prove these names any more.
+        self.store.remove_challenges(&self.settings.names).await?;
+        proven?;
+        let key = KeyPair::generate()?;
+        let mut params = CertificateParams::new(self.settings.names.clone())?;
+        params.distinguished_name = DistinguishedName::new();
+        let request = params.serialize_request(&key)?;
+        order.finalize_csr(request.der()).await.map_err(AcmeError::during)?;
+        let retries = RetryPolicy::new().timeout(WAIT);
+        let chain = order.poll_certificate(&retries).await.map_err(AcmeError::during)?;
+        Ok(Issued { chain, key: key.serialize_pem() })
+    }
+
+    /// Places the order, by a new account if the directory has forgotten ours.
+    async fn begin(&self) -> Result<Order, AcmeError> {
+        let names: Vec<_> = self.settings.names.iter().cloned().map(Identifier::Dns).collect();
+        let order = NewOrder::new(&names);
+        let account = self.account().await?;
+        match account.new_order(&order).await {
+            Err(error) if is_unknown(&error) => {
+                let account = self.new_account().await?;
+                account.new_order(&order).await.map_err(AcmeError::before)
+            }
+            begun => begun.map_err(AcmeError::before),
+        }
+    }
+
+    /// Proves every name that is not proven, and waits until the directory has seen it.
+    async fn prove(&self, order: &mut Order) -> Result<(), AcmeError> {
+        let mut authorizations = order.authorizations();
+        while let Some(authorization) = authorizations.next().await {
+            let mut authorization = authorization.map_err(AcmeError::during)?;
+            if authorization.status == AuthorizationStatus::Valid {
+                continue;
+            }
+            let Some(mut challenge) = authorization.challenge(ChallengeType::TlsAlpn01) else {
+                let reason = "it does not validate by TLS-ALPN-01";
+                return Err(AcmeError::Refused(reason.to_owned()));
+            };
+            let Identifier::Dns(name) = challenge.identifier().identifier else { continue };
+            let name = name.clone();
+            let digest = challenge.key_authorization().digest();
+            self.store.put_challenge(&name, digest.as_ref()).await?;
+            challenge.set_ready().await.map_err(AcmeError::during)?;
+        }
+        let retries = RetryPolicy::new().timeout(WAIT);
+        match order.poll_ready(&retries).await.map_err(AcmeError::during)? {
+            OrderStatus::Invalid => Err(AcmeError::Refused(reasons(order).await)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What the directory says of names that it could not validate.
+async fn reasons(order: &mut Order) -> String {
+    let mut said = Vec::new();
+    let mut authorizations = order.authorizations();
+    while let Some(Ok(mut authorization)) = authorizations.next().await {
+        if authorization.refresh().await.is_err() {
+            continue;
+        }
+        let name = authorization.identifier().to_string();
+        let problems = authorization.challenges.iter().filter_map(|one| one.error.as_ref());
+        said.extend(problems.map(|problem| format!("{name}: {problem}")));
+    }
+    if said.is_empty() { "the order is invalid".to_owned() } else { said.join("; ") }
+}
