@@ -84,7 +84,7 @@ impl Clients {
             }
         };
         let challenges = acme.as_ref().map(Acme::challenges);
-        let tickets: Arc<dyn TicketSeal> = Arc::new(SealedTickets(SigningSecret::of(config)?));
+        let tickets: Arc<dyn TicketSeal> = Arc::new(SealedTickets(SigningSecret::passing(config)?));
         let http2 = config.tls.http2;
         let options = TlsOptions { http2, client_roots, challenges, tickets: Some(tickets) };
         Ok(Self { port: port.secured(Tls::new(shown, options)?), redirect, acme })

@@ -43,4 +43,17 @@ impl SigningSecret {
             false => Self::new(given.clone()),
         }
     }
+
+    /// As [`SigningSecret::of`], for what need not outlive the process: without login nothing else may need the data
+    /// directory, and one that is forgotten does as well.
+    ///
+    /// # Errors
+    /// As [`SigningSecret::of`].
+    pub fn passing(config: &Config) -> Result<Self, AuthError> {
+        let access = &config.access;
+        match access.login {
+            config::Login::None if access.signing_secret.is_empty() => Self::new(new_password()?),
+            _ => Self::of(config),
+        }
+    }
 }
