@@ -9,6 +9,7 @@ use ring::digest::{SHA256, digest};
 use super::authority::{Authority, unix};
 use super::token::Unverified;
 use super::{Auth, AuthError, Caller, Claims, Credentials, Scope};
+use crate::store::Grantee;
 
 /// A token whose signature was verified.
 #[derive(Debug)]
@@ -68,6 +69,25 @@ impl Auth {
                 Ok(Caller::account(account.name, account.revision))
             }
             _ => Err(AuthError::Credentials),
+        }
+    }
+
+    /// Forgets the login of a caller who was refused, if the account is not any more what the login found: the next
+    /// request logs in anew, with the rights that it has by then.
+    ///
+    /// # Errors
+    /// [`AuthError::Unavailable`].
+    pub async fn look_again(&self, caller: &Caller) -> Result<(), AuthError> {
+        let Grantee::Account(revision) = caller.grantee() else { return Ok(()) };
+        if caller.is_bearer() {
+            return Ok(());
+        }
+        match self.store().account_of_revision(revision).await? {
+            Some(account) if account.usable => Ok(()),
+            _ => {
+                self.authority()?.logins.forget(revision);
+                Err(AuthError::Credentials)
+            }
         }
     }
 

@@ -110,6 +110,11 @@ impl Logins {
         }
     }
 
+    /// Forgets every login that found an account in this state.
+    pub(super) fn forget(&self, revision: i64) {
+        self.0.remembered.retain(|_, (account, _)| account.revision != revision);
+    }
+
     /// In a task of its own: a failure counts also when the client no longer waits for it, or whoever hangs up early
     /// could keep every core busy.
     async fn find_out(

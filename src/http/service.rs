@@ -19,7 +19,7 @@ use super::origin::{Name, Origin};
 use super::record::{Record, Recorded};
 use super::respond::Facts;
 use super::{Body, HttpError, route};
-use crate::auth::{Auth, AuthError, Caller, Credentials, Need};
+use crate::auth::{Auth, AuthError, Caller, Credentials, Need, Permit};
 use crate::net::Secured;
 use crate::registry::{Registry, RegistryError};
 use crate::telemetry::metrics;
@@ -117,21 +117,42 @@ impl Edge {
         record.routed(&endpoint);
         let (origin, need) = (Origin::of(&parts, &self.0.name), endpoint.need());
         let challenge = Challenge { auth: self.auth(), realm: origin.realm(), scope: need.scope() };
-        let caller = match need {
-            Need::Nothing => Caller::nobody(),
-            _ => self.identify(&parts, &origin).await.map_err(|error| challenge.refuse(error))?,
-        };
-        record.called(caller.subject());
-        let permit = self.auth().admit(&caller, need).await;
-        let permit = permit.map_err(|error| challenge.refuse(error))?;
+        let admitted = self.admit(&parts, &origin, need, record).await;
+        let (caller, permit) = admitted.map_err(|error| challenge.refuse(error))?;
         let query = parts.uri.query().map(str::to_owned);
         let headers = parts.headers;
         let request = dispatch::Request { edge: self.clone(), query, origin, headers, body };
         match dispatch(request, endpoint, &permit).await {
             Err(HttpError::Registry(RegistryError::Denied)) => {
-                Err(challenge.refuse(permit.refusal()))
+                let looked = self.auth().look_again(&caller).await;
+                Err(challenge.refuse(looked.err().unwrap_or_else(|| permit.refusal())))
             }
             other => other,
+        }
+    }
+
+    /// Takes a request through the gate. A login that was remembered and is not any more what it was is made anew.
+    async fn admit(
+        &self,
+        parts: &Parts,
+        origin: &Origin,
+        need: Need,
+        record: &mut Record,
+    ) -> Result<(Caller, Permit), AuthError> {
+        let caller = match need {
+            Need::Nothing => Caller::nobody(),
+            _ => self.identify(parts, origin).await?,
+        };
+        record.called(caller.subject());
+        match self.auth().admit(&caller, need.clone()).await {
+            Err(AuthError::Denied | AuthError::Credentials)
+                if self.auth().look_again(&caller).await.is_err() =>
+            {
+                let caller = self.identify(parts, origin).await?;
+                let permit = self.auth().admit(&caller, need).await?;
+                Ok((caller, permit))
+            }
+            admitted => Ok((caller, admitted?)),
         }
     }
 

@@ -370,6 +370,31 @@ async fn a_mount_never_crosses_a_right() {
 }
 
 #[tokio::test]
+async fn a_remembered_login_follows_its_account() {
+    let server = guarded().await;
+    let (client, store) = (server.client(), &server.database().store);
+    user(store, "ann", &[("a", Role::Push)]).await;
+    let ann = basic("ann", PASSWORD);
+    let start = async || {
+        client
+            .send(request("POST", "/v2/a/blobs/uploads/", &[("authorization", &ann)], nothing()))
+            .await
+    };
+    let list = async || client.get_with("/v2/a/tags/list", &[("authorization", &ann)]).await;
+    start().await.expect(202);
+    list().await.expect(200);
+    assert!(store.set_disabled("ann", true).await.unwrap());
+    start().await.refused(401, "UNAUTHORIZED");
+    list().await.refused(401, "UNAUTHORIZED");
+    // Each of these renews what a login finds; the right password goes on.
+    assert!(store.set_disabled("ann", false).await.unwrap());
+    start().await.expect(202);
+    assert!(store.renew_revision("ann").await.unwrap());
+    start().await.expect(202);
+    list().await.expect(200);
+}
+
+#[tokio::test]
 async fn a_password_is_not_tried_for_ever() {
     let server = super::builder()
         .await
