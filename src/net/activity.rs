@@ -138,6 +138,11 @@ pub(super) struct InRequest {
 }
 
 impl InRequest {
+    /// Whether others run beside it on its connection.
+    pub(super) fn is_one_of_many(&self) -> bool {
+        self.turn.is_some()
+    }
+
     /// The answer has more to give, as soon as the client takes it.
     pub(super) fn offered(&self) {
         if let Some(turn) = &self.turn {

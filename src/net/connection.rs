@@ -14,7 +14,7 @@ use hyper::server::conn::http1::{self, Builder};
 use hyper::service::Service;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
@@ -92,13 +92,15 @@ pub(super) async fn run<T, S, B>(
     let mut connection = builder(&limits).serve_connection(io, service);
     let end = watch(&mut connection, &activity, &limits, &stop).await;
     note(peer, &end);
-    let answer = match end {
-        End::Overdue(Overdue::Head) => REQUEST_TIMEOUT,
-        // Nothing to say, but the end of TLS.
-        End::Overdue(Overdue::Idle) => "",
-        _ => return,
-    };
-    refusal::write(connection.into_parts().io.into_inner(), answer).await;
+    let mut io = connection.into_parts().io.into_inner();
+    match end {
+        End::Overdue(Overdue::Head) => refusal::write(io, REQUEST_TIMEOUT).await,
+        // Nothing to say but the end of TLS, if it can be said at once.
+        End::Overdue(Overdue::Idle) => {
+            let _ = timeout(CROSSING_TIME, io.shutdown()).await;
+        }
+        _ => {}
+    }
 }
 
 fn note(peer: Peer, end: &End) {

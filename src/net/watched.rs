@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io::{self, IoSlice};
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -22,6 +23,10 @@ use super::{Peer, Secured};
 /// How long, and for how many bytes, a closed connection is still read from.
 const LINGER_TIME: Duration = Duration::from_secs(3);
 const LINGER_BYTES: usize = 16 << 20;
+
+/// Frames up to here are given away whole; what is larger goes in parts.
+const LARGE_BYTES: usize = 1 << 20;
+const PART_BYTES: usize = 256 * 1024;
 
 /// A socket that notes its reads and writes, and lingers when it is shut down.
 ///
@@ -170,7 +175,11 @@ where
         if let Some(in_request) = &in_request {
             in_request.offered();
         }
-        Poll::Ready(Ok(response.map(|inner| AttendedBody { inner, in_request })))
+        Poll::Ready(Ok(response.map(|inner| AttendedBody {
+            inner,
+            in_request,
+            rest: Bytes::new(),
+        })))
     }
 }
 
@@ -181,6 +190,8 @@ pin_project! {
         #[pin]
         inner: B,
         in_request: Option<InRequest>,
+        // What is left of a frame that was too large to give away at once.
+        rest: Bytes,
     }
 }
 
@@ -193,21 +204,44 @@ impl<B: Body<Data = Bytes>> Body for AttendedBody<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let this = self.project();
-        let polled = this.inner.poll_frame(cx);
-        if let Some(in_request) = this.in_request {
-            match &polled {
-                Poll::Ready(Some(Ok(_))) => in_request.offered(),
-                Poll::Ready(_) | Poll::Pending => in_request.taken(),
+        let Some(in_request) = this.in_request else { return this.inner.poll_frame(cx) };
+        let polled = match this.rest.is_empty() {
+            true => this.inner.poll_frame(cx),
+            false => Poll::Ready(Some(Ok(Frame::data(mem::take(this.rest))))),
+        };
+        match polled {
+            Poll::Ready(Some(Ok(frame))) => {
+                in_request.offered();
+                let cut =
+                    |data| if in_request.is_one_of_many() { part(data, this.rest) } else { data };
+                Poll::Ready(Some(Ok(frame.map_data(cut))))
+            }
+            other => {
+                in_request.taken();
+                other
             }
         }
-        polled
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        self.rest.is_empty() && self.inner.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
+        // Asked before the first frame, when there is no rest.
         self.inner.size_hint()
     }
+}
+
+/// The first part of a large frame; the other goes to `rest`.
+///
+/// Over HTTP/2 a frame that was given away is out of sight, and so is whether the client takes it: an answer of one
+/// frame would have no clock. So little of it is given at once, and the last part does not hold on to the whole.
+fn part(mut data: Bytes, rest: &mut Bytes) -> Bytes {
+    if data.len() <= LARGE_BYTES {
+        return data;
+    }
+    let part = data.split_to(PART_BYTES);
+    *rest = if data.len() <= LARGE_BYTES { Bytes::copy_from_slice(&data) } else { data };
+    part
 }
