@@ -16,6 +16,7 @@ use crate::telemetry::metrics;
 /// How often the database is looked at, and how often while there is no certificate.
 const LOOK: Duration = Duration::from_secs(15);
 const LOOK_WITHOUT: Duration = Duration::from_secs(2);
+const SHORTEST_LOOK: Duration = Duration::from_secs(1);
 /// Longest order, and how long nobody else orders meanwhile.
 const ORDER: Duration = Duration::from_secs(200);
 const LEASE: Duration = Duration::from_secs(240);
@@ -59,10 +60,9 @@ impl Acme {
                 Some(Ok(false)) => {}
                 Some(Err(error)) => warn!(event = "certificate_not_read", %error),
             }
-            let rest = if self.shown.expires_at().is_some() { LOOK } else { LOOK_WITHOUT };
             tokio::select! {
                 () = stop.cancelled() => break,
-                () = sleep(rest) => {}
+                () = sleep(rest(self.shown.expires_at())) => {}
             }
         }
         // An order given up must not keep the others waiting. Without the right to order this does nothing.
@@ -187,6 +187,12 @@ impl Memory {
         let expires_at = humantime::format_rfc3339_seconds(expires_at);
         warn!(event = "certificate_expires", %expires_at, "the certificate runs out and is not renewed");
     }
+}
+
+/// How long to wait with the next look: a certificate of a few minutes is looked after more often.
+fn rest(expires_at: Option<SystemTime>) -> Duration {
+    let left = |at: SystemTime| at.duration_since(SystemTime::now()).unwrap_or_default();
+    expires_at.map_or(LOOK_WITHOUT, |at| (left(at) / 20).clamp(SHORTEST_LOOK, LOOK))
 }
 
 /// When to renew: after two thirds of its life, or up to a fiftieth sooner, as `random` (0 to 1) says.

@@ -278,3 +278,35 @@ fn a_login_for_kubo_is_whole_and_goes_nowhere_in_the_clear() {
     let idle = load(&[token]).unwrap().warnings.join("|");
     assert!(idle.contains("API_TOKEN has no effect"), "{idle}");
 }
+
+#[test]
+fn what_is_ordered_is_a_list_of_public_names() {
+    let acme = |name: &'static str, value: &'static str| match name {
+        "DOMAIN" => ("OPEN_REGISTRY_ACME_DOMAIN", value),
+        "CONTACT" => ("OPEN_REGISTRY_ACME_CONTACT", value),
+        _ => ("OPEN_REGISTRY_ACME_DIRECTORY_URL", value),
+    };
+    let contact = acme("CONTACT", "me@example.com, mailto:you@example.com");
+    let ordered = load(&[acme("DOMAIN", "B.example, a.example,b.example"), contact]).unwrap();
+    let ordered = ordered.acme.unwrap();
+    assert_eq!(ordered.names, ["a.example", "b.example"]);
+    assert_eq!(ordered.contacts, ["mailto:me@example.com", "mailto:you@example.com"]);
+    assert_eq!(ordered.directory, "https://acme-v02.api.letsencrypt.org/directory");
+    let public = acme("DOMAIN", "a.example");
+    for bad in
+        ["localhost", "*.a.example", "a.example:443", "https://a.example", "10.0.0.7", "a..b", ","]
+    {
+        assert!(
+            refusal(&[acme("DOMAIN", bad)]).starts_with("OPEN_REGISTRY_ACME_DOMAIN: "),
+            "{bad}"
+        );
+    }
+    for bad in [acme("CONTACT", "me"), acme("URL", "http://a.example/dir"), acme("URL", "https://")]
+    {
+        assert!(refusal(&[public, bad]).starts_with(bad.0), "{bad:?}");
+    }
+    let files = [("OPEN_REGISTRY_TLS_CERT_FILE", "/c"), ("OPEN_REGISTRY_TLS_KEY_FILE", "/k")];
+    assert!(refusal(&[public, files[0], files[1]]).contains("keep one"));
+    let idle = load(&[contact]).unwrap();
+    assert!(idle.acme.is_none() && idle.warnings[0].contains("ACME_CONTACT has no effect"));
+}

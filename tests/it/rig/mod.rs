@@ -7,6 +7,7 @@ pub(crate) mod daemon;
 pub(crate) mod kubo;
 pub(crate) mod launch;
 pub(crate) mod layout;
+pub(crate) mod pebble;
 pub(crate) mod postgres;
 pub(crate) mod program;
 pub(crate) mod relay;
