@@ -25,7 +25,7 @@ lint: install-test ## check format, lints, docs, dependencies and scripts
 	cargo doc --locked --no-deps
 	cargo fmt --manifest-path tests/fuzz/Cargo.toml --check
 	@# Nothing is linked, so libFuzzer is not built.
-	CUSTOM_LIBFUZZER_PATH=none cargo clippy --locked --manifest-path tests/fuzz/Cargo.toml \
+	CUSTOM_LIBFUZZER_PATH=/none/libfuzzer.a cargo clippy --locked --manifest-path tests/fuzz/Cargo.toml \
 		--target-dir "$${CARGO_TARGET_DIR:-target}" -- -D warnings
 	.ci/deny
 	grep -rlE '^#!.*[/ ](ba)?sh$$' --exclude-dir=target --exclude-dir=.git . | xargs shellcheck

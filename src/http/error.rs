@@ -104,6 +104,8 @@ impl HttpError {
             }
             Self::Refused { challenge: Some(challenge), .. } => {
                 respond::insert(headers, WWW_AUTHENTICATE, challenge);
+                // `docker manifest` logs in to nothing that does not say so.
+                respond::version(headers);
             }
             _ if status == StatusCode::SERVICE_UNAVAILABLE => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_SECONDS));

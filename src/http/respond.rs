@@ -45,6 +45,12 @@ pub(super) fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     }
 }
 
+/// Says that this is a registry.
+pub(super) fn version(headers: &mut HeaderMap) {
+    let name = HeaderName::from_static(header::DOCKER_DISTRIBUTION_API_VERSION);
+    headers.insert(name, HeaderValue::from_static(header::REGISTRY_2_0));
+}
+
 /// Sets Content-Range.
 pub(super) fn content_range(headers: &mut HeaderMap, value: &str) {
     insert(headers, CONTENT_RANGE, value);

@@ -1,7 +1,10 @@
 //! The OCI conformance program, with everything switched on.
 
+use crate::access::PASSWORD;
+use crate::clients::login::guarded;
+use crate::rig::authority::Authority;
 use crate::rig::program::{Home, find};
-use crate::rig::server::builder;
+use crate::rig::server::{Server, builder};
 
 /// Every API and every kind of data that the program knows. A version of it that knows more shows up as a setting that is
 /// off in its report.
@@ -48,11 +51,25 @@ const PASSED: usize = 1032;
 #[tokio::test]
 async fn the_conformance_program_finds_nothing() {
     let server = builder().await.env("OPEN_REGISTRY_ALLOW_SPARSE_INDEX", "true").start().await;
+    finds_nothing(&server, &[("OCI_TLS", "disabled")]);
+}
+
+#[tokio::test]
+async fn the_conformance_program_finds_nothing_by_tls_and_login() {
+    let authority = Authority::new();
+    let server = guarded(&authority).await;
+    let login = [("OCI_USERNAME", "root"), ("OCI_PASSWORD", PASSWORD)];
+    let tls = [("OCI_TLS", "enabled"), ("SSL_CERT_FILE", authority.file_text())];
+    finds_nothing(&server, &[login, tls].concat());
+}
+
+/// Runs the program with everything switched on and these settings.
+fn finds_nothing(server: &Server, settings: &[(&str, &str)]) {
     let home = Home::new();
     let mut command = home.command(find("conformance"));
     command
         .env("OCI_REGISTRY", server.host())
-        .env("OCI_TLS", "disabled")
+        .envs(settings.iter().copied())
         .env("OCI_VERSION", "dev")
         .env("OCI_RESULTS_DIR", home.path("results"))
         .envs(OPTIONS.map(|option| (format!("OCI_{option}"), "true")));

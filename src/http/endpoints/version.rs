@@ -1,19 +1,14 @@
 //! `GET /v2/`: this is a registry, and what it can do beside the specification.
 
-use hyper::header::{HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 use serde_json::json;
 
 use crate::http::{Body, respond};
-use crate::oci::header;
 
 /// Answers end-1, by which clients find out whether this is a registry and how to log in.
 pub(in crate::http) fn get() -> Response<Body> {
     let mut response = respond::json(StatusCode::OK, &json!({}));
-    response.headers_mut().insert(
-        HeaderName::from_static(header::DOCKER_DISTRIBUTION_API_VERSION),
-        HeaderValue::from_static(header::REGISTRY_2_0),
-    );
+    respond::version(response.headers_mut());
     response
 }
 

@@ -319,6 +319,7 @@ fn told(answer: &Answer) -> Expected {
     match answer.status.as_u16() {
         401 if challenge.is_empty() => Expected::Status(401),
         401 => {
+            assert_eq!(answer.header("docker-distribution-api-version"), "registry/2.0");
             let flaw = challenge.split_once("error=\"").map(|(_, rest)| rest.trim_end_matches('"'));
             Expected::Challenge(match flaw {
                 None => None,

@@ -14,10 +14,10 @@ use crate::rig::client::{Client, request};
 use crate::rig::server::{Server, builder};
 
 /// The password of every user here.
-const PASSWORD: &str = "correct horse";
+pub(crate) const PASSWORD: &str = "correct horse";
 
 /// What seals the signing keys of every server here.
-const SIGNING_SECRET: &str = "a secret of thirty-two characters";
+pub(crate) const SIGNING_SECRET: &str = "a secret of thirty-two characters";
 
 /// A server that asks for login, with one administrator, `root`.
 async fn guarded() -> Server {
@@ -36,7 +36,7 @@ async fn guarded() -> Server {
 }
 
 /// Adds a user with grants.
-async fn user(store: &Store, name: &str, grants: &[(&str, Role)]) {
+pub(crate) async fn user(store: &Store, name: &str, grants: &[(&str, Role)]) {
     let hash = hash_password(&Secret::new(PASSWORD)).await.unwrap();
     assert!(store.add_user(name, &hash).await.unwrap());
     grant(store, name, grants).await;

@@ -17,7 +17,7 @@ use serde_json::Value;
 const PASSWORD: &str = "correct horse";
 
 /// Somebody at the command line, with the settings of one registry in their environment.
-struct Operator(Vec<(&'static str, String)>);
+pub(crate) struct Operator(Vec<(&'static str, String)>);
 
 /// How a command ended.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ struct Outcome {
 
 impl Operator {
     /// Of a registry whose PostgreSQL has an address.
-    fn on(postgres: &Settings) -> Self {
+    pub(crate) fn on(postgres: &Settings) -> Self {
         Self(vec![
             ("OPEN_REGISTRY_DB_HOST", postgres.host.clone()),
             ("OPEN_REGISTRY_DB_PORT", postgres.port.to_string()),
@@ -64,7 +64,7 @@ impl Operator {
 
     /// Runs a command that must succeed, and gives what it said.
     #[track_caller]
-    fn done(&self, arguments: &str, input: &str) -> String {
+    pub(crate) fn done(&self, arguments: &str, input: &str) -> String {
         let outcome = self.call(arguments, input);
         assert_eq!(outcome.code, Some(0), "{arguments}: {outcome:?}");
         assert_eq!(outcome.stderr, "", "{arguments}");

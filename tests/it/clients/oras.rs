@@ -2,36 +2,80 @@
 
 use serde_json::Value;
 
-use super::{digest_in, stand};
+use super::login::{Client, USER};
+use super::{Stand, digest_in, guarded_stand, stand};
 use crate::rig::client::random;
 use crate::rig::layout::intact;
-use crate::rig::program::Home;
+use crate::rig::program::{Home, find};
 
 #[tokio::test]
 async fn oras_copies_images_there_and_back() {
-    let (stand, home) = (stand().await, Home::new());
+    copies(&*stand().await, &Home::new()).await;
+}
+
+#[tokio::test]
+async fn oras_attaches_finds_and_pulls_artifacts() {
+    artifacts(&*stand().await, &Home::new()).await;
+}
+
+#[tokio::test]
+async fn oras_works_by_tls_and_login() {
+    let (stand, home) = (guarded_stand().await, Home::new());
+    let [reach, from, to] = ways(&stand);
+    let run = |arguments: &[&str], input: &str| home.attempt(find("oras"), arguments, input);
+    let remote = |repository: &str| format!("{}:v1", stand.repository(repository));
+    let (source, host) = (stand.multi.tagged(), stand.host());
+    let client = Client {
+        name: "oras",
+        suffix: "",
+        login: &|password| {
+            run(&["login", &reach, &host, "--username", USER, "--password-stdin"], password)
+        },
+        logout: &|| run(&["logout", &host], ""),
+        push: &|repository| {
+            run(&["cp", "--from-oci-layout", &source, &to, &remote(repository)], "")
+        },
+        pull: &|repository| {
+            let target = format!("{}:v1", home.text(repository));
+            run(&["cp", &from, &remote(repository), "--to-oci-layout", &target], "")
+        },
+    };
+    let work = async {
+        copies(&stand, &home).await;
+        artifacts(&stand, &home).await;
+    };
+    stand.guard(client, work).await;
+}
+
+/// How the registry is reached alone, as a source, and as a destination.
+fn ways(stand: &Stand) -> [String; 3] {
+    ["", "from-", "to-"]
+        .map(|side| stand.transport(&format!("--{side}plain-http"), &format!("--{side}ca-file")))
+}
+
+async fn copies(stand: &Stand, home: &Home) {
+    let [_, from, to] = ways(stand);
     for (name, layout) in [("oras/multi", &stand.multi), ("oras/big", &stand.big)] {
         let remote = format!("{}:v1", stand.repository(name));
         let local = layout.tagged();
-        home.run("oras", &["cp", "--from-oci-layout", &local, "--to-plain-http", &remote]);
+        home.run("oras", &["cp", "--from-oci-layout", &local, &to, &remote]);
         stand.assert_holds(name, layout).await;
         let pulled = home.text(name.rsplit('/').next().unwrap());
         let target = format!("{pulled}:v1");
-        home.run("oras", &["cp", "--from-plain-http", &remote, "--to-oci-layout", &target]);
+        home.run("oras", &["cp", &from, &remote, "--to-oci-layout", &target]);
         let blobs = std::path::Path::new(&pulled).join("blobs");
         assert_eq!(intact(&blobs, &layout.root), layout.digests());
     }
 }
 
-#[tokio::test]
-async fn oras_attaches_finds_and_pulls_artifacts() {
-    let (stand, home) = (stand().await, Home::new());
+async fn artifacts(stand: &Stand, home: &Home) {
+    let [reach, from, to] = ways(stand);
     let remote = format!("{}:v1", stand.repository("oras/artifact"));
     for (name, seed) in [("model.bin", 11), ("signature.bin", 12)] {
         std::fs::write(home.path(name), random(seed, 100_000)).unwrap();
     }
     let run = |arguments: &[&str]| {
-        let arguments = [arguments, &["--plain-http", "--format", "json"]].concat();
+        let arguments = [arguments, &[&reach, "--format", "json"]].concat();
         serde_json::from_str::<Value>(&home.run("oras", &arguments)).unwrap()
     };
     let digest = |answer: &Value, field: &str| digest_in(answer[field].as_str().unwrap());
@@ -58,12 +102,12 @@ async fn oras_attaches_finds_and_pulls_artifacts() {
     }
     // With all that refers to it, to another repository, and from there to a directory.
     let copy = format!("{}:v1", stand.repository("oras/artifact-copy"));
-    home.run("oras", &["cp", "-r", "--from-plain-http", "--to-plain-http", &remote, &copy]);
+    home.run("oras", &["cp", "-r", &from, &to, &remote, &copy]);
     assert_eq!(
         stand.referrers("oras/artifact-copy", &subject).await,
         std::slice::from_ref(&referrer)
     );
-    home.run("oras", &["cp", "-r", "--from-plain-http", "--to-oci-layout", &copy, "layout:v1"]);
+    home.run("oras", &["cp", "-r", &from, "--to-oci-layout", &copy, "layout:v1"]);
     for digest in [&subject, &referrer] {
         intact(&home.path("layout/blobs"), digest);
     }

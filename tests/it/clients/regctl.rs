@@ -1,18 +1,55 @@
 //! regctl, which pushes large blobs in chunks that each say where they belong.
 
-use super::{BIG, digest_in, stand};
+use super::login::{Client, USER};
+use super::{Stand, digest_in, guarded_stand, stand};
 use crate::rig::layout::{Layer, Layout, intact};
-use crate::rig::program::Home;
+use crate::rig::program::{Home, find};
 
-/// 8 MiB, so that the big layer takes 38 requests.
+/// 8 MiB, so that the big layer takes many requests.
 const CHUNK: usize = 8 << 20;
 
 #[tokio::test]
 async fn regctl_pushes_in_chunks_and_pulls() {
     let stand = stand().await;
-    let home = with_settings(&stand.server.host());
+    chunks(&stand, &with_settings(&stand)).await;
+}
+
+#[tokio::test]
+async fn regctl_puts_and_lists_an_artifact_with_a_subject() {
+    let stand = stand().await;
+    artifact(&stand, &with_settings(&stand)).await;
+}
+
+#[tokio::test]
+async fn regctl_works_by_tls_and_login() {
+    let stand = guarded_stand().await;
+    let home = with_settings(&stand);
+    let run = |arguments: &[&str], input: &str| home.attempt(find("regctl"), arguments, input);
+    let remote = |repository: &str| format!("{}:v1", stand.repository(repository));
+    let (source, host) = (format!("ocidir://{}", stand.multi.tagged()), stand.host());
+    let client = Client {
+        name: "regctl",
+        suffix: "",
+        login: &|password| {
+            run(&["registry", "login", &host, "--user", USER, "--pass-stdin"], password)
+        },
+        logout: &|| run(&["registry", "logout", &host], ""),
+        push: &|repository| run(&["image", "copy", &source, &remote(repository)], ""),
+        pull: &|repository| {
+            let target = format!("ocidir://{}:v1", home.text(repository));
+            run(&["image", "copy", &remote(repository), &target], "")
+        },
+    };
+    let work = async {
+        chunks(&stand, &home).await;
+        artifact(&stand, &home).await;
+    };
+    stand.guard(client, work).await;
+}
+
+async fn chunks(stand: &Stand, home: &Home) {
     // It asks for a mount from anywhere first: only a layer that no other client pushes is sent.
-    let layer = Layer::random(home.path("layer"), 4, BIG);
+    let layer = Layer::random(home.path("layer"), 4, stand.big_size());
     let big = Layout::image(home.path("image"), &[&stand.layers[0], &layer]);
     for (name, layout) in [("regctl/multi", &stand.multi), ("regctl/big", &big)] {
         let remote = format!("{}:v1", stand.repository(name));
@@ -27,13 +64,10 @@ async fn regctl_pushes_in_chunks_and_pulls() {
     let log = stand.server.log();
     let chunks = log.iter().filter(|line| line["method"] == "PATCH" && line["status"] == 202);
     let chunks = chunks.filter(|line| line["repository"] == "regctl/big").count();
-    assert!(chunks >= BIG / CHUNK, "only {chunks} chunks");
+    assert!(chunks >= stand.big_size() / CHUNK, "only {chunks} chunks");
 }
 
-#[tokio::test]
-async fn regctl_puts_and_lists_an_artifact_with_a_subject() {
-    let stand = stand().await;
-    let home = with_settings(&stand.server.host());
+async fn artifact(stand: &Stand, home: &Home) {
     let repository = "regctl/artifact";
     let remote = format!("{}:v1", stand.repository(repository));
     home.run("regctl", &["image", "copy", &format!("ocidir://{}", stand.multi.tagged()), &remote]);
@@ -59,12 +93,19 @@ async fn regctl_puts_and_lists_an_artifact_with_a_subject() {
     }
 }
 
-/// A home in which regctl speaks plain HTTP and sends chunks.
-fn with_settings(host: &str) -> Home {
+/// A home in which regctl knows how to reach the registry, and sends chunks.
+fn with_settings(stand: &Stand) -> Home {
     let mut home = Home::new();
     home.set("REGCTL_CONFIG", home.text("regctl.json"));
-    let chunk = CHUNK.to_string();
-    let set = ["registry", "set", host, "--tls", "disabled", "--skip-check"];
-    home.run("regctl", &[&set[..], &["--blob-chunk", &chunk, "--blob-max", &chunk]].concat());
+    let (host, chunk) = (stand.host(), CHUNK.to_string());
+    let certificate =
+        stand.authority.as_ref().map(|by| std::fs::read_to_string(by.file()).unwrap());
+    let reach = match &certificate {
+        None => ["--tls", "disabled"],
+        Some(certificate) => ["--cacert", certificate],
+    };
+    let set =
+        ["registry", "set", &host, "--skip-check", "--blob-chunk", &chunk, "--blob-max", &chunk];
+    home.run("regctl", &[&set[..], &reach].concat());
     home
 }

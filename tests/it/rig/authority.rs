@@ -1,14 +1,15 @@
 //! Certificate authorities of a test's own.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use tempfile::NamedTempFile;
+use tempfile::TempDir;
 
 /// An authority, and the file by which others trust it.
 pub(crate) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
-    file: NamedTempFile,
+    file: PathBuf,
+    _directory: TempDir,
 }
 
 /// A certificate and its key, in PEM form.
@@ -25,9 +26,11 @@ impl Authority {
         let name = format!("authority {}", uuid::Uuid::new_v4());
         params.distinguished_name.push(rcgen::DnType::CommonName, name);
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        let file = NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), issuer.pem()).unwrap();
-        Self { issuer, file }
+        let directory = TempDir::new().unwrap();
+        let file = directory.path().join("trusted/ca.crt");
+        std::fs::create_dir(directory.path().join("trusted")).unwrap();
+        std::fs::write(&file, issuer.pem()).unwrap();
+        Self { issuer, file, _directory: directory }
     }
 
     /// Certifies a server of these names or addresses.
@@ -41,6 +44,16 @@ impl Authority {
 
     /// The file that holds its certificate.
     pub(crate) fn file(&self) -> &Path {
-        self.file.path()
+        &self.file
+    }
+
+    /// The same as text.
+    pub(crate) fn file_text(&self) -> &str {
+        self.file.to_str().unwrap()
+    }
+
+    /// The directory in which that file is alone.
+    pub(crate) fn trusted(&self) -> &str {
+        self.file.parent().unwrap().to_str().unwrap()
     }
 }

@@ -12,10 +12,12 @@ use super::program::{Home, find};
 const START: Duration = Duration::from_secs(60);
 
 /// Runs the command until standard input ends, then gives it 20 s to leave. What it writes below /etc/docker falls on a
-/// file system that vanishes with the mounts.
+/// file system that vanishes with the mounts, and whom it trusts is in `certs.d` of the home.
 const GUARD: &str = r#"
 log=$1; shift
+[ ! -d certs.d ] || mkdir -p /etc/docker
 [ ! -d /etc/docker ] || mount -t tmpfs tmpfs /etc/docker || exit
+[ ! -d certs.d ] || cp -r certs.d /etc/docker/ || exit
 "$@" >"$log" 2>&1 &
 cat >/dev/null
 kill -TERM $!

@@ -13,6 +13,7 @@ pub(crate) mod program;
 pub(crate) mod relay;
 pub(crate) mod server;
 pub(crate) mod terminator;
+pub(crate) mod tunnel;
 
 pub(crate) use kubo::kubo;
 pub(crate) use postgres::{Database, database};

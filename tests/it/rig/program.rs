@@ -1,6 +1,7 @@
 //! Programs that tests run: where they are, and a home that keeps the machine's settings out and theirs in.
 
 use std::ffi::OsStr;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -103,6 +104,24 @@ impl Home {
     #[track_caller]
     pub(crate) fn run(&self, program: &str, arguments: &[&str]) -> String {
         complete(self.command(find(program)).args(arguments))
+    }
+
+    /// Runs a program that may fail, with `input` to read. What it said on both streams is the result, or the error.
+    pub(crate) fn attempt(
+        &self,
+        program: impl AsRef<OsStr>,
+        arguments: &[&str],
+        input: &str,
+    ) -> Result<String, String> {
+        let mut command = self.command(program);
+        command.args(arguments).stdin(Stdio::piped());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        // One that reads nothing may be gone by now.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        let output = child.wait_with_output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said).into_owned();
+        if output.status.success() { Ok(said) } else { Err(said) }
     }
 }
 

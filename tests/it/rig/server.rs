@@ -8,10 +8,13 @@ use std::time::{Duration, Instant};
 
 use af_registry::ipfs::Settings;
 use serde_json::Value;
+use tempfile::TempDir;
 
 use super::Database;
+use super::authority::Authority;
 use super::client::Client;
 use super::kubo::Node;
+use super::program::scratch;
 
 /// How long a start or a stop may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -21,7 +24,12 @@ pub(crate) struct Builder {
     env: Vec<(String, String)>,
     database: Arc<Database>,
     kubo: Settings,
+    /// Where its certificate is.
+    certified: Option<Arc<TempDir>>,
 }
+
+/// A name of a server that no resolver knows.
+pub(crate) const NAME: &str = "registry.test";
 
 /// A running server. Killed when dropped.
 pub(crate) struct Server {
@@ -40,13 +48,29 @@ pub(crate) async fn server() -> Server {
 /// The same, to be changed before it starts.
 pub(crate) async fn builder() -> Builder {
     let (database, kubo) = (Arc::new(super::database().await), super::kubo().await);
-    Builder { env: Vec::new(), database, kubo }
+    Builder { env: Vec::new(), database, kubo, certified: None }
 }
 
 impl Builder {
     /// Sets one environment variable.
     pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Speaks TLS, with a certificate of this authority for this machine and for [`NAME`].
+    pub(crate) fn tls(mut self, authority: &Authority) -> Self {
+        let certified = authority.certify(&["localhost", "127.0.0.1", NAME]);
+        let directory = scratch();
+        for (variable, name, text) in [
+            ("OPEN_REGISTRY_TLS_CERT_FILE", "server.crt", &certified.chain),
+            ("OPEN_REGISTRY_TLS_KEY_FILE", "server.key", &certified.key),
+        ] {
+            let path = directory.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            self = self.env(variable, path.to_str().unwrap());
+        }
+        self.certified = Some(Arc::new(directory));
         self
     }
 
@@ -62,6 +86,12 @@ impl Builder {
         self
     }
 
+    /// Forgets what was set about TLS and login.
+    pub(crate) fn plain(mut self) -> Self {
+        self.env.retain(|(name, _)| !name.contains("_TLS_") && !name.ends_with("_AUTH"));
+        self
+    }
+
     /// Lets a second server share this one's database.
     pub(crate) fn beside(other: &Server) -> Self {
         let builder = &other.builder;
@@ -69,6 +99,7 @@ impl Builder {
             env: builder.env.clone(),
             database: Arc::clone(&builder.database),
             kubo: builder.kubo.clone(),
+            certified: builder.certified.clone(),
         }
     }
 
