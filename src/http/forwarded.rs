@@ -12,18 +12,18 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 
 /// A client as the proxies before this server see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Forwarded {
+pub struct Forwarded {
     /// Its address.
-    pub(super) address: IpAddr,
+    pub address: IpAddr,
     /// Whether it speaks https; `None` when no trusted proxy said so.
-    pub(super) https: Option<bool>,
+    pub https: Option<bool>,
 }
 
 impl Forwarded {
     /// Reads what `peer`, the other end of the connection, says of its client. Only trusted proxies are believed: the
     /// list is walked from its end, where the nearest proxy wrote, to the first address that is none of them. An entry
     /// that is no address makes it `peer` itself.
-    pub(super) fn of(peer: IpAddr, headers: &HeaderMap, proxies: &Proxies) -> Self {
+    pub fn of(peer: IpAddr, headers: &HeaderMap, proxies: &Proxies) -> Self {
         let peer = peer.to_canonical();
         if !proxies.trusts(peer) {
             return Self { address: peer, https: None };

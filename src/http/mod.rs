@@ -23,6 +23,7 @@ mod service;
 pub use body::Body;
 pub use endpoint::Endpoint;
 pub use error::HttpError;
+pub use forwarded::Forwarded;
 pub use operator::OperatorService;
 pub use origin::Name;
 pub use redirect::RedirectService;

@@ -29,6 +29,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 pub use listener::{BindError, Drained, Listener, serve};
+pub use proxy::{ProxyError, read_header};
 pub use shutdown::Shutdown;
 pub use tls::{
     Certificate, CertificateFile, ChallengeCertificates, ClientIdentity, ClientRoots,

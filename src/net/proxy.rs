@@ -14,19 +14,26 @@ const MOST_BYTES: usize = 4096;
 
 /// Why a header does not count.
 #[derive(Debug, Error)]
-pub(super) enum ProxyError {
+pub enum ProxyError {
+    /// Other bytes.
     #[error("no PROXY header of version 2")]
     Other,
+    /// Its length is beyond what any proxy sends.
     #[error("a PROXY header of {0} bytes")]
     TooLong(usize),
+    /// It contradicts itself; the text says where.
     #[error("a PROXY header that cannot be read: {0}")]
     Garbled(String),
+    /// It did not come whole.
     #[error(transparent)]
     Io(#[from] std::io::Error),
 }
 
 /// Reads the header and not a byte more: the address of the client, or `None` when the proxy speaks for itself.
-pub(super) async fn read_header(
+///
+/// # Errors
+/// Why the connection is to be closed.
+pub async fn read_header(
     stream: &mut (impl AsyncRead + Unpin),
 ) -> Result<Option<SocketAddr>, ProxyError> {
     let mut header = vec![0; FIXED_BYTES];
