@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use instant_acme::{
-    AuthorizationStatus, ChallengeType, Identifier, NewOrder, Order, OrderStatus, RetryPolicy,
+    AuthorizationStatus, ChallengeType, Error, Identifier, NewOrder, Order, OrderStatus,
+    RetryPolicy,
 };
 use rcgen::{CertificateParams, DistinguishedName, KeyPair};
 
@@ -70,15 +71,18 @@ impl Acme {
             challenge.set_ready().await.map_err(AcmeError::during)?;
         }
         let retries = RetryPolicy::new().timeout(WAIT);
-        match order.poll_ready(&retries).await.map_err(AcmeError::during)? {
-            OrderStatus::Invalid => Err(AcmeError::Refused(reasons(order).await)),
-            _ => Ok(()),
-        }
+        let otherwise = match order.poll_ready(&retries).await {
+            Ok(OrderStatus::Invalid) => "the order is invalid".to_owned(),
+            Ok(_) => return Ok(()),
+            Err(Error::Api(problem)) => problem.to_string(),
+            Err(error) => return Err(AcmeError::during(error)),
+        };
+        Err(AcmeError::Refused(reasons(order, otherwise).await))
     }
 }
 
-/// What the directory says of names that it could not validate.
-async fn reasons(order: &mut Order) -> String {
+/// What the directory says of names that it could not validate, or `otherwise` when it says nothing of them.
+async fn reasons(order: &mut Order, otherwise: String) -> String {
     let mut said = Vec::new();
     let mut authorizations = order.authorizations();
     while let Some(Ok(mut authorization)) = authorizations.next().await {
@@ -89,5 +93,5 @@ async fn reasons(order: &mut Order) -> String {
         let problems = authorization.challenges.iter().filter_map(|one| one.error.as_ref());
         said.extend(problems.map(|problem| format!("{name}: {problem}")));
     }
-    if said.is_empty() { "the order is invalid".to_owned() } else { said.join("; ") }
+    if said.is_empty() { otherwise } else { said.join("; ") }
 }

@@ -2,6 +2,7 @@
 
 mod access;
 mod blobs;
+mod certificates;
 mod faults;
 mod manifests;
 mod pages;
