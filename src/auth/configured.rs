@@ -12,7 +12,7 @@ impl Auth {
     /// Asks for a login or not, as `config` says.
     ///
     /// # Errors
-    /// As [`Auth::open`] and [`SigningSecret::configured`].
+    /// As [`Auth::open`] and [`SigningSecret::of`].
     pub async fn configured(config: &Config, store: Store) -> Result<Self, AuthError> {
         let access = &config.access;
         if access.login == config::Login::None {
