@@ -13,7 +13,8 @@ mod postgres;
 use std::time::{Duration, Instant};
 
 use af_registry::oci::{Reference, RepositoryName};
-use af_registry::store::{Access, Action, Grantee, NewManifest, Role, Store, StoreError};
+use af_registry::rights::{Access, Action, Grantee, Role};
+use af_registry::store::{NewManifest, Store, StoreError};
 use tokio::runtime::Runtime;
 
 /// Enough that the medians of two runs differ by less than a few hundredths.

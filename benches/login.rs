@@ -15,11 +15,13 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use af_registry::auth::{
-    Auth, AuthError, Caller, Credentials, Issued, Login, LoginLimits, Scope, Settings,
-    SigningSecret, TokenRequest, hash_password, new_robot_secret, robot_secret_hash,
+    Auth, AuthError, Caller, Credentials, Issued, Login, LoginLimits, Settings, TokenRequest,
+    hash_password, new_robot_secret, robot_secret_hash,
 };
 use af_registry::config::Secret;
-use af_registry::store::Role;
+use af_registry::rights::Role;
+use af_registry::rights::Scope;
+use af_registry::seal::SigningSecret;
 use criterion::{Criterion, criterion_group, criterion_main};
 use tokio::runtime::Runtime;
 

@@ -10,8 +10,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use af_registry::cid::{Cid, Codec};
-use af_registry::ipfs::dag::{self, CHUNK, Leaf};
+use af_registry::ipld::dag;
+use af_registry::ipld::dag::{CHUNK, Leaf};
+use af_registry::ipld::{Cid, Codec};
 use af_registry::oci::{Algorithm, Digest};
 use af_registry::stream::hashing::{Hasher, sha256};
 use af_registry::stream::paced::Paced;

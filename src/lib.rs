@@ -7,18 +7,20 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod acme;
-pub mod admin;
 pub mod app;
 pub mod auth;
-pub mod cid;
+pub mod cli;
 pub mod config;
 pub mod embedded;
 pub mod http;
 pub mod ipfs;
+pub mod ipld;
 pub mod net;
 pub mod oci;
+pub mod outbound;
 pub mod registry;
+pub mod rights;
+pub mod seal;
 pub mod store;
 pub mod stream;
 pub mod telemetry;
-pub mod trust;

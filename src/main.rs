@@ -1,11 +1,11 @@
-//! The `af-registry` program: settings, log, runtime, [`app::run`] or a command of [`admin`], exit code.
+//! The `af-registry` program: settings, log, runtime, [`app::run`] or a command of [`cli`], exit code.
 
 use std::error::Error;
 use std::process::ExitCode;
 
 use af_registry::config::{Config, ConfigError, Invocation};
 use af_registry::telemetry::log;
-use af_registry::{admin, app};
+use af_registry::{app, cli};
 use tokio::runtime::{Builder, Runtime};
 
 fn main() -> ExitCode {
@@ -21,7 +21,7 @@ fn main() -> ExitCode {
 
 fn run() -> Result<(), Box<dyn Error>> {
     let (args, env) = (std::env::args_os(), std::env::vars_os());
-    let Invocation { config, command } = match Invocation::read(args, env, admin::commands()) {
+    let Invocation { config, command } = match Invocation::read(args, env, cli::commands()) {
         Err(ConfigError::Asked(text)) => {
             print!("{text}");
             return Ok(());
@@ -31,7 +31,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     match command {
         None => serve(config),
         // Without a log: what there is to say is the answer, or the error.
-        Some((noun, arguments)) => Ok(runtime()?.block_on(admin::run(&config, &noun, &arguments))?),
+        Some((noun, arguments)) => Ok(runtime()?.block_on(cli::run(&config, &noun, &arguments))?),
     }
 }
 

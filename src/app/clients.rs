@@ -9,13 +9,13 @@ use tracing::info;
 
 use super::{AppError, bind, ordered};
 use crate::acme::Acme;
-use crate::auth::{Sealer, SigningSecret};
 use crate::config::{self, Config};
 use crate::http::RedirectService;
 use crate::net::{
     CertificateFile, ClientRoots, ConnectionLimits, Drained, Listener, Shutdown, TicketSeal, Tls,
     TlsOptions, serve,
 };
+use crate::seal::{Sealer, SigningSecret};
 use crate::store::Store;
 
 /// What https takes, found fit before anything is started.

@@ -13,17 +13,18 @@ use tracing::{info, warn};
 
 use clients::{Clients, Https};
 
-use crate::admin::{self, AdminError};
 use crate::auth::{Auth, AuthError};
+use crate::cli;
+use crate::cli::AdminError;
 use crate::config::Config;
 use crate::embedded::{EmbeddedError, Partners};
 use crate::http::{Edge, EdgeService, OperatorService};
 use crate::ipfs::{IpfsError, Kubo};
 use crate::net::{BindError, ConnectionLimits, Drained, Listener, Shutdown, TlsError, serve};
+use crate::outbound::TrustError;
 use crate::registry::Registry;
 use crate::store::{Store, StoreError};
 use crate::telemetry::metrics;
-use crate::trust::TrustError;
 use crate::{http, ipfs, registry, store};
 
 /// The oldest Kubo whose `add` answers as this registry needs it.
@@ -163,7 +164,7 @@ async fn connect(
 /// Makes somebody who can let others in, where nobody is there yet.
 async fn make_first_admin(config: &Config, store: &Store) -> Result<(), AppError> {
     let access = &config.access;
-    let made = admin::bootstrap(store, &access.admin_user, &access.admin_password).await?;
+    let made = cli::bootstrap(store, &access.admin_user, &access.admin_password).await?;
     let Some(made) = made else { return Ok(()) };
     info!(event = "first_administrator", name = made.name, "made the first administrator");
     if let Some(notice) = made.notice() {

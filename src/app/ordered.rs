@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use super::AppError;
 use crate::acme::{Acme, Seal};
-use crate::auth::{Sealer, SigningSecret};
 use crate::config::{self, Config};
+use crate::outbound::Trust;
+use crate::seal::{Sealer, SigningSecret};
 use crate::store::Store;
-use crate::trust::Trust;
 
 /// Checks what can be checked before anything is started.
 pub(super) fn check(acme: &config::Acme) -> Result<(), AppError> {

@@ -15,7 +15,8 @@ use super::key::SharedKeys;
 use super::limits::Limits;
 use super::login::Logins;
 use super::token::{Expectation, LATEST, LEEWAY};
-use super::{AuthError, LoginLimits, Sealer, SigningSecret};
+use super::{AuthError, LoginLimits};
+use crate::seal::{Sealer, SigningSecret};
 use crate::store::Store;
 
 /// How often the keys are loaded again.

@@ -3,7 +3,8 @@
 use std::marker::PhantomData;
 
 use crate::oci::RepositoryName;
-use crate::store::{Access, Grantee, MountSource};
+use crate::rights::{Access, Grantee};
+use crate::store::MountSource;
 
 /// May read a repository, if the rows say so at the moment of the read: it goes with the lookup.
 #[derive(Clone, Copy, Debug)]

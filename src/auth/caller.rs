@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::scope::{Kind, Scope};
 use crate::oci::RepositoryName;
-use crate::store::{Action, Grantee};
+use crate::rights::{Action, Grantee};
+use crate::rights::{Kind, Scope};
 
 /// Whoever sent a request.
 #[derive(Clone, Debug)]

@@ -1,8 +1,9 @@
 //! Who is let in, as the settings say.
 
 use super::random_secret::new_password;
-use super::{Auth, AuthError, LoginLimits, Settings, SigningSecret};
+use super::{Auth, AuthError, LoginLimits, Settings};
 use crate::config::{self, Config};
+use crate::seal::SigningSecret;
 use crate::store::Store;
 
 /// What tokens are for where the registry has no name.
@@ -39,8 +40,8 @@ impl SigningSecret {
     pub fn of(config: &Config) -> Result<Self, AuthError> {
         let given = &config.access.signing_secret;
         match given.is_empty() {
-            true => Self::kept_in(&config.data_dir),
-            false => Self::new(given.clone()),
+            true => Ok(Self::kept_in(&config.data_dir)?),
+            false => Ok(Self::new(given.clone())?),
         }
     }
 
@@ -52,7 +53,9 @@ impl SigningSecret {
     pub fn passing(config: &Config) -> Result<Self, AuthError> {
         let access = &config.access;
         match access.login {
-            config::Login::None if access.signing_secret.is_empty() => Self::new(new_password()?),
+            config::Login::None if access.signing_secret.is_empty() => {
+                Ok(Self::new(new_password()?)?)
+            }
             _ => Self::of(config),
         }
     }

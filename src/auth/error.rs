@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::seal::SecretError;
 use crate::store::StoreError;
 
 /// The one error of this room.
@@ -65,5 +66,11 @@ impl From<StoreError> for AuthError {
             StoreError::Denied => Self::Denied,
             other => Self::Internal(other.to_string()),
         }
+    }
+}
+
+impl From<SecretError> for AuthError {
+    fn from(error: SecretError) -> Self {
+        Self::Internal(error.to_string())
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::need::{Lenience, Need, RepositoryNeed};
 use super::{Auth, AuthError, Authorized, Caller, Delete, Listing, Mounting, Pull, Push};
 use crate::oci::RepositoryName;
-use crate::store::{Access, Action, Grantee};
+use crate::rights::{Access, Action, Grantee};
 
 /// How long after a completed blob a token that ran out may still push the manifest.
 const AFTER_PUSH: Duration = Duration::from_secs(10 * 60);

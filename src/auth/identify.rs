@@ -8,8 +8,9 @@ use ring::digest::{SHA256, digest};
 
 use super::authority::{Authority, unix};
 use super::token::Unverified;
-use super::{Auth, AuthError, Caller, Claims, Credentials, Scope};
-use crate::store::Grantee;
+use super::{Auth, AuthError, Caller, Claims, Credentials};
+use crate::rights::Grantee;
+use crate::rights::Scope;
 
 /// A token whose signature was verified.
 #[derive(Debug)]

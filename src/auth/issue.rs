@@ -11,10 +11,12 @@ use uuid::Uuid;
 use super::authority::unix;
 use super::limits::Limits;
 use super::token::{Audience, sign};
-use super::{Auth, AuthError, Claims, Entry, Scope};
+use super::{Auth, AuthError, Claims, Entry};
 use crate::config::Secret;
 use crate::oci::RepositoryName;
-use crate::store::{Account, Grantee};
+use crate::rights::Grantee;
+use crate::rights::Scope;
+use crate::store::Account;
 use crate::telemetry::metrics;
 
 /// The most scopes in one token: with names of usual length it stays below what proxies take as a header.

@@ -13,8 +13,9 @@ use tracing::debug;
 
 use super::limits::Limits;
 use super::password::{Passwords, is_same};
-use super::{AuthError, random, robot_secret_hash};
+use super::{AuthError, robot_secret_hash};
 use crate::config::Secret;
+use crate::seal::random;
 use crate::store::{Account, Store};
 use crate::telemetry::metrics;
 

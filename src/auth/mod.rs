@@ -21,12 +21,8 @@ mod limits;
 mod login;
 mod need;
 mod password;
-mod random;
 mod random_secret;
 mod refresh;
-mod scope;
-mod seal;
-mod secret;
 mod token;
 
 pub use account_name::{AccountName, AccountNameError};
@@ -42,9 +38,4 @@ pub use limits::LoginLimits;
 pub use need::{Lenience, Need, RepositoryNeed};
 pub use password::hash_password;
 pub use random_secret::{new_password, new_robot_secret, robot_secret_hash};
-pub use scope::{Kind, Scope};
-pub use seal::Sealer;
-pub use secret::SigningSecret;
 pub use token::{Audience, Claims, Entry};
-
-pub use crate::store::Action;

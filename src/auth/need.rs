@@ -1,7 +1,7 @@
 //! What a request needs before it is served.
 
 use crate::oci::{RepositoryName, UploadId};
-use crate::store::Action;
+use crate::rights::Action;
 
 /// What a request needs before it is served.
 #[derive(Clone, Debug, PartialEq, Eq)]

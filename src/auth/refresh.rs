@@ -8,8 +8,9 @@ use ring::digest::{SHA256, digest};
 use uuid::Uuid;
 
 use super::password::is_same;
-use super::{Auth, AuthError, random};
+use super::{Auth, AuthError};
 use crate::config::Secret;
+use crate::seal::random;
 use crate::store::Account;
 
 /// Characters of the secret: 256 bits in base64url.

@@ -1,7 +1,8 @@
 //! Everything a client can ask for, one variant each.
 
-use crate::auth::{Action, Lenience, Need};
+use crate::auth::{Lenience, Need};
 use crate::oci::{Algorithm, Digest, Page, Reference, RepositoryName, Tag, UploadId};
+use crate::rights::Action;
 
 /// A blob of a repository.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use hyper::{Response, StatusCode};
 use serde::Serialize;
 
 use super::Body;
-use crate::cid::Cid;
+use crate::ipld::Cid;
 use crate::oci::{Digest, Path, RepositoryName, header, received_range};
 use crate::registry::push::UploadState;
 

@@ -18,11 +18,11 @@ use tokio::time::timeout;
 
 use super::answer::Answer;
 use super::connection::{Connection, Drops, Origin};
-use super::dag::{CHUNK, stored_size};
 use super::error::{text, unavailable};
 use super::multipart::{Envelope, Outgoing, Sender};
 use super::{IpfsError, Kubo, answer, rpc};
-use crate::cid::{Cid, Codec};
+use crate::ipld::dag::{CHUNK, stored_size};
+use crate::ipld::{Cid, Codec};
 use crate::telemetry::metrics::{self, Call};
 
 /// Every option that shapes the tree is named, so that no setting of a node changes a CID: the profile

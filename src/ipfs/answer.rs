@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use super::IpfsError;
 use super::connection::{Connection, Origin};
 use super::error::{Refusal, text, unavailable};
-use crate::cid::Cid;
+use crate::ipld::Cid;
 
 /// Longest silence inside an answer.
 pub(super) const SILENCE: Duration = Duration::from_secs(30);

@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use serde::Deserialize;
 
-use super::dag::{Leaf, Node, parse_node, sha256};
 use super::rpc::Rpc;
 use super::{IpfsError, Kubo, answer};
-use crate::cid::{Cid, Codec};
+use crate::ipld::dag::{Leaf, Node, parse_node, sha256};
+use crate::ipld::{Cid, Codec};
 
 /// Largest block that nodes exchange (Bitswap, 2 MiB).
 const BLOCK: usize = 2 << 20;

@@ -9,7 +9,7 @@ use rustls::ClientConfig;
 use thiserror::Error;
 
 use crate::config::{self, KuboLogin};
-use crate::trust::{Trust, TrustError};
+use crate::outbound::{Trust, TrustError};
 
 /// The address of a listener of Kubo: `http://host:port` or `https://host:port`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use hyper::StatusCode;
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::cid::Cid;
+use crate::ipld::Cid;
 
 /// Longest text of Kubo that goes into an error.
 const TEXT: usize = 400;

@@ -10,7 +10,6 @@ mod add;
 mod answer;
 mod block;
 mod connection;
-pub mod dag;
 mod endpoint;
 mod error;
 mod multipart;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::rpc::Rpc;
 use super::{IpfsError, Kubo};
-use crate::cid::Cid;
+use crate::ipld::Cid;
 use crate::telemetry::metrics;
 
 /// Time for a pin: all that is below the CID is read.

@@ -22,7 +22,7 @@ use super::error::unavailable;
 use super::multipart::Outgoing;
 use super::rpc::Rpc;
 use super::{FIRST_BYTE, IpfsError, Kubo};
-use crate::cid::Cid;
+use crate::ipld::Cid;
 use crate::telemetry::metrics::{self, Call};
 
 /// Bytes to come, as `cat` tells them (Kubo `core/commands/cat.go`).

@@ -14,7 +14,7 @@ use super::connection::Origin;
 use super::error::Refusal;
 use super::multipart::{Envelope, Outgoing};
 use super::{FIRST_BYTE, IpfsError};
-use crate::cid::Cid;
+use crate::ipld::Cid;
 use crate::telemetry::metrics;
 
 /// A call that may be sent again without harm, as all of them may.

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::{Endpoint, IpfsError, Kubo, Settings};
-use crate::cid::Cid;
+use crate::ipld::Cid;
 
 const HELLO: &str = "bafkreibm6jg3ux5qumhcn2b3flc3tyu6dmlb4xa7u5bf44yegnrjhc4yeq";
 const CHUNKED: &str =

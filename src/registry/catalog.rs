@@ -1,7 +1,7 @@
 //! The list of repositories.
 
 use super::{Registry, RegistryError};
-use crate::store::Grantee;
+use crate::rights::Grantee;
 
 impl Registry {
     /// At most `n` names of repositories that `grantee` may pull after `last`, in byte order, and whether more follow.

@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use super::{Registry, RegistryError};
 use crate::oci::{Digest, media_type};
-use crate::store::{Access, Referrer};
+use crate::rights::Access;
+use crate::store::Referrer;
 
 /// A page ends before it grows past this: most clients never ask for a second page, none reads an index over 4 MiB.
 const PAGE_BYTES: usize = 4 << 20;

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::{Registry, RegistryError};
-use crate::cid::Cid;
+use crate::ipld::Cid;
 
 /// How often the sweep looks even if nobody asked it to.
 const INTERVAL: Duration = Duration::from_secs(60);

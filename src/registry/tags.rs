@@ -2,7 +2,7 @@
 
 use super::catalog::cut_page;
 use super::{Registry, RegistryError};
-use crate::store::Access;
+use crate::rights::Access;
 
 impl Registry {
     /// At most `n` tags after `last`, in byte order, and whether more follow.

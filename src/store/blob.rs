@@ -1,13 +1,14 @@
 //! Blobs, as repositories hold them.
 
-use super::access::{Asking, admitted};
+use super::access::{Asking, admitted, asking};
 use super::connection::Param;
 use super::retry::{bounded, retrying};
 use super::row::{parsed, unsigned};
 use super::statements::Query;
-use super::{Access, Action, Grantee, Store, StoreError};
-use crate::cid::Cid;
+use super::{Store, StoreError};
+use crate::ipld::Cid;
 use crate::oci::{Digest, RepositoryName};
+use crate::rights::{Access, Action, Grantee};
 
 /// A blob that a repository holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +51,7 @@ impl Store {
         access: &Access,
         digest: &Digest,
     ) -> Result<Option<LinkedBlob>, StoreError> {
-        let Asking { repository, revision, patterns, roles } = access.asking(Action::Pull);
+        let Asking { repository, revision, patterns, roles } = asking(access, Action::Pull);
         let digest = digest.as_str();
         let params: [Param<'_>; 5] = [&repository, &digest, &revision, &patterns, &roles];
         let row = bounded(self.reads().row(Query::BlobLinked, params)).await?;
@@ -83,7 +84,7 @@ impl Store {
             let (ensured, linked) = match source {
                 MountSource::Repository(from) => {
                     let Asking { repository: from, revision, patterns, roles } =
-                        from.asking(Action::Pull);
+                        asking(from, Action::Pull);
                     let params: [Param<'_>; 6] =
                         [&target, &digest, &from, &revision, &patterns, &roles];
                     let mount = lease.count(Query::BlobMountFrom, params);

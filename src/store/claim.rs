@@ -20,7 +20,7 @@ use super::row::{parsed, signed, unsigned};
 use super::statements::Query;
 use super::upload::Part;
 use super::{Store, StoreError};
-use crate::cid::Cid;
+use crate::ipld::Cid;
 use crate::oci::{Digest, RepositoryName};
 
 /// A CID that Kubo stores and that a row is about to name. Holds a transaction: nothing slow may happen meanwhile but

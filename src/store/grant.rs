@@ -3,7 +3,8 @@
 use super::retry::bounded;
 use super::row::parsed;
 use super::statements::Query;
-use super::{Pattern, Role, Store, StoreError};
+use super::{Store, StoreError};
+use crate::rights::{Pattern, Role};
 
 /// A role of an account in all repositories that a pattern covers.
 #[derive(Clone, Debug, PartialEq, Eq)]

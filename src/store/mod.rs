@@ -34,7 +34,6 @@ mod upload;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use access::{Access, Action, Grantee, Pattern, PatternError, Role, RoleError};
 pub use account::Account;
 pub use blob::{LinkedBlob, MountSource, Unlink};
 pub use certificate::{CertificateName, IssuedCertificate, StoredCertificate};

@@ -3,14 +3,15 @@
 use serde_json::Value;
 use tokio_postgres::Row;
 
-use super::access::{Asking, admitted};
+use super::access::{Asking, admitted, asking};
 use super::connection::Param;
 use super::retry::bounded;
 use super::row::{parsed, unsigned};
 use super::statements::Query;
 use super::tag::cursor;
-use super::{Access, Action, Store, StoreError};
+use super::{Store, StoreError};
 use crate::oci::Digest;
+use crate::rights::{Access, Action};
 
 /// A page ends before its manifests pass this many bytes in sum: annotations may be as large as their manifest.
 const PAGE_BYTES: i64 = 4 << 20;
@@ -53,7 +54,7 @@ impl Store {
         after: Option<&str>,
         limit: u32,
     ) -> Result<Referrers, StoreError> {
-        let Asking { repository, revision, patterns, roles } = access.asking(Action::Pull);
+        let Asking { repository, revision, patterns, roles } = asking(access, Action::Pull);
         let subject = subject.as_str();
         let (after, one_more) = (cursor(after), i64::from(limit) + 1);
         let rows = if artifact_types.is_empty() {

@@ -7,8 +7,9 @@ use super::row::{parsed, unsigned};
 use super::statements::Query;
 use super::tag::cursor;
 use super::upload::discard;
-use super::{Grantee, Store, StoreError};
+use super::{Store, StoreError};
 use crate::oci::RepositoryName;
+use crate::rights::Grantee;
 
 /// Repositories whose contents one statement counts.
 const SUMMED_AT_ONCE: i64 = 100;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Tls;
 use crate::config;
-use crate::trust::TrustError;
+use crate::outbound::TrustError;
 
 /// How long opening a connection may take, statements prepared.
 pub(super) const CONNECT: Duration = Duration::from_secs(2);

@@ -1,11 +1,12 @@
 //! Tags. They are set with their manifest, by [`Store::put_manifest`].
 
-use super::access::{Asking, admitted};
+use super::access::{Asking, admitted, asking};
 use super::connection::Param;
 use super::retry::bounded;
 use super::statements::Query;
-use super::{Access, Action, Store, StoreError};
+use super::{Store, StoreError};
 use crate::oci::{RepositoryName, Tag};
+use crate::rights::{Access, Action};
 
 impl Store {
     /// Removes a tag; its manifest stays. Answers whether there was one.
@@ -31,7 +32,7 @@ impl Store {
         n: u32,
         last: Option<&str>,
     ) -> Result<Option<Vec<String>>, StoreError> {
-        let Asking { repository, revision, patterns, roles } = access.asking(Action::Pull);
+        let Asking { repository, revision, patterns, roles } = asking(access, Action::Pull);
         let (last, n) = (cursor(last), i64::from(n));
         let params: [Param<'_>; 6] = [&repository, &last, &n, &revision, &patterns, &roles];
         let rows = bounded(self.pool().rows(Query::TagPage, params)).await?;

@@ -6,7 +6,7 @@ use tokio_postgres::config::SslMode;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::config;
-use crate::trust::{Trust, TrustError, credulous};
+use crate::outbound::{Trust, TrustError, credulous};
 
 /// Encryption of the connections; the default is none. Cheap to clone.
 #[derive(Clone, Default)]

@@ -6,7 +6,7 @@ use super::retry::bounded;
 use super::row::parsed;
 use super::statements::Query;
 use super::{Store, StoreError};
-use crate::cid::Cid;
+use crate::ipld::Cid;
 
 /// Tombstones that one call of [`Store::forget_unpins`] removes at most.
 const FORGOTTEN_AT_ONCE: i64 = 1000;

@@ -10,7 +10,7 @@ use super::retry::{bounded, retrying};
 use super::row::{parsed, unsigned};
 use super::statements::Query;
 use super::{Store, StoreError};
-use crate::cid::Cid;
+use crate::ipld::Cid;
 use crate::oci::{Algorithm, RepositoryName};
 
 /// Sessions that one call of [`Store::expire_uploads`] ends at most.

@@ -3,9 +3,10 @@
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use af_registry::cid::{Cid, Codec};
-use af_registry::ipfs::dag::{self, Leaf};
 use af_registry::ipfs::{IpfsError, Kubo, ReadBody, Settings};
+use af_registry::ipld::dag;
+use af_registry::ipld::dag::Leaf;
+use af_registry::ipld::{Cid, Codec};
 use af_registry::oci::Algorithm;
 use af_registry::stream::hashing::Hasher;
 use bytes::Bytes;

@@ -4,8 +4,8 @@
 
 mod access;
 mod acme;
-mod admin;
 mod auth;
+mod cli;
 mod clients;
 mod conformance;
 mod edge;

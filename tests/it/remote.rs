@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use af_registry::cid::Cid;
 use af_registry::config::{KuboLogin, Secret};
 use af_registry::ipfs::{Endpoint, IpfsError, Kubo, Settings, Tls};
-use af_registry::trust::Trust;
+use af_registry::ipld::Cid;
+use af_registry::outbound::Trust;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

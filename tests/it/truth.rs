@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use af_registry::cid::Cid;
+use af_registry::ipld::Cid;
 use af_registry::stream::hashing::sha256;
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

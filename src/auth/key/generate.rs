@@ -7,7 +7,8 @@ use rsa::rand_core::{TryCryptoRng, TryRng};
 use rsa::traits::{PrivateKeyParts, PublicKeyParts};
 
 use super::{KeyPair, der};
-use crate::auth::{AuthError, random};
+use crate::auth::AuthError;
+use crate::seal::random;
 
 /// Size of a key. Tokens live for minutes, and a server checks a new one with every pull.
 const BITS: usize = 2048;

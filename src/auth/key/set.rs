@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{KeyPair, PublicKey};
 use crate::auth::AuthError;
-use crate::auth::seal::Sealer;
+use crate::seal::Sealer;
 use crate::store::SigningKey;
 
 /// Keys by their `kid`, which is looked up here and used for nothing else.

@@ -11,7 +11,7 @@ use tracing::info;
 
 use super::{KeyPair, KeySet, generate};
 use crate::auth::AuthError;
-use crate::auth::seal::Sealer;
+use crate::seal::Sealer;
 use crate::store::Store;
 
 /// A new key signs after this long: every instance reloads many times before, and so does who reads the public keys.

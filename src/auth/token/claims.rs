@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::auth::scope::Scope;
-use crate::store::Grantee;
+use crate::rights::Grantee;
+use crate::rights::Scope;
 
 /// Clocks may differ by this much, in seconds, either way.
 pub(in crate::auth) const LEEWAY: i64 = 60;

@@ -7,11 +7,12 @@ use hyper::header::{AUTHORIZATION, CACHE_CONTROL, HeaderValue};
 use hyper::{Response, StatusCode};
 use serde_json::json;
 
-use crate::auth::{Credentials, Login, Scope, TokenRequest};
+use crate::auth::{Credentials, Login, TokenRequest};
 use crate::http::dispatch::Request;
 use crate::http::origin::Origin;
 use crate::http::{Body, Edge, HttpError, respond};
 use crate::oci::{ErrorCode, Query};
+use crate::rights::Scope;
 use crate::stream::stall::Stalling;
 
 /// Most bytes of a form: two hundred scopes of long names.

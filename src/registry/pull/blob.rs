@@ -8,11 +8,11 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use crate::cid::Cid;
 use crate::ipfs::{IpfsError, ReadBody};
+use crate::ipld::Cid;
 use crate::oci::Digest;
 use crate::registry::{Registry, RegistryError};
-use crate::store::Access;
+use crate::rights::Access;
 use crate::stream::StreamError;
 use crate::stream::verified::Verified;
 

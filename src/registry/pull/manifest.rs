@@ -2,7 +2,8 @@
 
 use crate::oci::Reference;
 use crate::registry::{Registry, RegistryError};
-use crate::store::{Access, ManifestHead, StoredManifest};
+use crate::rights::Access;
+use crate::store::{ManifestHead, StoredManifest};
 
 impl Registry {
     /// A manifest, its bytes exactly as they were pushed.

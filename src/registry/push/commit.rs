@@ -10,7 +10,7 @@ use super::compose::Composed;
 use super::intaken::Intaken;
 use super::receive::check_chunk;
 use super::session::Held;
-use crate::cid::Cid;
+use crate::ipld::Cid;
 use crate::oci::{Chunk, Digest, RepositoryName, UploadId};
 use crate::registry::{Registry, RegistryError};
 use crate::store::Commit;

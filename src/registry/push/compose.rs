@@ -1,8 +1,8 @@
 //! Making one file of an upload's parts, with the CID that one `ipfs add` of the whole would give.
 
 use super::readback::extents;
-use crate::cid::Cid;
-use crate::ipfs::dag;
+use crate::ipld::Cid;
+use crate::ipld::dag;
 use crate::registry::{Registry, RegistryError};
 use crate::store::Upload;
 

@@ -5,8 +5,8 @@ use std::pin::Pin;
 use bytes::Bytes;
 
 use super::LEAF_BYTES;
-use crate::cid::Cid;
 use crate::ipfs::{Add, IpfsError, Kubo};
+use crate::ipld::Cid;
 
 /// A part being sent. Its first leaf is held back: a part of one leaf is stored as a raw block, in a single short
 /// call whose CID follows from the bytes.

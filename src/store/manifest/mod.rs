@@ -5,13 +5,14 @@ mod put;
 use bytes::Bytes;
 use tokio_postgres::Row;
 
-use super::access::{Asking, admitted};
+use super::access::{Asking, admitted, asking};
 use super::connection::Param;
 use super::retry::{bounded, retrying};
 use super::row::{parsed, unsigned};
 use super::statements::Query;
-use super::{Access, Action, Store, StoreError};
+use super::{Store, StoreError};
 use crate::oci::{Digest, Reference, RepositoryName};
+use crate::rights::{Access, Action};
 
 pub use put::{NewManifest, Put};
 
@@ -88,7 +89,7 @@ impl Store {
 
     /// One row of one of the four reads above.
     async fn look_up(&self, access: &Access, query: Query, name: &str) -> Result<Row, StoreError> {
-        let Asking { repository, revision, patterns, roles } = access.asking(Action::Pull);
+        let Asking { repository, revision, patterns, roles } = asking(access, Action::Pull);
         let params: [Param<'_>; 5] = [&repository, &name, &revision, &patterns, &roles];
         let row = bounded(self.reads().row(query, params)).await?;
         admitted(row.as_ref())?;

@@ -1,8 +1,8 @@
 //! Nodes of a file's tree. The input is taken as a node, and as the leaves that a tree is made over.
 #![no_main]
 
-use af_registry::cid::{Cid, Codec};
-use af_registry::ipfs::dag::{CHUNK, Leaf, MAX_LINKS, layout, parse_node, write_node};
+use af_registry::ipld::dag::{CHUNK, Leaf, MAX_LINKS, layout, parse_node, write_node};
+use af_registry::ipld::{Cid, Codec};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {

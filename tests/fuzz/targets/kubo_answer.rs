@@ -1,9 +1,9 @@
 //! Answers of Kubo. Input: a line with the status of an answer and the bytes of the file it is about, then its body.
 #![no_main]
 
-use af_registry::cid::{Cid, Codec};
-use af_registry::ipfs::dag::CHUNK;
 use af_registry::ipfs::{Added, IpfsError};
+use af_registry::ipld::dag::CHUNK;
+use af_registry::ipld::{Cid, Codec};
 use hyper::StatusCode;
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};

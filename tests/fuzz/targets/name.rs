@@ -2,7 +2,7 @@
 #![no_main]
 
 use af_registry::oci::{NameError, RepositoryName};
-use af_registry::store::Pattern;
+use af_registry::rights::Pattern;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {

@@ -1,7 +1,7 @@
 //! Scopes of tokens, one and many.
 #![no_main]
 
-use af_registry::auth::{Kind, Scope};
+use af_registry::rights::{Kind, Scope};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {

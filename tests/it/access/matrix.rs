@@ -10,7 +10,7 @@ use crate::rig::client::{
     Answer, Client, OCI_INDEX, OCI_MANIFEST, full, image, nothing, random, request,
 };
 use crate::rig::server::Server;
-use af_registry::store::Role;
+use af_registry::rights::Role;
 
 /// Kinds of callers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use af_registry::auth::{hash_password, new_robot_secret, robot_secret_hash};
 use af_registry::config::Secret;
-use af_registry::store::{Granted, Role, Store};
+use af_registry::rights::Role;
+use af_registry::store::{Granted, Store};
 use data_encoding::BASE64;
 
 use crate::rig::client::{Client, request};

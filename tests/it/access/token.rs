@@ -2,9 +2,9 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use af_registry::auth::{Sealer, SigningSecret};
 use af_registry::config::Secret;
-use af_registry::store::Role;
+use af_registry::rights::Role;
+use af_registry::seal::{Sealer, SigningSecret};
 use af_registry::stream::hashing::sha256;
 use data_encoding::BASE64URL_NOPAD;
 use ring::rand::SystemRandom;

@@ -8,12 +8,14 @@ use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use af_registry::auth::{
-    Auth, AuthError, Caller, Credentials, Issued, Login, LoginLimits, Need, Scope, Sealer,
-    Settings, SigningSecret, TokenRequest, hash_password,
+    Auth, AuthError, Caller, Credentials, Issued, Login, LoginLimits, Need, Settings, TokenRequest,
+    hash_password,
 };
 use af_registry::config::Secret;
 use af_registry::oci::RepositoryName;
-use af_registry::store::{Action, Role};
+use af_registry::rights::Scope;
+use af_registry::rights::{Action, Role};
+use af_registry::seal::{Sealer, SigningSecret};
 use data_encoding::BASE64URL_NOPAD;
 use ring::rand::SystemRandom;
 use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};

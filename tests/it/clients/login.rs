@@ -1,10 +1,10 @@
 //! What every client must show where login is asked for, beside its work.
 
-use af_registry::store::Role;
+use af_registry::rights::Role;
 
 use super::Stand;
 use crate::access::{PASSWORD, SIGNING_SECRET, user};
-use crate::admin::Operator;
+use crate::cli::Operator;
 use crate::rig::authority::Authority;
 use crate::rig::server::{Server, builder};
 

@@ -7,8 +7,8 @@ use std::sync::OnceLock;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use af_registry::cid::Cid;
 use af_registry::ipfs::{Endpoint, Settings};
+use af_registry::ipld::Cid;
 use data_encoding::BASE32_NOPAD;
 use serde_json::json;
 

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use af_registry::store::{Account, Grant, Granted, Part, Pattern, Recorded, Role, Settings, Store};
+use af_registry::rights::{Pattern, Role};
+use af_registry::store::{Account, Grant, Granted, Part, Recorded, Settings, Store};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 

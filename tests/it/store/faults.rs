@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use af_registry::store::{Grantee, Settings, Store, StoreError};
+use af_registry::rights::Grantee;
+use af_registry::store::{Settings, Store, StoreError};
 
 use super::{anywhere, cid, commit, digest, manifest, open, put, reference, repository, tag};
 use crate::rig::postgres::Cluster;

@@ -16,11 +16,10 @@ mod uploads;
 use std::future::Future;
 use std::time::Duration;
 
-use af_registry::cid::{Cid, Codec};
+use af_registry::ipld::{Cid, Codec};
 use af_registry::oci::{Algorithm, Digest, Reference, RepositoryName, Tag};
-use af_registry::store::{
-    Access, Commit, Committed, Grantee, MountSource, NewManifest, Put, Store,
-};
+use af_registry::rights::{Access, Grantee};
+use af_registry::store::{Commit, Committed, MountSource, NewManifest, Put, Store};
 use bytes::Bytes;
 use tokio::task::JoinHandle;
 

@@ -1,6 +1,7 @@
 //! Lists.
 
-use af_registry::store::{Grantee, Referrers, Store};
+use af_registry::rights::Grantee;
+use af_registry::store::{Referrers, Store};
 use serde_json::json;
 
 use super::{digest, manifest, open, put, repository, tag};

@@ -4,7 +4,7 @@
 //! specification, `dag-pb` `File`). Go's protobuf writes `blocksizes` unpacked, so that is what names a file.
 
 use super::{Link, Node, sha256, varint};
-use crate::cid::{Cid, Codec};
+use crate::ipld::{Cid, Codec};
 
 /// `PBNode.Links` and `PBNode.Data`.
 pub(super) const LINK: u8 = 0x12;

@@ -13,13 +13,13 @@ mod varint;
 
 use bytes::Bytes;
 
-use crate::cid::Cid;
+use super::Cid;
 use crate::oci::Algorithm;
 use crate::stream::hashing::Hasher;
 
 pub use encode::write_node;
 pub use layout::layout;
-pub(super) use layout::stored_size;
+pub use layout::stored_size;
 pub use parse::{DagError, parse_node};
 
 /// Bytes of a leaf of the profile; the last one of a file may have fewer.
@@ -66,7 +66,7 @@ pub struct Link {
 }
 
 /// The SHA-256 that names a block.
-pub(super) fn sha256(block: &[u8]) -> [u8; 32] {
+pub fn sha256(block: &[u8]) -> [u8; 32] {
     let mut hasher = Hasher::new(Algorithm::Sha256);
     hasher.update(block);
     let mut hash = [0; 32];

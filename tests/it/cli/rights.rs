@@ -1,6 +1,6 @@
 //! Grants, and repositories.
 
-use af_registry::admin::bootstrap;
+use af_registry::cli::bootstrap;
 use af_registry::config::Secret;
 use af_registry::store::Store;
 use serde_json::json;

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use af_registry::auth::{Auth, Login, LoginLimits, Scope, Settings, SigningSecret, TokenRequest};
+use af_registry::auth::{Auth, Login, LoginLimits, Settings, TokenRequest};
 use af_registry::config::Secret;
+use af_registry::rights::Scope;
+use af_registry::seal::SigningSecret;
 use af_registry::store::Store;
 use serde_json::json;
 use uuid::Uuid;

@@ -6,12 +6,12 @@ use ring::rand::{SecureRandom, SystemRandom};
 ///
 /// # Panics
 /// When the system gives none: whatever was made without them would be a secret that is known.
-pub(super) fn fill(bytes: &mut [u8]) {
+pub fn fill(bytes: &mut [u8]) {
     SystemRandom::new().fill(bytes).expect("the system gives random bytes");
 }
 
 /// `N` of them.
-pub(super) fn bytes<const N: usize>() -> [u8; N] {
+pub fn bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     fill(&mut bytes);
     bytes

@@ -7,8 +7,9 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use data_encoding::HEXLOWER;
+use thiserror::Error;
 
-use super::{AuthError, random};
+use super::random;
 use crate::config::Secret;
 
 /// Fewer characters than this could be tried one after the other by whoever reads the database.
@@ -20,6 +21,11 @@ const LONGEST: u64 = 64 * 1024;
 /// Its name in the data directory.
 const FILE: &str = "signing-secret";
 
+/// Why there is no signing secret, in one line that names the variable or the file.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{0}")]
+pub struct SecretError(String);
+
 /// What all sealing keys are derived from; the same on all instances that share a database.
 #[derive(Clone)]
 pub struct SigningSecret(Secret);
@@ -28,10 +34,10 @@ impl SigningSecret {
     /// The secret that OPEN_REGISTRY_SIGNING_SECRET gives.
     ///
     /// # Errors
-    /// [`AuthError::Internal`], in one line that names the variable, when it is too short.
-    pub fn new(secret: Secret) -> Result<Self, AuthError> {
+    /// [`SecretError`], in one line that names the variable, when it is too short.
+    pub fn new(secret: Secret) -> Result<Self, SecretError> {
         if secret.expose().len() < SHORTEST {
-            return Err(AuthError::Internal(format!(
+            return Err(SecretError(format!(
                 "OPEN_REGISTRY_SIGNING_SECRET has fewer than {SHORTEST} characters; `openssl rand -hex 32` makes a \
                  good one"
             )));
@@ -43,8 +49,8 @@ impl SigningSecret {
     /// several callers at once all get the same.
     ///
     /// # Errors
-    /// [`AuthError::Internal`], in one line that names the file, when it cannot be read or made, or others may read it.
-    pub fn kept_in(directory: &Path) -> Result<Self, AuthError> {
+    /// [`SecretError`], in one line that names the file, when it cannot be read or made, or others may read it.
+    pub fn kept_in(directory: &Path) -> Result<Self, SecretError> {
         let path = directory.join(FILE);
         let text = match read(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -54,7 +60,7 @@ impl SigningSecret {
         };
         let failed = |reason: String| {
             let path = path.display();
-            AuthError::Internal(format!(
+            SecretError(format!(
                 "the signing secret in {path}: {reason}; OPEN_REGISTRY_SIGNING_SECRET can give one instead"
             ))
         };

@@ -1,7 +1,7 @@
 //! The balanced tree of the profile.
 
 use super::{CHUNK, Layout, Leaf, Link, MAX_LINKS, sha256, write_node};
-use crate::cid::{Cid, Codec};
+use crate::ipld::{Cid, Codec};
 
 /// The tree that `ipfs add` builds over these leaves: level by level, [`MAX_LINKS`] children a node, the last node of
 /// a level with what is left. One leaf is the file itself; no leaf is the empty file, whose block is empty.
@@ -27,7 +27,7 @@ pub fn layout(leaves: &[Leaf]) -> Layout {
 }
 
 /// The size that Kubo reports of a file of `size` bytes: that of all its blocks, nodes included.
-pub(in crate::ipfs) fn stored_size(size: u64) -> u64 {
+pub fn stored_size(size: u64) -> u64 {
     let leaf = |size| Leaf { cid: Cid::new(Codec::Raw, [0; 32]), size };
     let mut leaves: Vec<Leaf> = (0..size / CHUNK).map(|_| leaf(CHUNK)).collect();
     leaves.extend((!size.is_multiple_of(CHUNK)).then(|| leaf(size % CHUNK)));

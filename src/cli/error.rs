@@ -7,8 +7,9 @@ use thiserror::Error;
 use crate::auth::{AccountName, AccountNameError, AuthError};
 use crate::embedded::EmbeddedError;
 use crate::oci::RepositoryName;
-use crate::store::{Pattern, StoreError};
-use crate::trust::TrustError;
+use crate::outbound::TrustError;
+use crate::rights::Pattern;
+use crate::store::StoreError;
 
 /// The one error of this room. Each message is one line, and holds no secret.
 #[derive(Debug, Error)]

@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use super::Action;
 use crate::oci::RepositoryName;
-use crate::store::Action;
 
 /// What actions may be done with something.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,11 +51,7 @@ impl Scope {
     }
 
     /// The scope of these parts, as a token lists them.
-    pub(super) fn of<'a>(
-        kind: &str,
-        name: &str,
-        actions: impl Iterator<Item = &'a str>,
-    ) -> Option<Self> {
+    pub fn of<'a>(kind: &str, name: &str, actions: impl Iterator<Item = &'a str>) -> Option<Self> {
         let actions: BTreeSet<&str> = actions.collect();
         let all = actions.contains("*");
         let kind = match class(kind)? {
@@ -70,7 +66,7 @@ impl Scope {
     }
 
     /// `repository` or `registry`.
-    pub(super) fn type_name(&self) -> &'static str {
+    pub fn type_name(&self) -> &'static str {
         match self.kind {
             Kind::Repository(_) => "repository",
             Kind::Catalog => "registry",
@@ -78,7 +74,7 @@ impl Scope {
     }
 
     /// The name of the repository, or `catalog`.
-    pub(super) fn name(&self) -> &str {
+    pub fn name(&self) -> &str {
         match &self.kind {
             Kind::Repository(name) => name.as_str(),
             Kind::Catalog => "catalog",
@@ -86,7 +82,7 @@ impl Scope {
     }
 
     /// The actions as tokens list them.
-    pub(super) fn action_names(&self) -> Vec<&'static str> {
+    pub fn action_names(&self) -> Vec<&'static str> {
         match self.kind {
             Kind::Repository(_) => self.actions.iter().map(|action| action.as_str()).collect(),
             Kind::Catalog => vec!["*"],

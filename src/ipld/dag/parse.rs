@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use super::encode::{BLOCK_SIZE, DATA, FILE, FILE_SIZE, LINK, LINK_HASH, LINK_NAME, LINK_TSIZE};
 use super::{Link, varint};
-use crate::cid::Cid;
+use crate::ipld::Cid;
 
 /// Why a block is not a file node of the profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]

@@ -7,7 +7,8 @@ use super::answer::Answer;
 use super::arguments::{given, noun, optional, required, value, verb};
 use super::error::AdminError;
 use crate::auth::AccountName;
-use crate::store::{Grant, Granted, Pattern, Role, Store};
+use crate::rights::{Pattern, Role};
+use crate::store::{Grant, Granted, Store};
 
 /// What may be done with grants.
 pub(super) enum Order {

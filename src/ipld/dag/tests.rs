@@ -3,7 +3,7 @@
 use proptest::prelude::{Just, Strategy, any, prop, prop_oneof, proptest};
 
 use super::{DagError, Leaf, Link, MAX_LINKS, layout, parse_node, sha256, write_node};
-use crate::cid::{Cid, Codec};
+use crate::ipld::{Cid, Codec};
 
 const MIB: usize = 1 << 20;
 /// Bytes of a file repeat after so many leaves.

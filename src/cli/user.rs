@@ -6,10 +6,12 @@ use serde_json::Value;
 use super::answer::{Answer, time};
 use super::arguments::{noun, user, value, verb};
 use super::error::AdminError;
-use super::password::{self, NewPassword};
+use super::password;
+use super::password::NewPassword;
 use super::{account, grant};
 use crate::auth::AccountName;
-use crate::store::{Pattern, Role, Store};
+use crate::rights::{Pattern, Role};
+use crate::store::Store;
 
 /// What may be done with users.
 pub(super) enum Order {

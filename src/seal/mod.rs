@@ -1,0 +1,8 @@
+//! Secrets at rest: the signing secret, what is sealed under keys derived from it, and random bytes.
+
+pub mod random;
+mod sealer;
+mod signing_secret;
+
+pub use sealer::Sealer;
+pub use signing_secret::{SecretError, SigningSecret};
