@@ -6,54 +6,36 @@
 //! one of a pool (`pool`). Each function answers within [`CALL`] or fails with [`StoreError::Unavailable`]; a
 //! connection whose call did not come to its end is never used again.
 
-mod access;
-mod account;
-mod blob;
-mod certificate;
-mod claim;
-mod connection;
+mod accounts;
+mod certificates;
+mod content;
+mod db;
 mod error;
-mod grant;
-mod manifest;
-mod migrate;
-mod pool;
-mod reads;
-mod referrer;
-mod refresh_token;
-mod repository;
-mod retry;
-mod row;
-mod settings;
-mod signing_key;
-mod statements;
-mod tag;
-mod tls;
-mod unpin;
-mod upload;
+mod uploads;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use account::Account;
-pub use blob::{LinkedBlob, MountSource, Unlink};
-pub use certificate::{CertificateName, IssuedCertificate, StoredCertificate};
-pub use claim::{Claim, Commit, Committed, Recorded};
+pub use accounts::account::Account;
+pub use accounts::grant::{Grant, Granted};
+pub use accounts::refresh_token::RefreshToken;
+pub use accounts::signing_key::SigningKey;
+pub use certificates::certificate::{CertificateName, IssuedCertificate, StoredCertificate};
+pub use content::blob::{LinkedBlob, MountSource, Unlink};
+pub use content::manifest::{ManifestHead, NewManifest, Put, StoredManifest};
+pub use content::referrer::{Referrer, Referrers};
+pub use content::repository::RepositorySummary;
+pub use db::settings::Settings;
+pub use db::tls::Tls;
 pub use error::StoreError;
-pub use grant::{Grant, Granted};
-pub use manifest::{ManifestHead, NewManifest, Put, StoredManifest};
-pub use referrer::{Referrer, Referrers};
-pub use refresh_token::RefreshToken;
-pub use repository::RepositorySummary;
-pub use settings::Settings;
-pub use signing_key::SigningKey;
-pub use tls::Tls;
-pub use unpin::UnpinClaim;
-pub use upload::{Part, Upload};
+pub use uploads::pin::{Claim, Commit, Committed, Recorded};
+pub use uploads::unpin::UnpinClaim;
+pub use uploads::upload::{Part, Upload};
 
-use pool::Pool;
-use reads::Reads;
-use retry::bounded;
-use statements::Query;
+use db::pool::Pool;
+use db::reads::Reads;
+use db::retry::bounded;
+use db::statements::Query;
 
 /// The longest that a function of this room takes.
 pub const CALL: Duration = Duration::from_secs(5);
@@ -74,7 +56,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`] when there is no answer, [`StoreError::NewerSchema`] and the others of a migration.
     pub async fn connect(settings: &Settings) -> Result<Self, StoreError> {
-        migrate::run(settings).await?;
+        db::migrate::run(settings).await?;
         let store =
             Self(Arc::new(Parts { pool: Pool::new(settings), reads: Reads::new(settings) }));
         store.ping().await?;
@@ -86,7 +68,7 @@ impl Store {
     /// # Errors
     /// As [`Store::connect`].
     pub async fn migrate(settings: &Settings) -> Result<(), StoreError> {
-        migrate::run(settings).await
+        db::migrate::run(settings).await
     }
 
     /// Whether PostgreSQL answers.

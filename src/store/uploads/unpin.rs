@@ -1,12 +1,12 @@
 //! The queue of CIDs that may have lost their last user: the side of the pin protocol that drops a pin. The rules stand
-//! in [`super::claim`].
+//! in [`crate::store::uploads::pin`].
 
-use super::pool::Lease;
-use super::retry::bounded;
-use super::row::parsed;
-use super::statements::Query;
-use super::{Store, StoreError};
 use crate::ipld::Cid;
+use crate::store::db::pool::Lease;
+use crate::store::db::retry::bounded;
+use crate::store::db::row::parsed;
+use crate::store::db::statements::Query;
+use crate::store::{Store, StoreError};
 
 /// Tombstones that one call of [`Store::forget_unpins`] removes at most.
 const FORGOTTEN_AT_ONCE: i64 = 1000;

@@ -1,14 +1,14 @@
 //! Blobs, as repositories hold them.
 
-use super::access::{Asking, admitted, asking};
-use super::connection::Param;
-use super::retry::{bounded, retrying};
-use super::row::{parsed, unsigned};
-use super::statements::Query;
-use super::{Store, StoreError};
 use crate::ipld::Cid;
 use crate::oci::{Digest, RepositoryName};
 use crate::rights::{Access, Action, Grantee};
+use crate::store::accounts::access::{Asking, admitted, asking};
+use crate::store::db::connection::Param;
+use crate::store::db::retry::{bounded, retrying};
+use crate::store::db::row::{parsed, unsigned};
+use crate::store::db::statements::Query;
+use crate::store::{Store, StoreError};
 
 /// A blob that a repository holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

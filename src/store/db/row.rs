@@ -5,10 +5,10 @@ use std::str::FromStr;
 
 use tokio_postgres::Row;
 
-use super::StoreError;
+use crate::store::StoreError;
 
 /// A text column that this program wrote from a `T`.
-pub(super) fn parsed<T>(row: &Row, column: &str) -> Result<T, StoreError>
+pub(crate) fn parsed<T>(row: &Row, column: &str) -> Result<T, StoreError>
 where
     T: FromStr<Err: Display>,
 {
@@ -17,12 +17,12 @@ where
 }
 
 /// A size or an offset.
-pub(super) fn unsigned(row: &Row, column: &str) -> Result<u64, StoreError> {
+pub(crate) fn unsigned(row: &Row, column: &str) -> Result<u64, StoreError> {
     let number: i64 = row.try_get(column)?;
     number.try_into().map_err(|_| StoreError::Internal(format!("column {column} is {number}")))
 }
 
 /// A size or an offset, as a parameter.
-pub(super) fn signed(number: u64) -> Result<i64, StoreError> {
+pub(crate) fn signed(number: u64) -> Result<i64, StoreError> {
     number.try_into().map_err(|_| StoreError::Internal(format!("{number} is beyond PostgreSQL")))
 }

@@ -8,9 +8,9 @@ use std::time::{Duration, SystemTime};
 
 use tokio_postgres::Row;
 
-use super::retry::{bounded, retrying};
-use super::statements::Query;
-use super::{Store, StoreError};
+use crate::store::db::retry::{bounded, retrying};
+use crate::store::db::statements::Query;
+use crate::store::{Store, StoreError};
 
 /// Somebody who can log in. `Debug` does not show the hash.
 #[derive(Clone, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl Account {
     }
 
     /// The account in a row that has all its columns.
-    pub(super) fn of(row: &Row) -> Result<Self, StoreError> {
+    pub(crate) fn of(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
             id: row.try_get("id")?,
             revision: row.try_get("revision")?,

@@ -1,12 +1,12 @@
 //! Tags. They are set with their manifest, by [`Store::put_manifest`].
 
-use super::access::{Asking, admitted, asking};
-use super::connection::Param;
-use super::retry::bounded;
-use super::statements::Query;
-use super::{Store, StoreError};
 use crate::oci::{RepositoryName, Tag};
 use crate::rights::{Access, Action};
+use crate::store::accounts::access::{Asking, admitted, asking};
+use crate::store::db::connection::Param;
+use crate::store::db::retry::bounded;
+use crate::store::db::statements::Query;
+use crate::store::{Store, StoreError};
 
 impl Store {
     /// Removes a tag; its manifest stays. Answers whether there was one.
@@ -46,6 +46,6 @@ impl Store {
 
 /// What a client gave as the end of its last page, as PostgreSQL can take it. No name holds a NUL, so those after
 /// `a\0b` are those after `a`.
-pub(super) fn cursor(last: Option<&str>) -> &str {
+pub(crate) fn cursor(last: Option<&str>) -> &str {
     last.and_then(|last| last.split('\0').next()).unwrap_or_default()
 }

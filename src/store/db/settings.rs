@@ -3,12 +3,12 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::Tls;
 use crate::config;
 use crate::outbound::TrustError;
+use crate::store::Tls;
 
 /// How long opening a connection may take, statements prepared.
-pub(super) const CONNECT: Duration = Duration::from_secs(2);
+pub(crate) const CONNECT: Duration = Duration::from_secs(2);
 
 /// Where the database is.
 #[derive(Clone)]
@@ -45,7 +45,7 @@ impl fmt::Debug for Settings {
 
 /// What a connection is for: how long the server lets it work and wait.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Purpose {
+pub(crate) enum Purpose {
     /// Point reads that many requests share.
     Read,
     /// Transactions and lists.
@@ -86,7 +86,7 @@ impl Settings {
         })
     }
 
-    pub(super) fn client(&self, purpose: Purpose) -> tokio_postgres::Config {
+    pub(crate) fn client(&self, purpose: Purpose) -> tokio_postgres::Config {
         let mut config = tokio_postgres::Config::new();
         config
             .host(&self.host)

@@ -5,20 +5,20 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
-use super::{CALL, StoreError};
+use crate::store::{CALL, StoreError};
 
 /// How often a transaction is tried.
 const ATTEMPTS: u32 = 4;
 
 /// Lets a call take [`CALL`] and no longer. What it held is dropped with it, a borrowed connection closed.
-pub(super) async fn bounded<T>(
+pub(crate) async fn bounded<T>(
     call: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, StoreError> {
     timeout(CALL, call).await.unwrap_or_else(|_| Err(StoreError::timed_out("the call")))
 }
 
 /// As [`bounded`], for a whole transaction that may be tried again when it met another one.
-pub(super) async fn retrying<T, F>(mut transaction: impl FnMut() -> F) -> Result<T, StoreError>
+pub(crate) async fn retrying<T, F>(mut transaction: impl FnMut() -> F) -> Result<T, StoreError>
 where
     F: Future<Output = Result<T, StoreError>>,
 {

@@ -9,11 +9,11 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 use tokio_postgres::Row;
 
-use super::StoreError;
-use super::connection::{Connection, Param};
-use super::error::is_lost;
-use super::settings::{Purpose, Settings};
-use super::statements::Query;
+use crate::store::StoreError;
+use crate::store::db::connection::{Connection, Param};
+use crate::store::db::settings::{Purpose, Settings};
+use crate::store::db::statements::Query;
+use crate::store::error::is_lost;
 
 /// How long a caller waits for a connection.
 const CHECKOUT: Duration = Duration::from_secs(2);
@@ -26,7 +26,7 @@ struct Failures {
 }
 
 #[derive(Debug)]
-pub(super) struct Manager {
+pub(crate) struct Manager {
     settings: Settings,
     failures: Arc<Failures>,
 }
@@ -60,14 +60,14 @@ impl ManageConnection for Manager {
 
 /// Connections to borrow.
 #[derive(Debug)]
-pub(super) struct Pool {
+pub(crate) struct Pool {
     pool: bb8::Pool<Manager>,
     failures: Arc<Failures>,
 }
 
 impl Pool {
     /// Opens connections when they are asked for.
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(crate) fn new(settings: &Settings) -> Self {
         let failures = Arc::new(Failures::default());
         let manager = Manager { settings: settings.clone(), failures: Arc::clone(&failures) };
         let pool = bb8::Pool::builder()
@@ -81,7 +81,7 @@ impl Pool {
     }
 
     /// Borrows a connection. What has ended while it lay idle is thrown away on the way.
-    pub(super) async fn lease(&self) -> Result<Lease, StoreError> {
+    pub(crate) async fn lease(&self) -> Result<Lease, StoreError> {
         let leasing = timeout(CHECKOUT, async {
             loop {
                 let mut connection = self.checkout().await?;
@@ -113,7 +113,7 @@ impl Pool {
     }
 
     /// The rows of one reading statement, asked once more when the connection was lost.
-    pub(super) async fn rows<const N: usize>(
+    pub(crate) async fn rows<const N: usize>(
         &self,
         query: Query,
         params: [Param<'_>; N],
@@ -133,7 +133,7 @@ impl Pool {
     }
 
     /// How many rows one writing statement changed.
-    pub(super) async fn count<const N: usize>(
+    pub(crate) async fn count<const N: usize>(
         &self,
         query: Query,
         params: [Param<'_>; N],
@@ -148,11 +148,11 @@ impl Pool {
 /// A borrowed connection. It goes back to the pool only by [`Lease::release`]: dropped in any other way, by an error
 /// or with the future that held it, it is closed, and with it whatever transaction was open.
 #[derive(Debug)]
-pub(super) struct Lease(PooledConnection<'static, Manager>);
+pub(crate) struct Lease(PooledConnection<'static, Manager>);
 
 impl Lease {
     /// Gives the connection back: no transaction is open and no answer is missing.
-    pub(super) fn release(mut self) {
+    pub(crate) fn release(mut self) {
         self.0.busy = false;
     }
 }

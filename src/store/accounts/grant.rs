@@ -1,10 +1,10 @@
 //! Grants: which role an account holds where.
 
-use super::retry::bounded;
-use super::row::parsed;
-use super::statements::Query;
-use super::{Store, StoreError};
 use crate::rights::{Pattern, Role};
+use crate::store::db::retry::bounded;
+use crate::store::db::row::parsed;
+use crate::store::db::statements::Query;
+use crate::store::{Store, StoreError};
 
 /// A role of an account in all repositories that a pattern covers.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,9 +8,9 @@ use tokio::time::timeout;
 use tokio_postgres::Client;
 use tracing::info;
 
-use super::StoreError;
-use super::connection::Link;
-use super::settings::{Purpose, Settings};
+use crate::store::StoreError;
+use crate::store::db::connection::Link;
+use crate::store::db::settings::{Purpose, Settings};
 
 /// How long to wait for another instance that is migrating.
 const TURN: Duration = Duration::from_secs(300);
@@ -35,27 +35,27 @@ const MIGRATIONS: &[Migration] = &[
     Migration {
         version: 1,
         name: "content",
-        sql: include_str!("../../sql/migrations/0001_content.sql"),
+        sql: include_str!("../../../sql/migrations/0001_content.sql"),
     },
     Migration {
         version: 2,
         name: "uploads",
-        sql: include_str!("../../sql/migrations/0002_uploads.sql"),
+        sql: include_str!("../../../sql/migrations/0002_uploads.sql"),
     },
     Migration {
         version: 3,
         name: "access",
-        sql: include_str!("../../sql/migrations/0003_access.sql"),
+        sql: include_str!("../../../sql/migrations/0003_access.sql"),
     },
     Migration {
         version: 4,
         name: "certificates",
-        sql: include_str!("../../sql/migrations/0004_certificates.sql"),
+        sql: include_str!("../../../sql/migrations/0004_certificates.sql"),
     },
 ];
 
 /// Applies what is missing. The lock ends with the connection.
-pub(super) async fn run(settings: &Settings) -> Result<(), StoreError> {
+pub(crate) async fn run(settings: &Settings) -> Result<(), StoreError> {
     let mut link = Link::open(settings, Purpose::Migrate).await?;
     timeout(TURN, link.client().batch_execute(LOCK))
         .await

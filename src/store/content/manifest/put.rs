@@ -7,10 +7,10 @@ use serde_json::Value;
 use tokio_postgres::Row;
 
 use crate::oci::{Digest, RepositoryName, Tag};
-use crate::store::pool::Lease;
-use crate::store::retry::retrying;
-use crate::store::row::parsed;
-use crate::store::statements::Query;
+use crate::store::db::pool::Lease;
+use crate::store::db::retry::retrying;
+use crate::store::db::row::parsed;
+use crate::store::db::statements::Query;
 use crate::store::{Store, StoreError};
 
 /// A manifest that is to be stored, and what it names.

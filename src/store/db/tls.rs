@@ -29,11 +29,11 @@ impl Tls {
         Ok(Self(Some((mode, MakeRustlsConnect::new(client)))))
     }
 
-    pub(super) fn mode(&self) -> SslMode {
+    pub(crate) fn mode(&self) -> SslMode {
         self.0.as_ref().map_or(SslMode::Disable, |(mode, _)| *mode)
     }
 
-    pub(super) fn connector(&self) -> Option<MakeRustlsConnect> {
+    pub(crate) fn connector(&self) -> Option<MakeRustlsConnect> {
         self.0.as_ref().map(|(_, connector)| connector.clone())
     }
 }

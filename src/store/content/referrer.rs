@@ -3,15 +3,15 @@
 use serde_json::Value;
 use tokio_postgres::Row;
 
-use super::access::{Asking, admitted, asking};
-use super::connection::Param;
-use super::retry::bounded;
-use super::row::{parsed, unsigned};
-use super::statements::Query;
-use super::tag::cursor;
-use super::{Store, StoreError};
 use crate::oci::Digest;
 use crate::rights::{Access, Action};
+use crate::store::accounts::access::{Asking, admitted, asking};
+use crate::store::content::tag::cursor;
+use crate::store::db::connection::Param;
+use crate::store::db::retry::bounded;
+use crate::store::db::row::{parsed, unsigned};
+use crate::store::db::statements::Query;
+use crate::store::{Store, StoreError};
 
 /// A page ends before its manifests pass this many bytes in sum: annotations may be as large as their manifest.
 const PAGE_BYTES: i64 = 4 << 20;

@@ -10,11 +10,11 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 use tokio_postgres::Row;
 
-use super::StoreError;
-use super::connection::{Connection, Param};
-use super::error::is_lost;
-use super::settings::{Purpose, Settings};
-use super::statements::Query;
+use crate::store::StoreError;
+use crate::store::db::connection::{Connection, Param};
+use crate::store::db::settings::{Purpose, Settings};
+use crate::store::db::statements::Query;
+use crate::store::error::is_lost;
 
 /// How long a read may take, a little more than the server allows it. One that takes longer costs its connection:
 /// whatever stalled it stalls all others on it.
@@ -24,20 +24,20 @@ const READ: Duration = Duration::from_millis(2500);
 const PAUSE: Duration = Duration::from_millis(250);
 
 #[derive(Debug)]
-pub(super) struct Reads {
+pub(crate) struct Reads {
     slots: [Slot; 2],
     next: AtomicUsize,
 }
 
 impl Reads {
     /// Connects when asked for the first time.
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(crate) fn new(settings: &Settings) -> Self {
         let settings = Arc::new(settings.clone());
         Self { slots: [(); 2].map(|()| Slot::new(&settings)), next: AtomicUsize::new(0) }
     }
 
     /// One row of a reading statement, asked once more when the connection was lost.
-    pub(super) async fn row<const N: usize>(
+    pub(crate) async fn row<const N: usize>(
         &self,
         query: Query,
         params: [Param<'_>; N],

@@ -5,14 +5,14 @@ mod put;
 use bytes::Bytes;
 use tokio_postgres::Row;
 
-use super::access::{Asking, admitted, asking};
-use super::connection::Param;
-use super::retry::{bounded, retrying};
-use super::row::{parsed, unsigned};
-use super::statements::Query;
-use super::{Store, StoreError};
 use crate::oci::{Digest, Reference, RepositoryName};
 use crate::rights::{Access, Action};
+use crate::store::accounts::access::{Asking, admitted, asking};
+use crate::store::db::connection::Param;
+use crate::store::db::retry::{bounded, retrying};
+use crate::store::db::row::{parsed, unsigned};
+use crate::store::db::statements::Query;
+use crate::store::{Store, StoreError};
 
 pub use put::{NewManifest, Put};
 

@@ -9,23 +9,23 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Config, Error, NoTls, Row, Socket};
 use tracing::warn;
 
-use super::StoreError;
-use super::error::chain;
-use super::settings::{CONNECT, Purpose, Settings};
-use super::statements::{Query, Statements};
+use crate::store::StoreError;
+use crate::store::db::settings::{CONNECT, Purpose, Settings};
+use crate::store::db::statements::{Query, Statements};
+use crate::store::error::chain;
 use crate::telemetry::metrics::postgres_call;
 
 /// A parameter of a statement.
-pub(super) type Param<'a> = &'a (dyn ToSql + Sync);
+pub(crate) type Param<'a> = &'a (dyn ToSql + Sync);
 
 /// A client and the task that moves its bytes. The socket closes when this is dropped, whatever the server does.
-pub(super) struct Link {
+pub(crate) struct Link {
     client: Client,
     task: AbortHandle,
 }
 
 impl Link {
-    pub(super) async fn open(settings: &Settings, purpose: Purpose) -> Result<Self, StoreError> {
+    pub(crate) async fn open(settings: &Settings, purpose: Purpose) -> Result<Self, StoreError> {
         let config = settings.client(purpose);
         match settings.tls.connector() {
             Some(rustls) => Self::connect(&config, rustls).await,
@@ -50,11 +50,11 @@ impl Link {
         Ok(Self { client, task: task.abort_handle() })
     }
 
-    pub(super) fn client(&self) -> &Client {
+    pub(crate) fn client(&self) -> &Client {
         &self.client
     }
 
-    pub(super) fn client_mut(&mut self) -> &mut Client {
+    pub(crate) fn client_mut(&mut self) -> &mut Client {
         &mut self.client
     }
 }
@@ -67,15 +67,15 @@ impl Drop for Link {
 
 /// A connection with every statement prepared. Its calls send at once and may overlap: what is polled in order is
 /// executed in order, in one round trip.
-pub(super) struct Connection {
+pub(crate) struct Connection {
     link: Link,
     statements: Statements,
     /// Between a call and its end: who finds it set afterwards must not use the connection.
-    pub(super) busy: bool,
+    pub(crate) busy: bool,
 }
 
 impl Connection {
-    pub(super) async fn open(settings: &Settings, purpose: Purpose) -> Result<Self, StoreError> {
+    pub(crate) async fn open(settings: &Settings, purpose: Purpose) -> Result<Self, StoreError> {
         let link = Link::open(settings, purpose).await?;
         let statements = timeout(CONNECT, Statements::prepare(link.client()))
             .await
@@ -83,12 +83,12 @@ impl Connection {
         Ok(Self { link, statements, busy: false })
     }
 
-    pub(super) fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.link.client.is_closed()
     }
 
     /// All rows of a statement. Never one that a client could make long.
-    pub(super) async fn rows<const N: usize>(
+    pub(crate) async fn rows<const N: usize>(
         &self,
         query: Query,
         params: [Param<'_>; N],
@@ -98,7 +98,7 @@ impl Connection {
     }
 
     /// The only row of a statement, if any.
-    pub(super) async fn row<const N: usize>(
+    pub(crate) async fn row<const N: usize>(
         &self,
         query: Query,
         params: [Param<'_>; N],
@@ -108,7 +108,7 @@ impl Connection {
     }
 
     /// How many rows a statement changed.
-    pub(super) async fn count<const N: usize>(
+    pub(crate) async fn count<const N: usize>(
         &self,
         query: Query,
         params: [Param<'_>; N],
@@ -117,17 +117,17 @@ impl Connection {
         call.end(self.link.client.execute(self.statements.of(query), &params).await)
     }
 
-    pub(super) async fn begin(&self) -> Result<(), Error> {
+    pub(crate) async fn begin(&self) -> Result<(), Error> {
         self.control("begin", "BEGIN").await
     }
 
     /// Ends the transaction. After a failed statement this succeeds and undoes everything: look at the statements'
     /// results first.
-    pub(super) async fn commit(&self) -> Result<(), Error> {
+    pub(crate) async fn commit(&self) -> Result<(), Error> {
         self.control("commit", "COMMIT").await
     }
 
-    pub(super) async fn rollback(&self) -> Result<(), Error> {
+    pub(crate) async fn rollback(&self) -> Result<(), Error> {
         self.control("rollback", "ROLLBACK").await
     }
 

@@ -3,9 +3,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::retry::{bounded, retrying};
-use super::statements::Query;
-use super::{Store, StoreError};
+use crate::store::db::retry::{bounded, retrying};
+use crate::store::db::statements::Query;
+use crate::store::{Store, StoreError};
 
 /// A key whose signatures are believed.
 #[derive(Clone, Debug, PartialEq, Eq)]

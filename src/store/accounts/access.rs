@@ -5,23 +5,23 @@ use std::time::Duration;
 
 use tokio_postgres::Row;
 
-use super::connection::Param;
-use super::retry::bounded;
-use super::statements::Query;
-use super::{Store, StoreError};
 use crate::oci::RepositoryName;
 use crate::rights::{Access, Action, Grantee, Pattern};
+use crate::store::db::connection::Param;
+use crate::store::db::retry::bounded;
+use crate::store::db::statements::Query;
+use crate::store::{Store, StoreError};
 
 /// The parameters of `gate`.
-pub(super) struct Asking<'a> {
-    pub(super) repository: &'a str,
-    pub(super) revision: Option<i64>,
-    pub(super) patterns: Vec<String>,
-    pub(super) roles: &'static [&'static str],
+pub(crate) struct Asking<'a> {
+    pub(crate) repository: &'a str,
+    pub(crate) revision: Option<i64>,
+    pub(crate) patterns: Vec<String>,
+    pub(crate) roles: &'static [&'static str],
 }
 
 /// What `gate` is asked.
-pub(super) fn asking(access: &Access, action: Action) -> Asking<'_> {
+pub(crate) fn asking(access: &Access, action: Action) -> Asking<'_> {
     Asking {
         repository: access.repository.as_str(),
         revision: access.grantee.revision(),
@@ -34,7 +34,7 @@ pub(super) fn asking(access: &Access, action: Action) -> Asking<'_> {
 ///
 /// # Errors
 /// [`StoreError::Denied`].
-pub(super) fn admitted(row: Option<&Row>) -> Result<&Row, StoreError> {
+pub(crate) fn admitted(row: Option<&Row>) -> Result<&Row, StoreError> {
     let row = row.ok_or_else(|| StoreError::Internal("the gate gave no row".to_owned()))?;
     if row.try_get("allowed")? { Ok(row) } else { Err(StoreError::Denied) }
 }

@@ -4,9 +4,9 @@ use std::fmt;
 
 use uuid::Uuid;
 
-use super::retry::bounded;
-use super::statements::Query;
-use super::{Account, Store, StoreError};
+use crate::store::db::retry::bounded;
+use crate::store::db::statements::Query;
+use crate::store::{Account, Store, StoreError};
 
 /// A refresh token that counts, if its bearer knows the secret. `Debug` does not show the hash.
 #[derive(Clone, PartialEq, Eq)]

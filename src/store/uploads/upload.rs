@@ -5,13 +5,13 @@ use std::time::Duration;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::pool::Lease;
-use super::retry::{bounded, retrying};
-use super::row::{parsed, unsigned};
-use super::statements::Query;
-use super::{Store, StoreError};
 use crate::ipld::Cid;
 use crate::oci::{Algorithm, RepositoryName};
+use crate::store::db::pool::Lease;
+use crate::store::db::retry::{bounded, retrying};
+use crate::store::db::row::{parsed, unsigned};
+use crate::store::db::statements::Query;
+use crate::store::{Store, StoreError};
 
 /// Sessions that one call of [`Store::expire_uploads`] ends at most.
 const EXPIRED_AT_ONCE: i64 = 100;
@@ -139,7 +139,7 @@ impl Store {
 }
 
 /// Ends the sessions that this transaction has locked, and the transaction.
-pub(super) async fn discard(lease: Lease, locked: &[Row]) -> Result<u64, StoreError> {
+pub(crate) async fn discard(lease: Lease, locked: &[Row]) -> Result<u64, StoreError> {
     let ids = locked.iter().map(|row| row.try_get("id")).collect::<Result<Vec<Uuid>, _>>()?;
     if ids.is_empty() {
         lease.rollback().await?;

@@ -11,7 +11,7 @@ macro_rules! queries {
     ($($query:ident = $file:literal,)+) => {
         /// A statement.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(super) enum Query {
+        pub(crate) enum Query {
             $($query,)+
         }
 
@@ -19,7 +19,7 @@ macro_rules! queries {
             const ALL: &[Self] = &[$(Self::$query,)+];
 
             /// Its file without the ending, `noun/verb`.
-            pub(super) fn name(self) -> &'static str {
+            pub(crate) fn name(self) -> &'static str {
                 match self {
                     $(Self::$query => $file,)+
                 }
@@ -27,7 +27,7 @@ macro_rules! queries {
 
             fn sql(self) -> &'static str {
                 match self {
-                    $(Self::$query => include_str!(concat!("../../sql/queries/", $file, ".sql")),)+
+                    $(Self::$query => include_str!(concat!("../../../sql/queries/", $file, ".sql")),)+
                 }
             }
         }
@@ -117,11 +117,11 @@ queries! {
 }
 
 /// All statements, prepared on one connection.
-pub(super) struct Statements(Vec<Statement>);
+pub(crate) struct Statements(Vec<Statement>);
 
 impl Statements {
     /// Prepares them, all on their way before the first answer comes.
-    pub(super) async fn prepare(client: &Client) -> Result<Self, Error> {
+    pub(crate) async fn prepare(client: &Client) -> Result<Self, Error> {
         let mut pending: Vec<_> =
             Query::ALL.iter().map(|query| Box::pin(client.prepare(query.sql()))).collect();
         let mut prepared: Vec<Option<Statement>> = vec![None; pending.len()];
@@ -139,7 +139,7 @@ impl Statements {
         .map(|()| Self(prepared.into_iter().flatten().collect()))
     }
 
-    pub(super) fn of(&self, query: Query) -> &Statement {
+    pub(crate) fn of(&self, query: Query) -> &Statement {
         &self.0[query as usize]
     }
 }

@@ -2,14 +2,14 @@
 
 use std::time::SystemTime;
 
-use super::retry::{bounded, retrying};
-use super::row::{parsed, unsigned};
-use super::statements::Query;
-use super::tag::cursor;
-use super::upload::discard;
-use super::{Store, StoreError};
 use crate::oci::RepositoryName;
 use crate::rights::Grantee;
+use crate::store::content::tag::cursor;
+use crate::store::db::retry::{bounded, retrying};
+use crate::store::db::row::{parsed, unsigned};
+use crate::store::db::statements::Query;
+use crate::store::uploads::upload::discard;
+use crate::store::{Store, StoreError};
 
 /// Repositories whose contents one statement counts.
 const SUMMED_AT_ONCE: i64 = 100;

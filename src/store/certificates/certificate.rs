@@ -4,9 +4,9 @@ use std::time::{Duration, SystemTime};
 
 use uuid::Uuid;
 
-use super::retry::bounded;
-use super::statements::Query;
-use super::{Store, StoreError};
+use crate::store::db::retry::bounded;
+use crate::store::db::statements::Query;
+use crate::store::{Store, StoreError};
 
 /// What a certificate is filed under.
 #[derive(Clone, Debug, PartialEq, Eq)]

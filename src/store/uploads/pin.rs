@@ -1,10 +1,10 @@
 //! Naming a CID for the first time: the side of the pin protocol that keeps a pin.
 //!
 //! Pins in Kubo are a set, not a count, and only the rows here know who needs one. So whoever lets a row name a CID,
-//! and whoever drops a pin ([`super::UnpinClaim`]), holds the CID's advisory lock from the look to the commit:
+//! and whoever drops a pin ([`crate::store::UnpinClaim`]), holds the CID's advisory lock from the look to the commit:
 //!
 //! - rows name a CID only through a [`Claim`], made after Kubo has answered that the CID is stored and pinned;
-//! - a pin is dropped only through an [`super::UnpinClaim`], which first looks for rows under the lock, and leaves a
+//! - a pin is dropped only through an [`crate::store::UnpinClaim`], which first looks for rows under the lock, and leaves a
 //!   tombstone in the queue. A row of the queue, done or not, therefore says that the pin may be gone, and no row says
 //!   that it is there;
 //! - the claim takes the row away only in the transaction that makes something name the CID.
@@ -14,14 +14,14 @@
 
 use uuid::Uuid;
 
-use super::pool::Lease;
-use super::retry::bounded;
-use super::row::{parsed, signed, unsigned};
-use super::statements::Query;
-use super::upload::Part;
-use super::{Store, StoreError};
 use crate::ipld::Cid;
 use crate::oci::{Digest, RepositoryName};
+use crate::store::db::pool::Lease;
+use crate::store::db::retry::bounded;
+use crate::store::db::row::{parsed, signed, unsigned};
+use crate::store::db::statements::Query;
+use crate::store::uploads::upload::Part;
+use crate::store::{Store, StoreError};
 
 /// A CID that Kubo stores and that a row is about to name. Holds a transaction: nothing slow may happen meanwhile but
 /// pinning again what [`Claim::pin_lost`] tells of. Dropped, it leaves everything as it was.

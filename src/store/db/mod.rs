@@ -1,0 +1,11 @@
+//! Connections to PostgreSQL: opening them, sharing them, migrating the schema, and sending statements over them.
+
+pub(crate) mod connection;
+pub(crate) mod migrate;
+pub(crate) mod pool;
+pub(crate) mod reads;
+pub(crate) mod retry;
+pub(crate) mod row;
+pub(crate) mod settings;
+pub(crate) mod statements;
+pub(crate) mod tls;

@@ -1,0 +1,5 @@
+//! Uploads that are not finished, and the pins in Kubo that uploads and blobs need.
+
+pub(crate) mod pin;
+pub(crate) mod unpin;
+pub(crate) mod upload;
