@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::Body;
 use crate::oci::Byteranges;
-use crate::registry::pull::{BlobBody, BlobRead};
+use crate::registry::blob::{BlobBody, BlobRead};
 use crate::registry::{Registry, RegistryError};
 use crate::stream::paced::Paced;
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::Body;
 use crate::ipld::Cid;
 use crate::oci::{Digest, Path, RepositoryName, header, received_range};
-use crate::registry::push::UploadState;
+use crate::registry::upload::UploadState;
 
 /// An answer with a body.
 pub(super) fn with(status: StatusCode, body: Body) -> Response<Body> {

@@ -1,17 +1,14 @@
 //! The domain: what a registry does with names, digests and bytes, typed in and typed out.
 //!
-//! No HTTP here: no status, no header. `push/` is the upload pipeline, `pull/` the download pipeline. Rows come
+//! No HTTP here: no status, no header. A folder holds a noun, its files the verbs. Rows come
 //! from `store`, bytes go to and come from `ipfs`.
 
-mod catalog;
-mod delete;
+pub mod blob;
 mod error;
+mod list;
 pub mod manifest;
-pub mod pull;
-pub mod push;
-mod referrers;
 mod sweep;
-mod tags;
+pub mod upload;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,11 +16,11 @@ use std::time::Duration;
 use tokio::sync::{Notify, Semaphore};
 
 pub use error::{Fault, RegistryError};
-pub use referrers::ReferrerPage;
+pub use list::ReferrerPage;
 
 use crate::ipfs::Kubo;
 use crate::store::Store;
-use push::Sessions;
+use upload::Sessions;
 
 /// The bounds within which the registry works.
 #[derive(Clone, Debug)]

@@ -10,7 +10,7 @@ use crate::http::dispatch::Request;
 use crate::http::respond::Facts;
 use crate::http::{Body, HttpError, byteranges, request, respond};
 use crate::oci::{Digest, Selection, content_range, media_type};
-use crate::registry::pull::BlobRead;
+use crate::registry::blob::BlobRead;
 use crate::stream::paced::Paced;
 
 /// Says what a blob is (end-2). Kubo is not asked; Range counts for nothing (RFC 9110, 14.2).

@@ -14,7 +14,7 @@ use crate::http::respond::Facts;
 use crate::http::{Body, Edge, HttpError, request, respond};
 use crate::oci::{Algorithm, Digest, Path, UploadId};
 use crate::registry::RegistryError;
-use crate::registry::push::Stored;
+use crate::registry::upload::Stored;
 use crate::stream::stall::Stalling;
 
 /// Opens a session (end-4a, end-4c).

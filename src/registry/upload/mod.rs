@@ -4,20 +4,18 @@
 //! row is committed after Kubo said that its bytes are stored and pinned. What the rows cover is what a client may
 //! count on after a cut connection or a restart.
 //!
-//! `start` opens a session, `receive` takes bytes into it, `commit` ends it as a blob; `mount` links a blob that
-//! another repository holds.
+//! `start` opens a session, `receive` takes bytes into it, `finish` ends it as a blob.
 
-mod commit;
 mod compose;
+mod finish;
 mod intaken;
-mod mount;
 mod part;
 mod readback;
 mod receive;
 mod session;
 mod start;
 
-pub use commit::Stored;
+pub use finish::Stored;
 pub use session::{Sessions, UploadState};
 
 /// Most bytes of one part: 64 leaves, so that its root is one small node and Kubo's lock is held only so long.

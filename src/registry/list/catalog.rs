@@ -1,6 +1,6 @@
 //! The list of repositories.
 
-use super::{Registry, RegistryError};
+use crate::registry::{Registry, RegistryError};
 use crate::rights::Grantee;
 
 impl Registry {

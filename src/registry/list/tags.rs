@@ -1,7 +1,7 @@
 //! The list of a repository's tags.
 
 use super::catalog::cut_page;
-use super::{Registry, RegistryError};
+use crate::registry::{Registry, RegistryError};
 use crate::rights::Access;
 
 impl Registry {

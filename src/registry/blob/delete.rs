@@ -1,7 +1,7 @@
 //! Taking content out of a repository. Bytes stay until a collector finds that nobody needs them.
 
-use super::{Registry, RegistryError};
-use crate::oci::{Digest, Reference, RepositoryName};
+use crate::oci::{Digest, RepositoryName};
+use crate::registry::{Registry, RegistryError};
 use crate::store::Unlink;
 
 impl Registry {
@@ -19,21 +19,5 @@ impl Registry {
             Unlink::Absent => Err(RegistryError::BlobUnknown(digest.clone())),
             Unlink::Referenced => Err(RegistryError::BlobReferenced(digest.clone())),
         }
-    }
-
-    /// Removes a tag alone, or by digest a manifest with all its tags in this repository.
-    ///
-    /// # Errors
-    /// [`RegistryError::ManifestUnknown`].
-    pub async fn delete_manifest(
-        &self,
-        repository: &RepositoryName,
-        reference: &Reference,
-    ) -> Result<(), RegistryError> {
-        let gone = match reference {
-            Reference::Tag(tag) => self.store().delete_tag(repository, tag).await?,
-            Reference::Digest(digest) => self.store().delete_manifest(repository, digest).await?,
-        };
-        if gone { Ok(()) } else { Err(RegistryError::ManifestUnknown(reference.to_string())) }
     }
 }

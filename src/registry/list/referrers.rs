@@ -3,8 +3,8 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Registry, RegistryError};
 use crate::oci::{Digest, media_type};
+use crate::registry::{Registry, RegistryError};
 use crate::rights::Access;
 use crate::store::Referrer;
 
