@@ -11,14 +11,15 @@ use pin_project_lite::pin_project;
 use tracing::{debug, info, warn};
 use uuid::Uuid;
 
+use super::Body;
 use super::respond::Facts;
-use super::{Body, Endpoint};
+use crate::http::Endpoint;
 use crate::registry::RegistryError;
 use crate::telemetry::metrics;
 
 /// What is known of a request while it is answered. Writes its line when dropped.
-pub(super) struct Record {
-    pub(super) request_id: Uuid,
+pub(in crate::http) struct Record {
+    pub(in crate::http) request_id: Uuid,
     method: &'static str,
     path: String,
     endpoint: &'static str,
@@ -44,7 +45,7 @@ enum Ending {
 }
 
 impl Record {
-    pub(super) fn begin(method: &Method, path: &str) -> Self {
+    pub(in crate::http) fn begin(method: &Method, path: &str) -> Self {
         Self {
             request_id: Uuid::new_v4(),
             method: bounded(method),
@@ -61,16 +62,16 @@ impl Record {
         }
     }
 
-    pub(super) fn called(&mut self, subject: &str) {
+    pub(in crate::http) fn called(&mut self, subject: &str) {
         self.subject = subject.to_owned();
     }
 
-    pub(super) fn routed(&mut self, endpoint: &Endpoint) {
+    pub(in crate::http) fn routed(&mut self, endpoint: &Endpoint) {
         self.endpoint = endpoint.name();
         self.repository = endpoint.repository().map(ToString::to_string);
     }
 
-    pub(super) fn answered(&mut self, status: StatusCode, facts: Facts) {
+    pub(in crate::http) fn answered(&mut self, status: StatusCode, facts: Facts) {
         self.status = status;
         self.facts = facts;
     }
@@ -141,7 +142,7 @@ pin_project! {
 }
 
 impl Recorded {
-    pub(super) fn new(body: Body, mut record: Record) -> Self {
+    pub(in crate::http) fn new(body: Body, mut record: Record) -> Self {
         if body.is_end_stream() {
             record.ending = Ending::Done;
         }

@@ -3,23 +3,24 @@
 use hyper::body::Incoming;
 use hyper::{HeaderMap, Response};
 
-use super::endpoints::{blob, catalog, manifest, ops, referrer, tag, token, upload, version};
-use super::origin::Origin;
-use super::{Body, Edge, Endpoint, HttpError};
+use super::Endpoint;
+use super::endpoints::{blob, catalog, health, manifest, referrer, tag, token, upload, version};
 use crate::auth::Permit;
+use crate::http::edge::origin::Origin;
+use crate::http::{Body, Edge, HttpError};
 
 /// What a handler gets beside its typed arguments.
-pub(super) struct Request {
-    pub(super) edge: Edge,
+pub(in crate::http) struct Request {
+    pub(in crate::http) edge: Edge,
     /// What stands behind the `?`.
-    pub(super) query: Option<String>,
+    pub(in crate::http) query: Option<String>,
     /// Whom it comes from, and by which way.
-    pub(super) origin: Origin,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Incoming,
+    pub(in crate::http) origin: Origin,
+    pub(in crate::http) headers: HeaderMap,
+    pub(in crate::http) body: Incoming,
 }
 
-pub(super) async fn dispatch(
+pub(in crate::http) async fn dispatch(
     request: Request,
     endpoint: Endpoint,
     permit: &Permit,
@@ -31,7 +32,7 @@ pub(super) async fn dispatch(
         E::BlobHead(at) => blob::head(request, permit.pull(at.repository)?, at.digest).await,
         E::Catalog(page) => catalog::list(request, permit.list()?, page).await,
         E::Extensions => Ok(version::extensions()),
-        E::Health => Ok(ops::health()),
+        E::Health => Ok(health::health()),
         E::ManifestDelete(at) => {
             manifest::delete(request, permit.delete(at.repository)?, at.reference).await
         }
@@ -45,7 +46,7 @@ pub(super) async fn dispatch(
             manifest::put(request, permit.push(at.repository)?, at.reference, tags).await
         }
         E::Keys => token::keys(&request),
-        E::Ready => ops::ready(request).await,
+        E::Ready => health::ready(request).await,
         E::ReferrerList(of) => {
             referrer::list(request, permit.pull(of.repository.clone())?, of).await
         }

@@ -11,7 +11,8 @@ use hyper::header::{CONNECTION, HOST, HeaderValue, LOCATION};
 use hyper::service::Service;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 
-use super::{Body, HttpError, respond};
+use crate::http::edge::respond;
+use crate::http::{Body, HttpError};
 use crate::oci::ErrorCode;
 use crate::telemetry::metrics;
 

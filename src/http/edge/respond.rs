@@ -13,7 +13,7 @@ use crate::oci::{Digest, Path, RepositoryName, header, received_range};
 use crate::registry::upload::UploadState;
 
 /// An answer with a body.
-pub(super) fn with(status: StatusCode, body: Body) -> Response<Body> {
+pub(in crate::http) fn with(status: StatusCode, body: Body) -> Response<Body> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
     // What clients pushed is served as data, whatever a browser would like to make of it.
@@ -22,7 +22,7 @@ pub(super) fn with(status: StatusCode, body: Body) -> Response<Body> {
 }
 
 /// An answer without a body. Says so with a Content-Length where HTTP lets it.
-pub(super) fn empty(status: StatusCode) -> Response<Body> {
+pub(in crate::http) fn empty(status: StatusCode) -> Response<Body> {
     let mut response = with(status, Body::empty());
     if status != StatusCode::NO_CONTENT && status != StatusCode::NOT_MODIFIED {
         response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
@@ -31,7 +31,7 @@ pub(super) fn empty(status: StatusCode) -> Response<Body> {
 }
 
 /// A JSON answer.
-pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response<Body> {
+pub(in crate::http) fn json(status: StatusCode, value: &impl Serialize) -> Response<Body> {
     let text = serde_json::to_vec(value).unwrap_or_default();
     let mut response = with(status, Body::full(text));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -39,30 +39,30 @@ pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response<Body>
 }
 
 /// Sets a header whose value is made of what was parsed before, so of legal characters only.
-pub(super) fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+pub(in crate::http) fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         headers.insert(name, value);
     }
 }
 
 /// Says that this is a registry.
-pub(super) fn version(headers: &mut HeaderMap) {
+pub(in crate::http) fn version(headers: &mut HeaderMap) {
     let name = HeaderName::from_static(header::DOCKER_DISTRIBUTION_API_VERSION);
     headers.insert(name, HeaderValue::from_static(header::REGISTRY_2_0));
 }
 
 /// Sets Content-Range.
-pub(super) fn content_range(headers: &mut HeaderMap, value: &str) {
+pub(in crate::http) fn content_range(headers: &mut HeaderMap, value: &str) {
     insert(headers, CONTENT_RANGE, value);
 }
 
 /// Sets Docker-Content-Digest.
-pub(super) fn content_digest(headers: &mut HeaderMap, digest: &Digest) {
+pub(in crate::http) fn content_digest(headers: &mut HeaderMap, digest: &Digest) {
     insert(headers, HeaderName::from_static(header::DOCKER_CONTENT_DIGEST), digest.as_str());
 }
 
 /// Where an upload session is and how far it got: Location, Range and Docker-Upload-UUID.
-pub(super) fn upload(
+pub(in crate::http) fn upload(
     status: StatusCode,
     repository: &RepositoryName,
     state: UploadState,
@@ -76,7 +76,10 @@ pub(super) fn upload(
 }
 
 /// 201 for a blob.
-pub(super) fn blob_created(repository: &RepositoryName, digest: &Digest) -> Response<Body> {
+pub(in crate::http) fn blob_created(
+    repository: &RepositoryName,
+    digest: &Digest,
+) -> Response<Body> {
     let mut response = empty(StatusCode::CREATED);
     insert(response.headers_mut(), LOCATION, &Path::blob(repository, digest));
     content_digest(response.headers_mut(), digest);
@@ -85,14 +88,14 @@ pub(super) fn blob_created(repository: &RepositoryName, digest: &Digest) -> Resp
 
 /// What the log should know of an answer beside its status. Travels with the response to the one place that logs.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Facts {
-    pub(super) digest: Option<String>,
-    pub(super) cid: Option<Cid>,
-    pub(super) size: Option<u64>,
+pub(in crate::http) struct Facts {
+    pub(in crate::http) digest: Option<String>,
+    pub(in crate::http) cid: Option<Cid>,
+    pub(in crate::http) size: Option<u64>,
 }
 
 /// Attaches facts for the log.
-pub(super) fn note(mut response: Response<Body>, facts: Facts) -> Response<Body> {
+pub(in crate::http) fn note(mut response: Response<Body>, facts: Facts) -> Response<Body> {
     response.extensions_mut().insert(facts);
     response
 }

@@ -6,9 +6,10 @@ use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, L
 use hyper::{Response, StatusCode};
 
 use crate::auth::{Authorized, Delete, Pull, Push};
-use crate::http::dispatch::Request;
-use crate::http::respond::Facts;
-use crate::http::{Body, HttpError, request, respond};
+use crate::http::edge::respond::Facts;
+use crate::http::edge::{request, respond};
+use crate::http::v2::dispatch::Request;
+use crate::http::{Body, HttpError};
 use crate::oci::{Digest, ErrorCode, Path, Reference, Tag, header};
 use crate::registry::RegistryError;
 use crate::registry::manifest::Pushed;

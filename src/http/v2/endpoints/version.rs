@@ -3,7 +3,8 @@
 use hyper::{Response, StatusCode};
 use serde_json::json;
 
-use crate::http::{Body, respond};
+use crate::http::Body;
+use crate::http::edge::respond;
 
 /// Answers end-1, by which clients find out whether this is a registry and how to log in.
 pub(in crate::http) fn get() -> Response<Body> {

@@ -2,8 +2,9 @@
 
 use hyper::{Response, StatusCode};
 
-use crate::http::dispatch::Request;
-use crate::http::{Body, HttpError, respond};
+use crate::http::edge::respond;
+use crate::http::v2::dispatch::Request;
+use crate::http::{Body, HttpError};
 
 /// The process is alive. Says nothing of its partners: a restart would not mend those.
 pub(in crate::http) fn health() -> Response<Body> {

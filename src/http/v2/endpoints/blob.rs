@@ -6,9 +6,10 @@ use hyper::header::{
 use hyper::{Response, StatusCode};
 
 use crate::auth::{Authorized, Delete, Pull};
-use crate::http::dispatch::Request;
-use crate::http::respond::Facts;
-use crate::http::{Body, HttpError, byteranges, request, respond};
+use crate::http::edge::respond::Facts;
+use crate::http::edge::{byteranges, request, respond};
+use crate::http::v2::dispatch::Request;
+use crate::http::{Body, HttpError};
 use crate::oci::{Digest, Selection, content_range, media_type};
 use crate::registry::blob::BlobRead;
 use crate::stream::paced::Paced;

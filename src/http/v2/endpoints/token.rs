@@ -8,9 +8,10 @@ use hyper::{Response, StatusCode};
 use serde_json::json;
 
 use crate::auth::{Credentials, Login, TokenRequest};
-use crate::http::dispatch::Request;
-use crate::http::origin::Origin;
-use crate::http::{Body, Edge, HttpError, respond};
+use crate::http::edge::origin::Origin;
+use crate::http::edge::respond;
+use crate::http::v2::dispatch::Request;
+use crate::http::{Body, Edge, HttpError};
 use crate::oci::{ErrorCode, Query};
 use crate::rights::Scope;
 use crate::stream::stall::Stalling;

@@ -4,9 +4,10 @@ use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue, LINK};
 use hyper::{Response, StatusCode};
 
 use crate::auth::{Authorized, Pull};
-use crate::http::dispatch::Request;
-use crate::http::endpoint::ReferrersOf;
-use crate::http::{Body, HttpError, respond};
+use crate::http::edge::respond;
+use crate::http::v2::dispatch::Request;
+use crate::http::v2::endpoint::ReferrersOf;
+use crate::http::{Body, HttpError};
 use crate::oci::{Path, header, media_type, next_link};
 
 /// Lists what names a digest as its subject, as an image index (end-12). Never a 404: a client would take that for

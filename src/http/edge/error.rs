@@ -67,24 +67,24 @@ pub enum HttpError {
 }
 
 impl HttpError {
-    pub(super) fn bad_request(code: ErrorCode, message: String) -> Self {
+    pub(in crate::http) fn bad_request(code: ErrorCode, message: String) -> Self {
         Self::Request { status: StatusCode::BAD_REQUEST, code, message }
     }
 
-    pub(super) fn not_found(code: ErrorCode, message: String) -> Self {
+    pub(in crate::http) fn not_found(code: ErrorCode, message: String) -> Self {
         Self::Request { status: StatusCode::NOT_FOUND, code, message }
     }
 
-    pub(super) fn name(message: String) -> Self {
+    pub(in crate::http) fn name(message: String) -> Self {
         Self::bad_request(ErrorCode::NameInvalid, message)
     }
 
-    pub(super) fn unsupported(message: String) -> Self {
+    pub(in crate::http) fn unsupported(message: String) -> Self {
         Self::bad_request(ErrorCode::Unsupported, message)
     }
 
     /// The answer.
-    pub(super) fn render(&self) -> Response<Body> {
+    pub(in crate::http) fn render(&self) -> Response<Body> {
         let (status, code) = self.status_and_code();
         let mut response = respond::json(status, &json!({ "errors": self.errors(code) }));
         let headers = response.headers_mut();
@@ -154,7 +154,7 @@ impl HttpError {
     }
 
     /// Whether the cause belongs into the log: it is ours, not the client's.
-    pub(super) fn is_ours(&self) -> bool {
+    pub(in crate::http) fn is_ours(&self) -> bool {
         self.status_and_code().0.is_server_error()
     }
 }

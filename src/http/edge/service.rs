@@ -14,12 +14,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error};
 use uuid::Uuid;
 
-use super::dispatch::{self, dispatch};
 use super::origin::{Name, Origin};
 use super::record::{Record, Recorded};
 use super::respond::Facts;
-use super::{Body, HttpError, route};
+use super::{Body, HttpError};
 use crate::auth::{Auth, AuthError, Caller, Credentials, Need, Permit};
+use crate::http::route;
+use crate::http::v2::dispatch::{self, dispatch};
 use crate::net::Secured;
 use crate::registry::{Registry, RegistryError};
 use crate::telemetry::metrics;
@@ -57,19 +58,19 @@ impl Edge {
         Self(Arc::new(Fixed { registry, auth, name, limits, draining }))
     }
 
-    pub(super) fn auth(&self) -> &Auth {
+    pub(in crate::http) fn auth(&self) -> &Auth {
         &self.0.auth
     }
 
-    pub(super) fn registry(&self) -> &Registry {
+    pub(in crate::http) fn registry(&self) -> &Registry {
         &self.0.registry
     }
 
-    pub(super) fn limits(&self) -> &Limits {
+    pub(in crate::http) fn limits(&self) -> &Limits {
         &self.0.limits
     }
 
-    pub(super) fn is_draining(&self) -> bool {
+    pub(in crate::http) fn is_draining(&self) -> bool {
         self.0.draining.is_cancelled()
     }
 

@@ -2,8 +2,8 @@
 
 pub(super) mod blob;
 pub(super) mod catalog;
+pub(super) mod health;
 pub(super) mod manifest;
-pub(super) mod ops;
 pub(super) mod referrer;
 pub(super) mod tag;
 pub(super) mod token;

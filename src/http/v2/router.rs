@@ -2,8 +2,8 @@
 
 use hyper::{Method, Uri};
 
-use super::HttpError;
 use super::endpoint::{BlobAt, Endpoint, ManifestAt, ReferrersOf, TagsOf, UploadAt};
+use crate::http::HttpError;
 use crate::oci::{
     Algorithm, Digest, DigestError, DigestOf, ErrorCode, Page, Path, PathError, Query, Reference,
     RepositoryName, Tag,

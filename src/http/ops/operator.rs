@@ -9,7 +9,8 @@ use hyper::service::Service;
 use hyper::{Method, Request, Response, StatusCode};
 use metrics_exporter_prometheus::PrometheusHandle;
 
-use super::{Body, respond};
+use crate::http::Body;
+use crate::http::edge::respond;
 
 /// Answers `GET /metrics` in Prometheus' text format.
 #[derive(Clone)]

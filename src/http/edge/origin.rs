@@ -22,16 +22,16 @@ pub struct Name {
 
 /// Whom a request comes from and by which way.
 #[derive(Clone, Debug)]
-pub(super) struct Origin {
+pub(in crate::http) struct Origin {
     /// Address of the client.
-    pub(super) address: IpAddr,
+    pub(in crate::http) address: IpAddr,
     /// `https://host[:port]` or `http://…`, as the client reached us.
     base: String,
 }
 
 impl Origin {
     /// Reads it off the head of a request and what the connection noted there.
-    pub(super) fn of(parts: &Parts, name: &Name) -> Self {
+    pub(in crate::http) fn of(parts: &Parts, name: &Name) -> Self {
         let peer = parts.extensions.get::<Peer>().map(|peer| peer.0.ip());
         let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let Forwarded { address, https } = Forwarded::of(peer, &parts.headers, &name.proxies);
@@ -43,7 +43,7 @@ impl Origin {
     }
 
     /// Where tokens are given out.
-    pub(super) fn realm(&self) -> String {
+    pub(in crate::http) fn realm(&self) -> String {
         format!("{}/token", self.base)
     }
 }

@@ -16,13 +16,13 @@ use crate::registry::{Registry, RegistryError};
 use crate::stream::paced::Paced;
 
 /// A multipart answer, ready to be sent.
-pub(super) struct Many {
-    pub(super) content_type: String,
-    pub(super) body: Body,
+pub(in crate::http) struct Many {
+    pub(in crate::http) content_type: String,
+    pub(in crate::http) body: Body,
 }
 
 /// Opens the first range, so that a failure still gets a status; the others are opened when their turn comes.
-pub(super) async fn open(
+pub(in crate::http) async fn open(
     registry: Registry,
     blob: BlobRead,
     ranges: Vec<Range<u64>>,

@@ -15,7 +15,7 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
 }
 
 /// Content-Type, as it came.
-pub(super) fn content_type(headers: &HeaderMap) -> Option<String> {
+pub(in crate::http) fn content_type(headers: &HeaderMap) -> Option<String> {
     text(headers, CONTENT_TYPE).map(str::to_owned)
 }
 
@@ -23,7 +23,7 @@ pub(super) fn content_type(headers: &HeaderMap) -> Option<String> {
 ///
 /// # Errors
 /// 416 for anything that is not a chunk: a client that resumes asks where the upload stands next.
-pub(super) fn chunk(headers: &HeaderMap) -> Result<Option<Chunk>, HttpError> {
+pub(in crate::http) fn chunk(headers: &HeaderMap) -> Result<Option<Chunk>, HttpError> {
     let Some(value) = headers.get(CONTENT_RANGE) else { return Ok(None) };
     let parsed = value.to_str().ok().and_then(|value| value.parse().ok());
     parsed.map(Some).ok_or_else(|| HttpError::Request {
@@ -37,7 +37,7 @@ pub(super) fn chunk(headers: &HeaderMap) -> Result<Option<Chunk>, HttpError> {
 ///
 /// # Errors
 /// 415.
-pub(super) fn refuse_encoding(headers: &HeaderMap) -> Result<(), HttpError> {
+pub(in crate::http) fn refuse_encoding(headers: &HeaderMap) -> Result<(), HttpError> {
     match headers.get(CONTENT_ENCODING) {
         None => Ok(()),
         Some(encoding) if encoding.as_bytes().eq_ignore_ascii_case(b"identity") => Ok(()),
@@ -50,7 +50,7 @@ pub(super) fn refuse_encoding(headers: &HeaderMap) -> Result<(), HttpError> {
 }
 
 /// Whether If-None-Match names this entity tag (RFC 9110, 13.1.2): weak comparison, or `*`.
-pub(super) fn none_match_hits(headers: &HeaderMap, etag: &str) -> bool {
+pub(in crate::http) fn none_match_hits(headers: &HeaderMap, etag: &str) -> bool {
     headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok()).any(|value| {
         value
             .split(',')
@@ -61,7 +61,7 @@ pub(super) fn none_match_hits(headers: &HeaderMap, etag: &str) -> bool {
 
 /// The bytes a GET asks for. A Range beside an If-Range that names another entity counts for nothing (RFC 9110,
 /// 13.1.5).
-pub(super) fn selection(headers: &HeaderMap, etag: &str, size: u64) -> Selection {
+pub(in crate::http) fn selection(headers: &HeaderMap, etag: &str, size: u64) -> Selection {
     let Some(range) = text(headers, RANGE) else { return Selection::Whole };
     match headers.get(IF_RANGE) {
         Some(other) if other.as_bytes() != etag.as_bytes() => Selection::Whole,

@@ -5,8 +5,9 @@ use hyper::{Response, StatusCode};
 use serde_json::json;
 
 use crate::auth::{Authorized, Pull};
-use crate::http::dispatch::Request;
-use crate::http::{Body, HttpError, respond};
+use crate::http::edge::respond;
+use crate::http::v2::dispatch::Request;
+use crate::http::{Body, HttpError};
 use crate::oci::{Page, Path, next_link};
 
 /// Lists tags in byte order (end-8).

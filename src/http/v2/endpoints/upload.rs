@@ -9,9 +9,10 @@ use hyper::body::Incoming;
 use hyper::{Response, StatusCode};
 
 use crate::auth::{Authorized, Mounting, Push};
-use crate::http::dispatch::Request;
-use crate::http::respond::Facts;
-use crate::http::{Body, Edge, HttpError, request, respond};
+use crate::http::edge::respond::Facts;
+use crate::http::edge::{request, respond};
+use crate::http::v2::dispatch::Request;
+use crate::http::{Body, Edge, HttpError};
 use crate::oci::{Algorithm, Digest, Path, UploadId};
 use crate::registry::RegistryError;
 use crate::registry::upload::Stored;
