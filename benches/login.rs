@@ -39,7 +39,7 @@ async fn open() -> (Auth, Secret) {
         store.grant(name, &"*".parse().unwrap(), Role::Admin).await.unwrap();
     }
     store.set_disabled("disabled", true).await.unwrap();
-    let secret = new_robot_secret().unwrap();
+    let secret = new_robot_secret();
     let hash = robot_secret_hash(&secret);
     store.add_robot("robot", "a", &hash, None).await.unwrap();
     let settings = Settings {

@@ -123,7 +123,7 @@ impl Acme {
     }
 
     fn open(&self, issued: &IssuedCertificate) -> Result<Certificate, String> {
-        let key = self.seal.open(&self.key_context(), &issued.sealed);
+        let key = self.sealer.open(&self.key_context(), &issued.sealed);
         let key = key.ok_or("its key was sealed under another signing secret")?;
         Certificate::from_pem(issued.chain.as_bytes(), &key).map_err(|error| error.to_string())
     }
@@ -157,7 +157,7 @@ impl Acme {
         let Issued { chain, key } = issued;
         let expires_at = Certificate::from_pem(chain.as_bytes(), key.as_bytes())?.expires_at();
         let life = expires_at.duration_since(SystemTime::now()).unwrap_or_default();
-        let sealed = self.seal.seal(&self.key_context(), key.as_bytes());
+        let sealed = self.sealer.seal(&self.key_context(), key.as_bytes());
         let renew_in = renewal(life, random());
         Ok(self.store.put_certificate(&self.name, self.who, &chain, &sealed, renew_in).await?)
     }

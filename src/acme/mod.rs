@@ -10,33 +10,25 @@ mod error;
 mod keep;
 mod order;
 
-use std::fmt::Debug;
 use std::sync::Arc;
 
 use uuid::Uuid;
 
 use crate::config;
 use crate::net::{ChallengeCertificates, ShownCertificate};
+use crate::seal::Sealer;
 use crate::store::{CertificateName, Store};
 
 use challenge::Challenges;
 pub use error::AcmeError;
-
-/// Seals what the database keeps and must not know.
-pub trait Seal: Debug + Send + Sync {
-    /// Seals `plain`, bound to `context`.
-    fn seal(&self, context: &[u8], plain: &[u8]) -> Vec<u8>;
-
-    /// What was sealed so; `None` if it was not, or under another secret.
-    fn open(&self, context: &[u8], sealed: &[u8]) -> Option<Vec<u8>>;
-}
 
 /// The certificate of one set of names, and this instance's part in keeping it. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Acme {
     store: Store,
     settings: Arc<config::Acme>,
-    seal: Arc<dyn Seal>,
+    /// Seals the private keys that the database keeps.
+    sealer: Arc<Sealer>,
     name: Arc<CertificateName>,
     shown: ShownCertificate,
     /// This instance, as the holder of the right to order.
@@ -45,7 +37,7 @@ pub struct Acme {
 
 impl Acme {
     /// Starts nothing yet: [`Acme::keep`] does.
-    pub fn new(store: Store, settings: config::Acme, seal: Arc<dyn Seal>) -> Self {
+    pub fn new(store: Store, settings: config::Acme, sealer: Sealer) -> Self {
         let name = CertificateName {
             directory: settings.directory.clone(),
             names: settings.names.join(","),
@@ -53,7 +45,7 @@ impl Acme {
         Self {
             store,
             settings: Arc::new(settings),
-            seal,
+            sealer: Arc::new(sealer),
             name: Arc::new(name),
             shown: ShownCertificate::default(),
             who: Uuid::new_v4(),

@@ -1,7 +1,5 @@
 //! Where clients come in: the port of the registry, under TLS or not, and the one that sends browsers to it.
 
-use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
@@ -12,10 +10,10 @@ use crate::acme::Acme;
 use crate::config::{self, Config};
 use crate::http::RedirectService;
 use crate::net::{
-    CertificateFile, ClientRoots, ConnectionLimits, Drained, Listener, Shutdown, TicketSeal, Tls,
-    TlsOptions, serve,
+    CertificateFile, ClientRoots, ConnectionLimits, Drained, Listener, Shutdown, Tls, TlsOptions,
+    serve,
 };
-use crate::seal::{Sealer, SigningSecret};
+use crate::seal::{EpochSealer, SigningSecret};
 use crate::store::Store;
 
 /// What https takes, found fit before anything is started.
@@ -84,7 +82,9 @@ impl Clients {
             }
         };
         let challenges = acme.as_ref().map(Acme::challenges);
-        let tickets: Arc<dyn TicketSeal> = Arc::new(SealedTickets(SigningSecret::passing(config)?));
+        // All instances share the signing secret: any of them resumes a session that another one began.
+        let secret = SigningSecret::of_or_ephemeral(config)?;
+        let tickets = EpochSealer::new(&secret, "TLS tickets");
         let http2 = config.tls.http2;
         let options = TlsOptions { http2, client_roots, challenges, tickets: Some(tickets) };
         Ok(Self { port: port.secured(Tls::new(shown, options)?), redirect, acme })
@@ -101,31 +101,5 @@ impl Clients {
         let name = config.listen.domain.as_ref().map(|domain| domain.host.clone());
         let service = RedirectService::new(name, self.port.address().port());
         Some(tokio::spawn(serve(redirect, limits, Shutdown::new(Duration::ZERO), service)))
-    }
-}
-
-/// Seals TLS sessions under the signing secret, which all instances share: any of them resumes what another began.
-struct SealedTickets(SigningSecret);
-
-impl SealedTickets {
-    /// A key that only this epoch has.
-    fn sealer(&self, epoch: u64) -> Sealer {
-        Sealer::new(&self.0, &format!("TLS tickets {epoch}"))
-    }
-}
-
-impl TicketSeal for SealedTickets {
-    fn seal(&self, epoch: u64, context: &[u8], plain: &[u8]) -> Option<Vec<u8>> {
-        Some(self.sealer(epoch).seal(context, plain))
-    }
-
-    fn open(&self, epoch: u64, context: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
-        self.sealer(epoch).open(context, sealed)
-    }
-}
-
-impl fmt::Debug for SealedTickets {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SealedTickets")
     }
 }

@@ -23,6 +23,7 @@ use crate::ipfs::{IpfsError, Kubo};
 use crate::net::{BindError, ConnectionLimits, Drained, Listener, Shutdown, TlsError, serve};
 use crate::outbound::TrustError;
 use crate::registry::Registry;
+use crate::seal::SecretError;
 use crate::store::{Store, StoreError};
 use crate::telemetry::metrics;
 use crate::{http, ipfs, registry, store};
@@ -61,6 +62,9 @@ pub enum AppError {
         /// What it said.
         source: StoreError,
     },
+    /// There is no signing secret.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     /// Nobody could log in.
     #[error(transparent)]
     Auth(#[from] AuthError),

@@ -1,10 +1,7 @@
 //! A certificate that is ordered: what its orders need of other rooms.
 
-use std::fmt;
-use std::sync::Arc;
-
 use super::AppError;
-use crate::acme::{Acme, Seal};
+use crate::acme::Acme;
 use crate::config::{self, Config};
 use crate::outbound::Trust;
 use crate::seal::{Sealer, SigningSecret};
@@ -20,25 +17,5 @@ pub(super) fn check(acme: &config::Acme) -> Result<(), AppError> {
 /// The keeper of the certificate, which orders nothing yet.
 pub(super) fn keeper(acme: config::Acme, config: &Config, store: &Store) -> Result<Acme, AppError> {
     let secret = SigningSecret::of(config)?;
-    let seal = SealedKeys(Sealer::new(&secret, "certificates"));
-    Ok(Acme::new(store.clone(), acme, Arc::new(seal)))
-}
-
-/// Seals private keys under the signing secret, which all instances share.
-struct SealedKeys(Sealer);
-
-impl Seal for SealedKeys {
-    fn seal(&self, context: &[u8], plain: &[u8]) -> Vec<u8> {
-        self.0.seal(context, plain)
-    }
-
-    fn open(&self, context: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
-        self.0.open(context, sealed)
-    }
-}
-
-impl fmt::Debug for SealedKeys {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SealedKeys")
-    }
+    Ok(Acme::new(store.clone(), acme, Sealer::new(&secret, "certificates")))
 }

@@ -1,6 +1,5 @@
 //! Who is let in, as the settings say.
 
-use super::random_secret::new_password;
 use super::{Auth, AuthError, LoginLimits, Settings};
 use crate::config::{self, Config};
 use crate::seal::SigningSecret;
@@ -29,34 +28,5 @@ impl Auth {
         };
         let (issuer, token_life) = (service.clone(), access.token_life);
         Self::open(store, Settings { secret, issuer, service, token_life, limits }).await
-    }
-}
-
-impl SigningSecret {
-    /// The one that the settings give, or else the one in the data directory.
-    ///
-    /// # Errors
-    /// As [`SigningSecret::new`] and [`SigningSecret::kept_in`].
-    pub fn of(config: &Config) -> Result<Self, AuthError> {
-        let given = &config.access.signing_secret;
-        match given.is_empty() {
-            true => Ok(Self::kept_in(&config.data_dir)?),
-            false => Ok(Self::new(given.clone())?),
-        }
-    }
-
-    /// As [`SigningSecret::of`], for what need not outlive the process: without login nothing else may need the data
-    /// directory, and one that is forgotten does as well.
-    ///
-    /// # Errors
-    /// As [`SigningSecret::of`].
-    pub fn passing(config: &Config) -> Result<Self, AuthError> {
-        let access = &config.access;
-        match access.login {
-            config::Login::None if access.signing_secret.is_empty() => {
-                Ok(Self::new(new_password()?)?)
-            }
-            _ => Self::of(config),
-        }
     }
 }

@@ -47,7 +47,7 @@ impl Passwords {
     /// As [`hash_password`].
     pub(super) async fn new() -> Result<Self, AuthError> {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let dummy = hash_password(&new_password()?).await?;
+        let dummy = hash_password(&new_password()).await?;
         Ok(Self { permits: Arc::new(Semaphore::new(cores)), dummy })
     }
 

@@ -4,20 +4,16 @@
 
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use ring::digest::{SHA256, digest};
-use ring::rand::{SecureRandom, SystemRandom};
 
-use super::AuthError;
 use crate::config::Secret;
+use crate::seal::random;
 
 /// What every robot's secret begins with, so that one that got lost is known for what it is.
 const ROBOT_PREFIX: &str = "afr_";
 
 /// A new secret for a robot: the prefix and 43 characters of base64url.
-///
-/// # Errors
-/// [`AuthError::Internal`] when the system gives no random bytes.
-pub fn new_robot_secret() -> Result<Secret, AuthError> {
-    Ok(Secret::new(format!("{ROBOT_PREFIX}{}", random::<32>()?)))
+pub fn new_robot_secret() -> Secret {
+    Secret::new(format!("{ROBOT_PREFIX}{}", BASE64URL_NOPAD.encode(&random::bytes::<32>())))
 }
 
 /// What is kept of a robot's secret: its SHA-256 in hex.
@@ -26,18 +22,8 @@ pub fn robot_secret_hash(secret: &Secret) -> String {
 }
 
 /// A new password for a person to type once: 24 characters of base64url.
-///
-/// # Errors
-/// [`AuthError::Internal`] when the system gives no random bytes.
-pub fn new_password() -> Result<Secret, AuthError> {
-    Ok(Secret::new(random::<18>()?))
-}
-
-fn random<const N: usize>() -> Result<String, AuthError> {
-    let mut bytes = [0; N];
-    let filled = SystemRandom::new().fill(&mut bytes);
-    filled.map_err(|_| AuthError::Internal("the system gives no random bytes".to_owned()))?;
-    Ok(BASE64URL_NOPAD.encode(&bytes))
+pub fn new_password() -> Secret {
+    Secret::new(BASE64URL_NOPAD.encode(&random::bytes::<18>()))
 }
 
 #[cfg(test)]
@@ -46,10 +32,10 @@ mod tests {
 
     #[test]
     fn secrets_are_long_and_never_the_same() {
-        let (one, two) = (new_robot_secret().unwrap(), new_robot_secret().unwrap());
+        let (one, two) = (new_robot_secret(), new_robot_secret());
         assert!(one.expose().starts_with("afr_") && one.expose().len() == 47);
         assert!(one != two);
-        assert_eq!(new_password().unwrap().expose().len(), 24);
+        assert_eq!(new_password().expose().len(), 24);
     }
 
     #[test]

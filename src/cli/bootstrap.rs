@@ -48,7 +48,7 @@ pub async fn bootstrap(
     if name.is_robot() {
         return Err(AccountNameError::User.into());
     }
-    let made_up = if password.is_empty() { Some(new_password()?) } else { None };
+    let made_up = if password.is_empty() { Some(new_password()) } else { None };
     let password = made_up.clone().unwrap_or_else(|| password.clone());
     let hash = NewPassword::parse(name.as_str(), password)?.hash().await?;
     let made = store.add_first_admin(name.as_str(), &hash).await?;

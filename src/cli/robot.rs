@@ -61,7 +61,7 @@ impl Order {
 
 async fn add(store: &Store, name: AccountName, life: Life) -> Result<Answer, AdminError> {
     let Some(namespace) = name.namespace() else { return Err(AccountNameError::Robot.into()) };
-    let secret = new_robot_secret()?;
+    let secret = new_robot_secret();
     let (text, hash) = (name.as_str(), robot_secret_hash(&secret));
     if !store.add_robot(text, namespace.as_str(), &hash, life.0).await? {
         return Err(AdminError::Taken(name));
@@ -70,7 +70,7 @@ async fn add(store: &Store, name: AccountName, life: Life) -> Result<Answer, Adm
 }
 
 async fn renew(store: &Store, name: AccountName, life: Life) -> Result<Answer, AdminError> {
-    let secret = new_robot_secret()?;
+    let secret = new_robot_secret();
     if !store.renew_secret(name.as_str(), &robot_secret_hash(&secret), life.0).await? {
         return Err(AdminError::NoAccount(name));
     }

@@ -33,7 +33,7 @@ pub use proxy::{ProxyError, read_header};
 pub use shutdown::Shutdown;
 pub use tls::{
     Certificate, CertificateFile, ChallengeCertificates, ClientIdentity, ClientRoots,
-    ShownCertificate, TicketSeal, Tls, TlsError, TlsOptions,
+    ShownCertificate, Tls, TlsError, TlsOptions,
 };
 
 /// What a listener grants its connections.

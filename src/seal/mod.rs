@@ -4,5 +4,5 @@ pub mod random;
 mod sealer;
 mod signing_secret;
 
-pub use sealer::Sealer;
+pub use sealer::{EpochSealer, Sealer};
 pub use signing_secret::{SecretError, SigningSecret};

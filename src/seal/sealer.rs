@@ -3,7 +3,7 @@
 use std::fmt;
 
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-use ring::hkdf::{HKDF_SHA256, Salt};
+use ring::hkdf::{HKDF_SHA256, Prk, Salt};
 
 use super::{SigningSecret, random};
 
@@ -18,7 +18,10 @@ pub struct Sealer {
 impl Sealer {
     /// The sealer for `purpose`: its key is HKDF-SHA256 (RFC 5869) of the secret, with the purpose as info.
     pub fn new(secret: &SigningSecret, purpose: &str) -> Self {
-        let extracted = Salt::new(HKDF_SHA256, SALT).extract(secret.bytes());
+        Self::expand(&extract(secret), purpose)
+    }
+
+    fn expand(extracted: &Prk, purpose: &str) -> Self {
         let info = [purpose.as_bytes()];
         let key = extracted.expand(&info, &AES_256_GCM).expect("a key is shorter than 8160 bytes");
         Self { key: LessSafeKey::new(UnboundKey::from(key)) }
@@ -57,6 +60,43 @@ impl fmt::Debug for Sealer {
     }
 }
 
+/// Seals for one purpose under a key of its own in each epoch, so that a key that leaks opens only its epoch.
+pub struct EpochSealer {
+    extracted: Prk,
+    purpose: &'static str,
+}
+
+impl EpochSealer {
+    /// The key of an epoch is that of a [`Sealer`] for the purpose followed by a space and the number of the epoch.
+    pub fn new(secret: &SigningSecret, purpose: &'static str) -> Self {
+        Self { extracted: extract(secret), purpose }
+    }
+
+    /// Seals `plain` under the key of `epoch`, as [`Sealer::seal`] does.
+    pub fn seal(&self, epoch: u64, aad: &[u8], plain: &[u8]) -> Vec<u8> {
+        self.at(epoch).seal(aad, plain)
+    }
+
+    /// Opens what was sealed in `epoch`, as [`Sealer::open`] does.
+    pub fn open(&self, epoch: u64, aad: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+        self.at(epoch).open(aad, sealed)
+    }
+
+    fn at(&self, epoch: u64) -> Sealer {
+        Sealer::expand(&self.extracted, &format!("{} {epoch}", self.purpose))
+    }
+}
+
+impl fmt::Debug for EpochSealer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EpochSealer")
+    }
+}
+
+fn extract(secret: &SigningSecret) -> Prk {
+    Salt::new(HKDF_SHA256, SALT).extract(secret.bytes())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,6 +115,18 @@ mod tests {
             assert_eq!(ours.open(b"name", &sealed).as_deref(), Some(plain));
             assert_ne!(ours.seal(b"name", plain), sealed);
         }
+    }
+
+    #[test]
+    fn an_epoch_has_a_key_of_its_own() {
+        let secret = SigningSecret::new(Secret::new("a secret of some length")).unwrap();
+        let tickets = EpochSealer::new(&secret, "tickets");
+        let sealed = tickets.seal(7, b"name", b"plain");
+        assert_eq!(tickets.open(7, b"name", &sealed).as_deref(), Some(&b"plain"[..]));
+        assert_eq!(tickets.open(8, b"name", &sealed), None);
+        // The names of the keys must stay: instances of two versions may share the secret.
+        let sealer = Sealer::new(&secret, "tickets 7");
+        assert_eq!(sealer.open(b"name", &sealed).as_deref(), Some(&b"plain"[..]));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use data_encoding::HEXLOWER;
 use thiserror::Error;
 
 use super::random;
-use crate::config::Secret;
+use crate::config::{Config, Login, Secret};
 
 /// Fewer characters than this could be tried one after the other by whoever reads the database.
 const SHORTEST: usize = 16;
@@ -31,6 +31,31 @@ pub struct SecretError(String);
 pub struct SigningSecret(Secret);
 
 impl SigningSecret {
+    /// The secret of the settings, or else the one in the data directory.
+    ///
+    /// # Errors
+    /// As [`SigningSecret::new`] and [`SigningSecret::kept_in`].
+    pub fn of(config: &Config) -> Result<Self, SecretError> {
+        let given = &config.access.signing_secret;
+        match given.is_empty() {
+            true => Self::kept_in(&config.data_dir),
+            false => Self::new(given.clone()),
+        }
+    }
+
+    /// As [`SigningSecret::of`], for what may be lost at a restart. When login is off and no secret is set, it is a
+    /// random one that is not stored: nothing else may need the data directory then.
+    ///
+    /// # Errors
+    /// As [`SigningSecret::of`].
+    pub fn of_or_ephemeral(config: &Config) -> Result<Self, SecretError> {
+        let access = &config.access;
+        match access.login {
+            Login::None if access.signing_secret.is_empty() => Ok(Self(random_text())),
+            _ => Self::of(config),
+        }
+    }
+
     /// The secret that OPEN_REGISTRY_SIGNING_SECRET gives.
     ///
     /// # Errors
@@ -112,8 +137,12 @@ fn make(directory: &Path, path: &Path) -> io::Result<()> {
 
 fn write(draft: &Path) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(draft)?;
-    writeln!(file, "{}", HEXLOWER.encode(&random::bytes::<32>()))?;
+    writeln!(file, "{}", random_text().expose())?;
     file.sync_all()
+}
+
+fn random_text() -> Secret {
+    Secret::new(HEXLOWER.encode(&random::bytes::<32>()))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ const FREE: [&str; 4] = ["ipld", "oci", "rights", "telemetry"];
 
 /// What each room may use beside those and itself.
 const ARROWS: [(&str, &[&str]); 19] = [
-    ("acme", &["config", "net", "store"]),
+    ("acme", &["config", "net", "seal", "store"]),
     (
         "app",
         &[
@@ -25,7 +25,7 @@ const ARROWS: [(&str, &[&str]); 19] = [
     ("ipfs", &["config", "outbound", "stream"]),
     ("ipld", &["stream"]),
     ("main", &["app", "cli", "config"]),
-    ("net", &["config"]),
+    ("net", &["config", "seal"]),
     ("oci", &[]),
     ("outbound", &[]),
     ("registry", &["ipfs", "store", "stream"]),

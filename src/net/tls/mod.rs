@@ -30,9 +30,10 @@ pub use certificate::{Certificate, ShownCertificate};
 pub use client::{ClientIdentity, ClientRoots};
 pub use error::TlsError;
 pub use file::CertificateFile;
-pub use tickets::TicketSeal;
 
 use tickets::Tickets;
+
+use crate::seal::EpochSealer;
 
 /// The protocol name of a validation by TLS-ALPN-01.
 const ACME_TLS: &[u8] = b"acme-tls/1";
@@ -69,8 +70,8 @@ pub struct TlsOptions {
     pub client_roots: Option<ClientRoots>,
     /// Who answers validations by TLS-ALPN-01.
     pub challenges: Option<Arc<dyn ChallengeCertificates>>,
-    /// Who seals the tickets of sessions; without it none is resumed.
-    pub tickets: Option<Arc<dyn TicketSeal>>,
+    /// Seals session tickets. Without it no session is resumed.
+    pub tickets: Option<EpochSealer>,
 }
 
 /// How a listener speaks TLS. Cheap to clone.
@@ -104,9 +105,9 @@ impl Tls {
         }
         // Sessions that are kept here would be of use to this instance alone.
         config.session_storage = Arc::new(NoServerSessionStorage {});
-        if let Some(seal) = tickets {
+        if let Some(sealer) = tickets {
             let context = client_roots.as_ref().map(|roots| roots.pem().to_vec());
-            config.ticketer = Arc::new(Tickets::new(seal, context.unwrap_or_default()));
+            config.ticketer = Arc::new(Tickets::new(sealer, context.unwrap_or_default()));
         }
         Ok(Self(Arc::new(Parts { config: Arc::new(config), client_roots, challenges })))
     }

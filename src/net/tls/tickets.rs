@@ -3,40 +3,31 @@
 //! Who learns the key of a ticket can read the connections that were resumed by it (TLS 1.2; TLS 1.3 agrees on a new
 //! secret each time), so a key is good for an epoch of twelve hours and believed for one more.
 
-use std::fmt::Debug;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustls::server::ProducesTickets;
 
+use crate::seal::EpochSealer;
+
 /// How long one key seals.
 const EPOCH: Duration = Duration::from_secs(12 * 60 * 60);
-
-/// Seals tickets under keys that all instances share.
-pub trait TicketSeal: Debug + Send + Sync {
-    /// Seals `plain` under the key of `epoch`, bound to `context`. `None` gives no ticket.
-    fn seal(&self, epoch: u64, context: &[u8], plain: &[u8]) -> Option<Vec<u8>>;
-
-    /// What was sealed so; `None` if it was not. `sealed` is whatever a stranger wrote.
-    fn open(&self, epoch: u64, context: &[u8], sealed: &[u8]) -> Option<Vec<u8>>;
-}
 
 /// Tickets: the epoch in eight bytes, then what was sealed.
 #[derive(Debug)]
 pub(super) struct Tickets {
-    seal: Arc<dyn TicketSeal>,
+    sealer: EpochSealer,
     /// The roots of client certificates: a session begun under others does not bring its client in.
     context: Vec<u8>,
 }
 
 impl Tickets {
-    pub(super) fn new(seal: Arc<dyn TicketSeal>, context: Vec<u8>) -> Self {
-        Self { seal, context }
+    pub(super) fn new(sealer: EpochSealer, context: Vec<u8>) -> Self {
+        Self { sealer, context }
     }
 
-    fn seal_at(&self, now: u64, plain: &[u8]) -> Option<Vec<u8>> {
-        let sealed = self.seal.seal(now, &self.context, plain)?;
-        Some([&now.to_be_bytes()[..], &sealed].concat())
+    fn seal_at(&self, now: u64, plain: &[u8]) -> Vec<u8> {
+        let sealed = self.sealer.seal(now, &self.context, plain);
+        [&now.to_be_bytes()[..], &sealed].concat()
     }
 
     fn open_at(&self, now: u64, ticket: &[u8]) -> Option<Vec<u8>> {
@@ -47,7 +38,7 @@ impl Tickets {
         if !believed.contains(&epoch) {
             return None;
         }
-        self.seal.open(epoch, &self.context, sealed)
+        self.sealer.open(epoch, &self.context, sealed)
     }
 }
 
@@ -61,7 +52,7 @@ impl ProducesTickets for Tickets {
     }
 
     fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
-        self.seal_at(epoch(SystemTime::now()), plain)
+        Some(self.seal_at(epoch(SystemTime::now()), plain))
     }
 
     fn decrypt(&self, ticket: &[u8]) -> Option<Vec<u8>> {
@@ -76,32 +67,16 @@ fn epoch(now: SystemTime) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Seals by writing the key in front.
-    #[derive(Debug)]
-    struct Label;
-
-    impl Label {
-        fn of(epoch: u64, context: &[u8]) -> Vec<u8> {
-            [&epoch.to_le_bytes()[..], context].concat()
-        }
-    }
-
-    impl TicketSeal for Label {
-        fn seal(&self, epoch: u64, context: &[u8], plain: &[u8]) -> Option<Vec<u8>> {
-            Some([&Self::of(epoch, context), plain].concat())
-        }
-
-        fn open(&self, epoch: u64, context: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
-            Some(sealed.strip_prefix(&*Self::of(epoch, context))?.to_vec())
-        }
-    }
+    use crate::config::Secret;
+    use crate::seal::SigningSecret;
 
     #[test]
     fn a_ticket_opens_in_its_epoch_and_the_next() {
-        let tickets = |context: &[u8]| Tickets::new(Arc::new(Label), context.to_vec());
+        let secret = SigningSecret::new(Secret::new("a secret of some length")).unwrap();
+        let sealer = || EpochSealer::new(&secret, "TLS tickets");
+        let tickets = |context: &[u8]| Tickets::new(sealer(), context.to_vec());
         let (ours, others) = (tickets(b"roots"), tickets(b"other roots"));
-        let ticket = ours.seal_at(1000, b"session").unwrap();
+        let ticket = ours.seal_at(1000, b"session");
         for now in [999, 1000, 1001] {
             assert_eq!(ours.open_at(now, &ticket).as_deref(), Some(&b"session"[..]), "{now}");
         }

@@ -45,7 +45,7 @@ pub(crate) async fn user(store: &Store, name: &str, grants: &[(&str, Role)]) {
 
 /// Adds a robot with grants and answers its secret.
 async fn robot(store: &Store, name: &str, grants: &[(&str, Role)]) -> String {
-    let secret = new_robot_secret().unwrap();
+    let secret = new_robot_secret();
     let hash = robot_secret_hash(&secret);
     let namespace = name.split_once('+').unwrap().0;
     let life = Some(Duration::from_secs(3600));

@@ -11,7 +11,7 @@ async fn whatever_is_wrong_is_answered_alike() {
     place.user("me", "password", "*", Role::Pull).await;
     place.user("gone", "password", "*", Role::Pull).await;
     store.set_disabled("gone", true).await.unwrap();
-    let secret = new_robot_secret().unwrap();
+    let secret = new_robot_secret();
     let hash = robot_secret_hash(&secret);
     let short = Some(Duration::from_millis(1));
     store.add_robot("robot", "a", &hash, None).await.unwrap();

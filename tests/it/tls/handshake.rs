@@ -1,9 +1,10 @@
 //! What is agreed on with openssl: versions, ciphers, kinds of keys, resumed sessions.
 
 use std::process::Command;
-use std::sync::Arc;
 
-use af_registry::net::{TicketSeal, TlsOptions};
+use af_registry::config::Secret;
+use af_registry::net::TlsOptions;
+use af_registry::seal::{EpochSealer, SigningSecret};
 
 use super::Authority;
 use super::authority::Pair;
@@ -69,33 +70,17 @@ async fn every_kind_of_key_is_served() {
     }
 }
 
-/// Seals by shifting every byte; enough to tell two secrets apart.
-#[derive(Debug)]
-struct Shift(u8);
-
-impl TicketSeal for Shift {
-    fn seal(&self, epoch: u64, context: &[u8], plain: &[u8]) -> Option<Vec<u8>> {
-        let sealed = plain.iter().map(|byte| byte.wrapping_add(self.0));
-        let label = format!("{} {epoch} {context:?} ", self.0);
-        Some(label.into_bytes().into_iter().chain(sealed).collect())
-    }
-
-    fn open(&self, epoch: u64, context: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
-        let label = format!("{} {epoch} {context:?} ", self.0);
-        let sealed = sealed.strip_prefix(label.as_bytes())?;
-        Some(sealed.iter().map(|byte| byte.wrapping_sub(self.0)).collect())
-    }
-}
-
 #[tokio::test]
 async fn a_session_is_resumed_wherever_the_secret_is_the_same() {
     let authority = Authority::new();
     let pair = authority.server("one");
-    let serve = |shift: u8| {
-        let tickets: Arc<dyn TicketSeal> = Arc::new(Shift(shift));
-        listen(&pair, TlsOptions { tickets: Some(tickets), ..TlsOptions::default() })
+    let serve = |secret: &str| {
+        let secret = SigningSecret::new(Secret::new(secret)).unwrap();
+        let tickets = Some(EpochSealer::new(&secret, "TLS tickets"));
+        listen(&pair, TlsOptions { tickets, ..TlsOptions::default() })
     };
-    let (one, same, other) = (serve(3), serve(3), serve(5));
+    let (ours, others) = ("a secret of some length", "another secret of length");
+    let (one, same, other) = (serve(ours), serve(ours), serve(others));
     let session = authority.path("session");
     let session = session.to_str().unwrap();
     for version in ["-tls1_2", "-tls1_3"] {
