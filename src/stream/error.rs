@@ -6,19 +6,12 @@ use thiserror::Error;
 
 use crate::oci::Digest;
 
-/// The failure of a wrapped body, or that of the body inside it. One type for every wrapper, so that a stack of them
-/// has one level of errors; see [`flatten`](StreamError::flatten).
+/// The failure of a wrapped body, or that of the body inside it. One type serves every wrapper.
 #[derive(Debug, Error)]
 pub enum StreamError<E> {
     /// The body inside failed.
     #[error(transparent)]
     Inner(#[from] E),
-    /// More than the allowed number of bytes.
-    #[error("the body is longer than {limit} bytes")]
-    TooLong {
-        /// The limit in bytes.
-        limit: u64,
-    },
     /// No frame came in time.
     #[error("no byte came for {limit:?}")]
     Stalled {
@@ -47,18 +40,4 @@ pub enum StreamError<E> {
         /// What they are.
         actual: Digest,
     },
-}
-
-impl<E> StreamError<StreamError<E>> {
-    /// The error of two wrappers around one body as that of one.
-    pub fn flatten(self) -> StreamError<E> {
-        match self {
-            Self::Inner(inner) => inner,
-            Self::TooLong { limit } => StreamError::TooLong { limit },
-            Self::Stalled { limit } => StreamError::Stalled { limit },
-            Self::Short { received, expected } => StreamError::Short { received, expected },
-            Self::Long { expected } => StreamError::Long { expected },
-            Self::Mismatch { expected, actual } => StreamError::Mismatch { expected, actual },
-        }
-    }
 }

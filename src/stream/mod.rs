@@ -6,7 +6,6 @@
 
 mod error;
 pub mod hashing;
-pub mod limit;
 pub mod paced;
 pub mod stall;
 #[cfg(test)]
