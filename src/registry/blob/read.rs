@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -121,20 +121,17 @@ impl Body for BlobBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, RegistryError>>> {
         let this = self.project();
-        let polled = match this.source.project() {
-            SourceProjection::Empty => return Poll::Ready(None),
-            SourceProjection::Whole { body } => body.poll_frame(cx),
+        let frame = match this.source.project() {
+            SourceProjection::Empty => None,
+            SourceProjection::Whole { body } => ready!(body.poll_frame(cx)),
             SourceProjection::Range { body } => {
-                body.poll_frame(cx).map(|frame| frame.map(|f| f.map_err(StreamError::Inner)))
+                ready!(body.poll_frame(cx)).map(|frame| frame.map_err(StreamError::Inner))
             }
         };
-        polled.map(|frame| {
-            frame.map(|frame| {
-                frame.map_err(|error| {
-                    let watch = this.watch.take();
-                    fault(watch, error)
-                })
-            })
+        Poll::Ready(match frame {
+            Some(Ok(frame)) => Some(Ok(frame)),
+            Some(Err(error)) => Some(Err(fault(this.watch.take(), error))),
+            None => None,
         })
     }
 
