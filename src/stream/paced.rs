@@ -7,8 +7,8 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-/// Bytes between two rests. A frame of this size is hashed in under 0.2 ms.
-const STRIDE: usize = 256 * 1024;
+/// Bytes after which a task that moves or hashes them lets others run. A frame of this size is hashed in under 0.2 ms.
+pub const STRIDE: usize = 256 * 1024;
 
 pin_project! {
     /// Returns `Pending` once, and wakes itself, after every 256 KiB that passed.

@@ -13,10 +13,8 @@ use crate::oci::{Algorithm, Chunk, RepositoryName, UploadId};
 use crate::registry::{Registry, RegistryError};
 use crate::store::{Part, Recorded, Upload};
 use crate::stream::hashing::Hasher;
+use crate::stream::paced::STRIDE;
 use crate::telemetry::metrics;
-
-/// Frames are hashed in line; after this many bytes other tasks of the thread get their turn.
-const PACE: usize = 256 << 10;
 
 /// How long an upload waits for a place before it is shed.
 const QUEUE: std::time::Duration = std::time::Duration::from_secs(30);
@@ -155,7 +153,7 @@ impl<'r> Intake<'r> {
         while let Some(data) = body.next().await? {
             unpaced += data.len();
             self.feed(data).await?;
-            if unpaced >= PACE {
+            if unpaced >= STRIDE {
                 unpaced = 0;
                 tokio::task::yield_now().await;
             }
