@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::oci::{Algorithm, Descriptor, Digest, Manifest, Reference, RepositoryName, Tag};
 use crate::registry::{Registry, RegistryError};
 use crate::store::{NewManifest, Put};
-use crate::stream::hashing::Hasher;
+use crate::stream::hashing;
 
 /// A manifest as a client pushes it.
 #[derive(Clone, Debug)]
@@ -81,9 +81,7 @@ fn digest_of(pushed: &Pushed) -> Result<Digest, RegistryError> {
         Reference::Digest(named) => named.algorithm(),
         Reference::Tag(_) => Algorithm::Sha256,
     };
-    let mut hasher = Hasher::new(algorithm);
-    hasher.update(&pushed.raw);
-    let actual = hasher.finish();
+    let actual = hashing::digest(algorithm, &pushed.raw);
     match &pushed.reference {
         Reference::Digest(named) if *named != actual => {
             Err(RegistryError::DigestMismatch { named: named.clone(), actual })
