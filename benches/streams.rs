@@ -11,7 +11,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use af_registry::ipld::dag;
-use af_registry::ipld::dag::{CHUNK, Leaf};
+use af_registry::ipld::dag::Leaf;
+use af_registry::ipld::profile::LEAF_BYTES;
 use af_registry::ipld::{Cid, Codec};
 use af_registry::oci::{Algorithm, Digest};
 use af_registry::stream::hashing::{Hasher, sha256};
@@ -118,7 +119,7 @@ fn leaves(count: u16) -> Vec<Leaf> {
     let leaf = |number: u16| {
         let mut hash = [0; 32];
         hash[..2].copy_from_slice(&number.to_be_bytes());
-        Leaf { cid: Cid::new(Codec::Raw, hash), size: CHUNK }
+        Leaf { cid: Cid::new(Codec::Raw, hash), size: LEAF_BYTES }
     };
     (0..count).map(leaf).collect()
 }

@@ -13,6 +13,7 @@ use super::child::{self, OnDeath};
 use super::data_dir::DataDir;
 use super::error::EmbeddedError;
 use super::find;
+use crate::ipld::profile;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -108,10 +109,10 @@ fn private(api: u16, gateway: u16) -> Value {
         "Import": {
             "CidVersion": 1,
             "HashFunction": "sha2-256",
-            "UnixFSChunker": "size-1048576",
+            "UnixFSChunker": profile::CHUNKER,
             "UnixFSDAGLayout": "balanced",
             "UnixFSDirectoryMaxLinks": 0,
-            "UnixFSFileMaxLinks": 1024,
+            "UnixFSFileMaxLinks": profile::MAX_LINKS,
             "UnixFSHAMTDirectoryMaxFanout": 256,
             "UnixFSHAMTDirectorySizeEstimation": "block",
             "UnixFSHAMTDirectorySizeThreshold": "256KiB",

@@ -6,7 +6,7 @@
 //! by a reset.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -21,14 +21,19 @@ use super::connection::{Connection, Drops, Origin};
 use super::error::{text, unavailable};
 use super::multipart::{Envelope, Outgoing, Sender};
 use super::{IpfsError, Kubo, answer, rpc};
-use crate::ipld::dag::{CHUNK, stored_size};
+use crate::ipld::dag::stored_size;
+use crate::ipld::profile::{CHUNKER, LEAF_BYTES, MAX_LINKS};
 use crate::ipld::{Cid, Codec};
 use crate::telemetry::metrics::{self, Call};
 
 /// Every option that shapes the tree is named, so that no setting of a node changes a CID: the profile
 /// `unixfs-v1-2025`.
-const OPTIONS: &str = "?cid-version=1&raw-leaves=true&chunker=size-1048576&max-file-links=1024\
-                       &pin=true&progress=false&fast-provide-root=false";
+static OPTIONS: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "?cid-version=1&raw-leaves=true&chunker={CHUNKER}&max-file-links={MAX_LINKS}\
+         &pin=true&progress=false&fast-provide-root=false"
+    )
+});
 /// Longest time that Kubo takes nothing.
 const STALL: Duration = Duration::from_secs(60);
 /// Time for Kubo to sync, pin and answer after the last byte.
@@ -76,7 +81,7 @@ impl Kubo {
         };
         let envelope = Envelope::new();
         let (sender, body) = Outgoing::arriving(&envelope);
-        let mut request = rpc::post(rpc::uri("add", OPTIONS)?, body);
+        let mut request = rpc::post(rpc::uri("add", &OPTIONS)?, body);
         if let Ok(content_type) = HeaderValue::try_from(envelope.content_type()) {
             request.headers_mut().insert(CONTENT_TYPE, content_type);
         }
@@ -162,7 +167,7 @@ impl Added {
         // A second line would be a second file: more than one JSON value is an error.
         let line: Line = serde_json::from_slice(body).map_err(|_| broken())?;
         let whole = line.size.parse() == Ok(stored_size(sent));
-        let raw = sent <= CHUNK;
+        let raw = sent <= LEAF_BYTES;
         if whole && raw == (line.hash.codec() == Codec::Raw) {
             Ok(Self { cid: line.hash })
         } else {

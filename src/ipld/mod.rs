@@ -4,5 +4,6 @@
 
 mod cid;
 pub mod dag;
+pub mod profile;
 
 pub use cid::{Cid, CidError, Codec};

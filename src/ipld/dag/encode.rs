@@ -3,7 +3,8 @@
 //! The canonical form: links first, then the UnixFS message (dag-pb specification, "Serial Format"; UnixFS
 //! specification, `dag-pb` `File`). Go's protobuf writes `blocksizes` unpacked, so that is what names a file.
 
-use super::{Link, Node, sha256, varint};
+use super::tree::{Link, Node, sha256};
+use super::varint;
 use crate::ipld::{Cid, Codec};
 
 /// `PBNode.Links` and `PBNode.Data`.

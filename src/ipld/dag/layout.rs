@@ -1,6 +1,8 @@
 //! The balanced tree of the profile.
 
-use super::{CHUNK, Layout, Leaf, Link, MAX_LINKS, sha256, write_node};
+use super::encode::write_node;
+use super::tree::{Layout, Leaf, Link, sha256};
+use crate::ipld::profile::{LEAF_BYTES, MAX_LINKS};
 use crate::ipld::{Cid, Codec};
 
 /// The tree that `ipfs add` builds over these leaves: level by level, [`MAX_LINKS`] children a node, the last node of
@@ -29,8 +31,8 @@ pub fn layout(leaves: &[Leaf]) -> Layout {
 /// The size that Kubo reports of a file of `size` bytes: that of all its blocks, nodes included.
 pub fn stored_size(size: u64) -> u64 {
     let leaf = |size| Leaf { cid: Cid::new(Codec::Raw, [0; 32]), size };
-    let mut leaves: Vec<Leaf> = (0..size / CHUNK).map(|_| leaf(CHUNK)).collect();
-    leaves.extend((!size.is_multiple_of(CHUNK)).then(|| leaf(size % CHUNK)));
+    let mut leaves: Vec<Leaf> = (0..size / LEAF_BYTES).map(|_| leaf(LEAF_BYTES)).collect();
+    leaves.extend((!size.is_multiple_of(LEAF_BYTES)).then(|| leaf(size % LEAF_BYTES)));
     let nodes = layout(&leaves).nodes;
     size + nodes.iter().map(|node| node.bytes.len() as u64).sum::<u64>()
 }

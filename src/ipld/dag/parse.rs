@@ -3,7 +3,8 @@
 use thiserror::Error;
 
 use super::encode::{BLOCK_SIZE, DATA, FILE, FILE_SIZE, LINK, LINK_HASH, LINK_NAME, LINK_TSIZE};
-use super::{Link, varint};
+use super::tree::Link;
+use super::varint;
 use crate::ipld::Cid;
 
 /// Why a block is not a file node of the profile.

@@ -2,10 +2,11 @@
 
 use proptest::prelude::{Just, Strategy, any, prop, prop_oneof, proptest};
 
-use super::{DagError, Leaf, Link, MAX_LINKS, layout, parse_node, sha256, write_node};
+use super::{DagError, Leaf, Link, layout, parse_node, sha256, write_node};
+use crate::ipld::profile::{LEAF_BYTES, MAX_LINKS};
 use crate::ipld::{Cid, Codec};
 
-const MIB: usize = 1 << 20;
+const MIB: usize = LEAF_BYTES as usize;
 /// Bytes of a file repeat after so many leaves.
 const PATTERN: usize = 7;
 

@@ -18,9 +18,8 @@ mod start;
 pub use finish::Stored;
 pub use session::{Sessions, UploadState};
 
-/// Most bytes of one part: 64 leaves, so that its root is one small node and Kubo's lock is held only so long.
-pub const PART_BYTES: u64 = 64 * LEAF_BYTES;
+use crate::ipld::profile::LEAF_BYTES;
 
-/// Bytes of one leaf under Kubo's import profile `unixfs-v1-2025`. Parts begin at multiples of it, so that the
-/// leaves of an upload are the leaves that one `ipfs add` of the whole would make.
-pub const LEAF_BYTES: u64 = 1 << 20;
+/// Most bytes of one part: 64 leaves, so that its root is one small node and Kubo's lock is held only so long. Parts
+/// begin at leaf borders, so that the leaves of an upload are the leaves that one `ipfs add` of the whole would make.
+pub const PART_BYTES: u64 = 64 * LEAF_BYTES;

@@ -1,7 +1,8 @@
 //! Nodes of a file's tree. The input is taken as a node, and as the leaves that a tree is made over.
 #![no_main]
 
-use af_registry::ipld::dag::{CHUNK, Leaf, MAX_LINKS, layout, parse_node, write_node};
+use af_registry::ipld::dag::{Leaf, layout, parse_node, write_node};
+use af_registry::ipld::profile::{LEAF_BYTES, MAX_LINKS};
 use af_registry::ipld::{Cid, Codec};
 use libfuzzer_sys::fuzz_target;
 
@@ -20,7 +21,7 @@ fuzz_target!(|input: &[u8]| {
 fn tree(input: &[u8]) {
     let copies = if input.len() < 8 { 400 } else { 1 };
     let leaf =
-        |byte: &u8| Leaf { cid: Cid::new(Codec::Raw, [*byte; 32]), size: CHUNK >> (byte % 24) };
+        |byte: &u8| Leaf { cid: Cid::new(Codec::Raw, [*byte; 32]), size: LEAF_BYTES >> (byte % 24) };
     let leaves: Vec<Leaf> =
         input.iter().flat_map(|byte| std::iter::repeat_n(leaf(byte), copies)).collect();
     let tree = layout(&leaves);

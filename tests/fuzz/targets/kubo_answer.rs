@@ -2,7 +2,7 @@
 #![no_main]
 
 use af_registry::ipfs::{Added, IpfsError};
-use af_registry::ipld::dag::CHUNK;
+use af_registry::ipld::profile::LEAF_BYTES;
 use af_registry::ipld::{Cid, Codec};
 use hyper::StatusCode;
 use libfuzzer_sys::fuzz_target;
@@ -34,7 +34,7 @@ fuzz_target!(|input: &[u8]| {
 
 /// A name that was accepted is the one in the answer, and the answer is no other one's.
 fn accepted(added: Added, body: &[u8], sent: u32) {
-    assert_eq!(added.cid.codec() == Codec::Raw, u64::from(sent) <= CHUNK);
+    assert_eq!(added.cid.codec() == Codec::Raw, u64::from(sent) <= LEAF_BYTES);
     assert_eq!(added.cid.to_string().parse(), Ok(added.cid));
     // Bytes that are no text may stand in fields that nobody reads.
     let Ok(answer) = serde_json::from_slice::<Value>(body) else { return };
