@@ -11,9 +11,10 @@ use ring::hmac;
 use tokio::sync::OnceCell;
 use tracing::debug;
 
+use super::AuthError;
 use super::limits::Limits;
 use super::password::{Passwords, is_same};
-use super::{AuthError, robot_secret_hash};
+use crate::accounts::robot_secret_hash;
 use crate::config::Secret;
 use crate::seal::random;
 use crate::store::{Account, Store};

@@ -6,7 +6,6 @@
 //!
 //! No HTTP in here but the value of `Authorization`: no status, no other header.
 
-mod account_name;
 mod authority;
 mod authorized;
 mod caller;
@@ -21,11 +20,9 @@ mod limits;
 mod login;
 mod need;
 mod password;
-mod random_secret;
 mod refresh;
 mod token;
 
-pub use account_name::{AccountName, AccountNameError};
 pub use authority::{Auth, Settings};
 pub use authorized::{Authorized, Delete, Listing, Mounting, Pull, Push};
 pub use caller::Caller;
@@ -37,5 +34,4 @@ pub use issue::{Issued, Login, TokenRequest};
 pub use limits::LoginLimits;
 pub use need::{Lenience, Need, RepositoryNeed};
 pub use password::hash_password;
-pub use random_secret::{new_password, new_robot_secret, robot_secret_hash};
 pub use token::{Audience, Claims, Entry};

@@ -8,7 +8,8 @@ use argon2::{Argon2, PasswordHasher, PasswordVerifier};
 use subtle::ConstantTimeEq;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{AuthError, new_password};
+use super::AuthError;
+use crate::accounts::new_password;
 use crate::config::Secret;
 
 /// Hashes with argon2id: 19 MiB, two passes, one lane (OWASP, "Password Storage Cheat Sheet"), a random salt. Takes

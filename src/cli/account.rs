@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::answer::{Answer, time};
 use super::error::AdminError;
-use crate::auth::AccountName;
+use crate::accounts::AccountName;
 use crate::store::{Account, Store};
 
 /// An account as JSON, without anything of its secret.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::error::AdminError;
-use crate::auth::{AccountName, AccountNameError};
+use crate::accounts::{AccountName, AccountNameError};
 
 /// Id of the switch that every command has.
 pub(super) const JSON: &str = "json";

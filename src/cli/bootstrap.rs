@@ -1,6 +1,6 @@
 //! The first administrator, without whom nobody could give anybody a right from outside.
 
-use crate::auth::{AccountName, AccountNameError, new_password};
+use crate::accounts::{AccountName, AccountNameError, new_password};
 use crate::config::Secret;
 use crate::store::Store;
 

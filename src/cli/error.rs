@@ -4,7 +4,8 @@ use std::io;
 
 use thiserror::Error;
 
-use crate::auth::{AccountName, AccountNameError, AuthError};
+use crate::accounts::{AccountName, AccountNameError};
+use crate::auth::AuthError;
 use crate::embedded::EmbeddedError;
 use crate::oci::RepositoryName;
 use crate::outbound::TrustError;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::answer::Answer;
 use super::arguments::{given, noun, optional, required, value, verb};
 use super::error::AdminError;
-use crate::auth::AccountName;
+use crate::accounts::AccountName;
 use crate::rights::{Pattern, Role};
 use crate::store::{Grant, Granted, Store};
 

@@ -7,7 +7,7 @@ use super::account;
 use super::answer::{Answer, time, time_or_dash};
 use super::arguments::{Life, expires, noun, robot, value, verb};
 use super::error::AdminError;
-use crate::auth::{AccountName, AccountNameError, new_robot_secret, robot_secret_hash};
+use crate::accounts::{AccountName, AccountNameError, new_robot_secret, robot_secret_hash};
 use crate::config::Secret;
 use crate::store::Store;
 

@@ -10,7 +10,8 @@ use super::answer::{Answer, time};
 use super::arguments::{noun, required, value, verb};
 use super::error::AdminError;
 use super::key;
-use crate::auth::{AccountName, Claims, Inspection};
+use crate::accounts::AccountName;
+use crate::auth::{Claims, Inspection};
 use crate::config::{Config, Secret};
 use crate::store::Store;
 

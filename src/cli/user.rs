@@ -9,7 +9,7 @@ use super::error::AdminError;
 use super::password;
 use super::password::NewPassword;
 use super::{account, grant};
-use crate::auth::AccountName;
+use crate::accounts::AccountName;
 use crate::rights::{Pattern, Role};
 use crate::store::Store;
 

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 const FREE: [&str; 4] = ["ipld", "oci", "rights", "telemetry"];
 
 /// What each room may use beside those and itself.
-const ARROWS: [(&str, &[&str]); 19] = [
+const ARROWS: [(&str, &[&str]); 20] = [
+    ("accounts", &["config", "seal"]),
     ("acme", &["config", "net", "seal", "store"]),
     (
         "app",
@@ -17,8 +18,8 @@ const ARROWS: [(&str, &[&str]); 19] = [
             "registry", "seal", "store",
         ],
     ),
-    ("auth", &["config", "seal", "store"]),
-    ("cli", &["auth", "config", "embedded", "outbound", "store"]),
+    ("auth", &["accounts", "config", "seal", "store"]),
+    ("cli", &["accounts", "auth", "config", "embedded", "outbound", "store"]),
     ("config", &[]),
     ("embedded", &["config"]),
     ("http", &["auth", "config", "net", "registry", "stream"]),
@@ -39,7 +40,7 @@ const ARROWS: [(&str, &[&str]); 19] = [
 /// Crates that only some rooms may name.
 const CONFINED: [(&str, &[&str]); 6] = [
     ("hyper", &["http", "ipfs", "net"]),
-    ("ring", &["auth", "seal", "stream"]),
+    ("ring", &["accounts", "auth", "seal", "stream"]),
     ("rustls", &["acme", "ipfs", "net", "outbound", "store"]),
     ("tokio_rustls", &["ipfs", "net"]),
     ("tokio_postgres", &["store"]),

@@ -1,6 +1,6 @@
 //! Names and passwords.
 
-use af_registry::auth::{new_robot_secret, robot_secret_hash};
+use af_registry::accounts::{new_robot_secret, robot_secret_hash};
 
 use super::*;
 
