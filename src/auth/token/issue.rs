@@ -8,10 +8,10 @@ use std::time::{Duration, SystemTime};
 use tracing::debug;
 use uuid::Uuid;
 
-use super::authority::unix;
-use super::limits::Limits;
-use super::token::{Audience, sign};
-use super::{Auth, AuthError, Claims, Entry};
+use super::{Audience, Claims, Entry, sign};
+use crate::auth::authority::unix;
+use crate::auth::limits::Limits;
+use crate::auth::{Auth, AuthError};
 use crate::config::Secret;
 use crate::oci::RepositoryName;
 use crate::rights::Grantee;
@@ -107,7 +107,7 @@ impl Auth {
         Ok(Issued { refresh_token, ..issued })
     }
 
-    pub(super) fn limits(&self) -> Result<&Limits, AuthError> {
+    pub(in crate::auth) fn limits(&self) -> Result<&Limits, AuthError> {
         Ok(&self.authority()?.limits)
     }
 

@@ -7,8 +7,8 @@ use data_encoding::BASE64URL_NOPAD;
 use ring::digest::{SHA256, digest};
 use uuid::Uuid;
 
-use super::password::is_same;
-use super::{Auth, AuthError};
+use crate::auth::password::is_same;
+use crate::auth::{Auth, AuthError};
 use crate::config::Secret;
 use crate::seal::random;
 use crate::store::Account;
@@ -18,7 +18,7 @@ const SECRET: usize = 43;
 
 impl Auth {
     /// Makes a refresh token for `account`.
-    pub(super) async fn add_refresh_token(
+    pub(in crate::auth) async fn add_refresh_token(
         &self,
         account: &Account,
         client_id: &str,
@@ -31,7 +31,7 @@ impl Auth {
     }
 
     /// The account that a refresh token stands for.
-    pub(super) async fn refresh(
+    pub(in crate::auth) async fn refresh(
         &self,
         token: &Secret,
         client: IpAddr,
