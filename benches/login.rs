@@ -14,10 +14,9 @@ use std::hint::black_box;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use af_registry::accounts::{new_robot_secret, robot_secret_hash};
+use af_registry::accounts::{hash_password, new_robot_secret, robot_secret_hash};
 use af_registry::auth::{
     Auth, AuthError, Caller, Credentials, Issued, Login, LoginLimits, Settings, TokenRequest,
-    hash_password,
 };
 use af_registry::config::Secret;
 use af_registry::rights::Role;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::accounts::AccountsError;
 use crate::seal::SecretError;
 use crate::store::StoreError;
 
@@ -66,6 +67,12 @@ impl From<StoreError> for AuthError {
             StoreError::Denied => Self::Denied,
             other => Self::Internal(other.to_string()),
         }
+    }
+}
+
+impl From<AccountsError> for AuthError {
+    fn from(error: AccountsError) -> Self {
+        Self::Internal(error.to_string())
     }
 }
 

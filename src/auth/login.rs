@@ -13,8 +13,7 @@ use tracing::debug;
 
 use super::AuthError;
 use super::limits::Limits;
-use super::password::{Passwords, is_same};
-use crate::accounts::robot_secret_hash;
+use crate::accounts::{Passwords, is_same, robot_secret_hash};
 use crate::config::Secret;
 use crate::seal::random;
 use crate::store::{Account, Store};

@@ -18,7 +18,6 @@ mod key;
 mod limits;
 mod login;
 mod need;
-mod password;
 mod token;
 
 pub use authority::{Auth, Settings};
@@ -30,5 +29,4 @@ pub use gate::Permit;
 pub use identify::Inspection;
 pub use limits::LoginLimits;
 pub use need::{Lenience, Need, RepositoryNeed};
-pub use password::hash_password;
 pub use token::{Audience, Claims, Entry, Issued, Login, TokenRequest};

@@ -4,7 +4,7 @@ use std::io;
 
 use thiserror::Error;
 
-use crate::accounts::{AccountName, AccountNameError};
+use crate::accounts::{AccountName, AccountNameError, AccountsError};
 use crate::auth::AuthError;
 use crate::embedded::EmbeddedError;
 use crate::oci::RepositoryName;
@@ -87,6 +87,9 @@ pub enum AdminError {
     /// The database did not do it.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A password could not be hashed.
+    #[error(transparent)]
+    Accounts(#[from] AccountsError),
     /// A secret or a token could not be made or read.
     #[error(transparent)]
     Auth(#[from] AuthError),

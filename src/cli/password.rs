@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Read};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::error::AdminError;
-use crate::auth::hash_password;
+use crate::accounts::hash_password;
 use crate::config::Secret;
 
 /// Fewest characters.
@@ -74,7 +74,7 @@ impl NewPassword {
     /// What is kept of it.
     ///
     /// # Errors
-    /// [`AdminError::Auth`].
+    /// [`AdminError::Accounts`].
     pub(super) async fn hash(&self) -> Result<String, AdminError> {
         Ok(hash_password(&self.0).await?)
     }

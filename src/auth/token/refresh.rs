@@ -7,7 +7,7 @@ use data_encoding::BASE64URL_NOPAD;
 use ring::digest::{SHA256, digest};
 use uuid::Uuid;
 
-use crate::auth::password::is_same;
+use crate::accounts::is_same;
 use crate::auth::{Auth, AuthError};
 use crate::config::Secret;
 use crate::seal::random;

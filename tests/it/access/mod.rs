@@ -5,8 +5,7 @@ mod token;
 
 use std::time::Duration;
 
-use af_registry::accounts::{new_robot_secret, robot_secret_hash};
-use af_registry::auth::hash_password;
+use af_registry::accounts::{hash_password, new_robot_secret, robot_secret_hash};
 use af_registry::config::Secret;
 use af_registry::rights::Role;
 use af_registry::store::{Granted, Store};

@@ -159,7 +159,7 @@ async fn tokens_are_got_as_clients_get_them() {
     post(client, "grant_type=client_credentials").await.refused(400, "UNSUPPORTED");
     post(client, &"x=y&".repeat(20_000)).await.refused(413, "SIZE_INVALID");
     // A new password ends what was handed out under the old one.
-    let hash = af_registry::auth::hash_password(&Secret::new("another one")).await.unwrap();
+    let hash = af_registry::accounts::hash_password(&Secret::new("another one")).await.unwrap();
     assert!(server.database().store.renew_secret("root", &hash, None).await.unwrap());
     post(client, &format!("grant_type=refresh_token&refresh_token={refresh}")).await.expect(401);
     ask(client, &token, "POST", "/v2/a/b/blobs/uploads/").await.refused(401, "UNAUTHORIZED");

@@ -7,9 +7,9 @@ mod tokens;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
+use af_registry::accounts::hash_password;
 use af_registry::auth::{
     Auth, AuthError, Caller, Credentials, Issued, Login, LoginLimits, Need, Settings, TokenRequest,
-    hash_password,
 };
 use af_registry::config::Secret;
 use af_registry::oci::RepositoryName;

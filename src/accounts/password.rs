@@ -8,28 +8,27 @@ use argon2::{Argon2, PasswordHasher, PasswordVerifier};
 use subtle::ConstantTimeEq;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::AuthError;
-use crate::accounts::new_password;
+use super::{AccountsError, new_password};
 use crate::config::Secret;
 
 /// Hashes with argon2id: 19 MiB, two passes, one lane (OWASP, "Password Storage Cheat Sheet"), a random salt. Takes
 /// tens of milliseconds. The result is in PHC form.
 ///
 /// # Errors
-/// [`AuthError::Internal`]: a mistake of this program.
-pub async fn hash_password(password: &Secret) -> Result<String, AuthError> {
+/// [`AccountsError::Internal`]: a mistake of this program.
+pub async fn hash_password(password: &Secret) -> Result<String, AccountsError> {
     let password = password.clone();
     blocking(move || hash(&password)).await?
 }
 
 /// Whether two hashes are the same, in the same time for all of a length.
-pub(super) fn is_same(a: &[u8], b: &[u8]) -> bool {
+pub(crate) fn is_same(a: &[u8], b: &[u8]) -> bool {
     a.ct_eq(b).into()
 }
 
 /// Compares passwords, as many at a time as there are cores: each takes 19 MiB and a core for tens of milliseconds.
 #[derive(Debug)]
-pub(super) struct Passwords {
+pub(crate) struct Passwords {
     permits: Arc<Semaphore>,
     /// A hash like any other, of a password that nobody knows.
     dummy: String,
@@ -37,7 +36,7 @@ pub(super) struct Passwords {
 
 /// The right to compare one password.
 #[derive(Debug)]
-pub(super) struct Turn {
+pub(crate) struct Turn {
     _permit: OwnedSemaphorePermit,
 }
 
@@ -46,7 +45,7 @@ impl Passwords {
     ///
     /// # Errors
     /// As [`hash_password`].
-    pub(super) async fn new() -> Result<Self, AuthError> {
+    pub(crate) async fn new() -> Result<Self, AccountsError> {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         let dummy = hash_password(&new_password()).await?;
         Ok(Self { permits: Arc::new(Semaphore::new(cores)), dummy })
@@ -55,12 +54,12 @@ impl Passwords {
     /// Waits for a turn.
     ///
     /// # Errors
-    /// [`AuthError::Internal`]: a mistake of this program.
-    pub(super) async fn turn(&self) -> Result<Turn, AuthError> {
+    /// [`AccountsError::Internal`]: a mistake of this program.
+    pub(crate) async fn turn(&self) -> Result<Turn, AccountsError> {
         let permit = Arc::clone(&self.permits).acquire_owned().await;
         permit
             .map(|permit| Turn { _permit: permit })
-            .map_err(|error| AuthError::Internal(error.to_string()))
+            .map_err(|error| AccountsError::Internal(error.to_string()))
     }
 
     /// Whether `password` is the one that `hash` was made of. Without a hash it takes as long and is not: who is not
@@ -69,12 +68,12 @@ impl Passwords {
     ///
     /// # Errors
     /// As [`Passwords::turn`].
-    pub(super) async fn compare(
+    pub(crate) async fn compare(
         &self,
         hash: Option<String>,
         password: &Secret,
         turn: Turn,
-    ) -> Result<(bool, Turn), AuthError> {
+    ) -> Result<(bool, Turn), AccountsError> {
         let (hash, known) = match hash {
             Some(hash) => (hash, true),
             None => (self.dummy.clone(), false),
@@ -84,11 +83,13 @@ impl Passwords {
     }
 }
 
-fn hash(password: &Secret) -> Result<String, AuthError> {
+fn hash(password: &Secret) -> Result<String, AccountsError> {
     Argon2::default()
         .hash_password(password.expose().as_bytes())
         .map(|hash| hash.to_string())
-        .map_err(|error| AuthError::Internal(format!("a password could not be hashed: {error}")))
+        .map_err(|error| {
+            AccountsError::Internal(format!("a password could not be hashed: {error}"))
+        })
 }
 
 /// With the cost that the hash itself names.
@@ -99,9 +100,11 @@ fn verify(hash: &str, password: &Secret) -> bool {
 
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, AuthError> {
+) -> Result<T, AccountsError> {
     let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|error| AuthError::Internal(format!("a password could not be hashed: {error}")))
+    done.map_err(|error| {
+        AccountsError::Internal(format!("a password could not be hashed: {error}"))
+    })
 }
 
 #[cfg(test)]
