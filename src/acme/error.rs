@@ -1,11 +1,10 @@
 //! Why there is no new certificate.
 
-use std::error::Error;
-
 use thiserror::Error;
 
 use crate::net::TlsError;
 use crate::store::StoreError;
+use crate::telemetry::with_causes;
 
 /// The one error of this room. Holds nothing of a key.
 #[derive(Debug, Error)]
@@ -35,24 +34,12 @@ impl AcmeError {
     pub(super) fn before(error: instant_acme::Error) -> Self {
         match error {
             instant_acme::Error::Api(problem) => Self::Refused(problem.to_string()),
-            error => Self::Unreachable(chain(&error)),
+            error => Self::Unreachable(with_causes(&error)),
         }
     }
 
     /// The error of a step of an order.
     pub(super) fn during(error: instant_acme::Error) -> Self {
-        Self::Refused(chain(&error))
+        Self::Refused(with_causes(&error))
     }
-}
-
-/// An error and what caused it, in one line.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use crate::ipld::Cid;
+use crate::telemetry::with_causes;
 
 /// Longest text of Kubo that goes into an error.
 const TEXT: usize = 400;
@@ -96,14 +97,7 @@ pub(super) fn is_missing(message: &str) -> bool {
 
 /// A failure of the connection during `what`.
 pub(super) fn unavailable(what: &str, error: &(dyn std::error::Error + 'static)) -> IpfsError {
-    let mut text = format!("{what}: {error}");
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    IpfsError::Unavailable(text)
+    IpfsError::Unavailable(format!("{what}: {}", with_causes(error)))
 }
 
 /// Kubo's words, in one line and of bounded length.

@@ -5,6 +5,8 @@ use std::error::Error;
 use thiserror::Error;
 use tokio_postgres::error::SqlState;
 
+use crate::telemetry::with_causes;
+
 /// The one error of this room.
 #[derive(Clone, Debug, Error)]
 pub enum StoreError {
@@ -62,7 +64,7 @@ impl StoreError {
 
 impl From<tokio_postgres::Error> for StoreError {
     fn from(error: tokio_postgres::Error) -> Self {
-        let text = chain(&error);
+        let text = with_causes(&error);
         match error.code() {
             Some(code) if is_conflict(code) => Self::Conflict(text),
             Some(code) if is_temporary(code) => Self::Unavailable(text),
@@ -79,18 +81,6 @@ pub(super) fn is_lost(error: &tokio_postgres::Error) -> bool {
         Some(code) => code.code().starts_with("08") || is_shutdown(code),
         None => is_transport(error),
     }
-}
-
-/// An error and what caused it, in one line.
-pub(super) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 /// Serialization failure, deadlock, and what a concurrent insert or delete of the same rows does to a statement that

@@ -12,8 +12,8 @@ use tracing::warn;
 use crate::store::StoreError;
 use crate::store::db::settings::{CONNECT, Purpose, Settings};
 use crate::store::db::statements::{Query, Statements};
-use crate::store::error::chain;
 use crate::telemetry::metrics::postgres_call;
+use crate::telemetry::with_causes;
 
 /// A parameter of a statement.
 pub(crate) type Param<'a> = &'a (dyn ToSql + Sync);
@@ -41,10 +41,10 @@ impl Link {
         let connecting = timeout(CONNECT, config.connect(tls)).await;
         let (client, connection) = connecting
             .map_err(|_| StoreError::timed_out("connecting"))?
-            .map_err(|error| StoreError::Unavailable(chain(&error)))?;
+            .map_err(|error| StoreError::Unavailable(with_causes(&error)))?;
         let task = tokio::spawn(async move {
             if let Err(error) = connection.await {
-                warn!(event = "postgres_connection_lost", error = chain(&error));
+                warn!(event = "postgres_connection_lost", error = with_causes(&error));
             }
         });
         Ok(Self { client, task: task.abort_handle() })
