@@ -7,6 +7,7 @@ use thiserror::Error;
 use crate::accounts::AccountsError;
 use crate::seal::SecretError;
 use crate::store::StoreError;
+use crate::telemetry::metrics::Refusal;
 
 /// The one error of this room.
 #[derive(Clone, Debug, Error)]
@@ -45,14 +46,14 @@ pub enum AuthError {
 
 impl AuthError {
     /// The reason under which a refusal is counted; `None` for what is no refusal.
-    pub fn reason(&self) -> Option<&'static str> {
+    pub fn reason(&self) -> Option<Refusal> {
         match self {
-            Self::Login => Some("no_login"),
-            Self::Credentials => Some("credentials"),
-            Self::Token(_) => Some("token"),
-            Self::Scope => Some("scope"),
-            Self::Denied => Some("denied"),
-            Self::Malformed(_) => Some("malformed"),
+            Self::Login => Some(Refusal::NoLogin),
+            Self::Credentials => Some(Refusal::Credentials),
+            Self::Token(_) => Some(Refusal::Token),
+            Self::Scope => Some(Refusal::Scope),
+            Self::Denied => Some(Refusal::Denied),
+            Self::Malformed(_) => Some(Refusal::Malformed),
             // Counted by the limit that it went over.
             Self::TooMany { .. } => None,
             Self::Unavailable(_) | Self::Internal(_) => None,

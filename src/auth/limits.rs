@@ -16,7 +16,7 @@ use governor::{Quota, RateLimiter};
 use quick_cache::sync::Cache;
 
 use super::AuthError;
-use crate::telemetry::metrics;
+use crate::telemetry::metrics::{self, Refusal};
 
 /// The most keys that a limit counts apart. More come only from a flood; they are counted together then.
 const KEYS: usize = 50_000;
@@ -89,7 +89,7 @@ impl Limits {
         let by_user = by_user.and_then(|(rate, key)| rate.blocked(key));
         let address = Key::Address(network(client));
         let by_address = self.address_failures.as_ref().and_then(|rate| rate.blocked(address));
-        refuse(by_user.max(by_address), "login_rate")
+        refuse(by_user.max(by_address), Refusal::LoginRate)
     }
 
     /// Counts a login that failed.
@@ -116,7 +116,7 @@ impl Limits {
             Some(user) => Key::User(self.hasher.hash_one(user)),
             None => Key::Address(network(client)),
         };
-        refuse(self.tokens.as_ref().and_then(|rate| rate.count(key).err()), "token_rate")
+        refuse(self.tokens.as_ref().and_then(|rate| rate.count(key).err()), Refusal::TokenRate)
     }
 
     /// Forgets whoever has not come near a limit lately.
@@ -201,9 +201,9 @@ impl Rate {
     }
 }
 
-fn refuse(wait: Option<Duration>, reason: &'static str) -> Result<(), AuthError> {
+fn refuse(wait: Option<Duration>, refusal: Refusal) -> Result<(), AuthError> {
     let Some(retry) = wait else { return Ok(()) };
-    metrics::refused(reason);
+    metrics::refused(refusal);
     Err(AuthError::TooMany { retry })
 }
 

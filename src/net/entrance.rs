@@ -16,7 +16,7 @@ use super::refusal::{self, NOT_TLS, TOO_MANY_CONNECTIONS};
 use super::tls::{Flaw, Handshaken, SecureStream, Tls};
 use super::{ConnectionLimits, Peer, Secured};
 use crate::config::Proxies;
-use crate::telemetry::metrics;
+use crate::telemetry::metrics::{self, Refusal};
 
 /// The way in of one listener. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -65,7 +65,7 @@ impl Entrance {
             None
         } else {
             let Some(entered) = self.addresses.enter(peer.0.ip(), self.limits.per_address) else {
-                refused(peer, "address_connections", "its address has too many");
+                refused(peer, Refusal::AddressConnections, "its address has too many");
                 // Under TLS an answer would take the handshake that is to be saved.
                 if self.tls.is_none() {
                     refusal::refuse(stream, TOO_MANY_CONNECTIONS).await;
@@ -89,11 +89,11 @@ impl Entrance {
         match timeout(self.limits.handshake_time, read_header(stream)).await {
             Ok(Ok(client)) => Some(client.map_or(peer, Peer)),
             Ok(Err(error)) => {
-                refused(peer, "proxy_header", &error.to_string());
+                refused(peer, Refusal::ProxyHeader, &error.to_string());
                 None
             }
             Err(_) => {
-                refused(peer, "proxy_header_time", "its PROXY header was not there in time");
+                refused(peer, Refusal::ProxyHeaderTime, "its PROXY header was not there in time");
                 None
             }
         }
@@ -108,16 +108,16 @@ impl Entrance {
             }
             Ok(Ok(Handshaken::Validated)) | Ok(Err(Flaw::Silent)) => None,
             Ok(Err(Flaw::Plain(stream))) => {
-                refused(peer, "not_tls", "it does not speak TLS");
+                refused(peer, Refusal::NotTls, "it does not speak TLS");
                 refusal::refuse(stream, NOT_TLS).await;
                 None
             }
             Ok(Err(Flaw::Failed(error))) => {
-                refused(peer, "handshake", &error.to_string());
+                refused(peer, Refusal::Handshake, &error.to_string());
                 None
             }
             Err(_) => {
-                refused(peer, "handshake_time", "its handshake was not done in time");
+                refused(peer, Refusal::HandshakeTime, "its handshake was not done in time");
                 None
             }
         }
@@ -130,7 +130,8 @@ enum Way {
     Secure(Box<SecureStream>),
 }
 
-fn refused(peer: Peer, reason: &'static str, error: &str) {
-    metrics::refused(reason);
+fn refused(peer: Peer, refusal: Refusal, error: &str) {
+    metrics::refused(refusal);
+    let reason = refusal.label();
     debug!(peer = %peer.0, reason, error, "a connection was refused");
 }

@@ -24,7 +24,7 @@ use super::per_address::Addresses;
 use super::refusal::{self, TOO_MANY_CONNECTIONS};
 use super::{ConnectionLimits, Peer, Shutdown, Tls};
 use crate::config::Proxies;
-use crate::telemetry::metrics;
+use crate::telemetry::metrics::{self, Refusal};
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 4096;
@@ -186,7 +186,7 @@ where
 {
     fn admit(&self, stream: TcpStream, peer: Peer) {
         let Ok(permit) = Arc::clone(&self.connections).try_acquire_owned() else {
-            metrics::refused("connections");
+            metrics::refused(Refusal::Connections);
             return self.turn_away(stream);
         };
         // Answers leave in as few writes as they can; nothing is won by holding the last one back. A socket that

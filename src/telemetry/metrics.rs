@@ -89,9 +89,55 @@ pub fn request(method: &'static str, endpoint: &'static str, status: u16, took: 
     histogram!(HTTP_DURATION, "endpoint" => endpoint).record(took);
 }
 
-/// Counts a request or connection that a limit turned away.
-pub fn refused(reason: &'static str) {
-    counter!(HTTP_REFUSED, "reason" => reason).increment(1);
+/// Why a request or a connection was refused.
+#[allow(missing_docs, reason = "each variant is a label that the reference of metrics explains")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    Connections,
+    AddressConnections,
+    ProxyHeader,
+    ProxyHeaderTime,
+    NotTls,
+    Handshake,
+    HandshakeTime,
+    NoLogin,
+    Credentials,
+    Token,
+    Scope,
+    Denied,
+    Malformed,
+    LoginRate,
+    TokenRate,
+    Uploads,
+}
+
+impl Refusal {
+    /// The value of the label `reason`.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Connections => "connections",
+            Self::AddressConnections => "address_connections",
+            Self::ProxyHeader => "proxy_header",
+            Self::ProxyHeaderTime => "proxy_header_time",
+            Self::NotTls => "not_tls",
+            Self::Handshake => "handshake",
+            Self::HandshakeTime => "handshake_time",
+            Self::NoLogin => "no_login",
+            Self::Credentials => "credentials",
+            Self::Token => "token",
+            Self::Scope => "scope",
+            Self::Denied => "denied",
+            Self::Malformed => "malformed",
+            Self::LoginRate => "login_rate",
+            Self::TokenRate => "token_rate",
+            Self::Uploads => "uploads",
+        }
+    }
+}
+
+/// Counts a request or connection that was refused.
+pub fn refused(refusal: Refusal) {
+    counter!(HTTP_REFUSED, "reason" => refusal.label()).increment(1);
 }
 
 /// Counts a login with name and password that was not answered from memory; `outcome` is `ok`, `wrong`, `limited` or
@@ -200,4 +246,64 @@ pub fn kubo_call(name: &'static str) -> Call {
 /// Times a statement; `name` is its file's below `sql/queries`, such as `blob/linked`.
 pub fn postgres_call(name: &'static str) -> Call {
     Call { metric: POSTGRES_CALLS, name, began: Instant::now(), outcome: "dropped" }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Mutex;
+
+    use metrics::{
+        Counter, Histogram, Key, KeyName, Metadata, Recorder, SharedString, with_local_recorder,
+    };
+
+    use super::*;
+
+    /// Keeps the names of the metrics that have a help text.
+    #[derive(Default)]
+    struct Described(Mutex<BTreeSet<String>>);
+
+    impl Described {
+        fn insert(&self, name: &KeyName, help: &SharedString) {
+            assert!(!help.is_empty(), "{name:?}");
+            self.0.lock().unwrap().insert(name.as_str().to_owned());
+        }
+    }
+
+    impl Recorder for Described {
+        fn describe_counter(&self, name: KeyName, _: Option<Unit>, help: SharedString) {
+            self.insert(&name, &help);
+        }
+
+        fn describe_gauge(&self, name: KeyName, _: Option<Unit>, help: SharedString) {
+            self.insert(&name, &help);
+        }
+
+        fn describe_histogram(&self, name: KeyName, _: Option<Unit>, help: SharedString) {
+            self.insert(&name, &help);
+        }
+
+        fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
+            Counter::noop()
+        }
+
+        fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+            Gauge::noop()
+        }
+
+        fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+            Histogram::noop()
+        }
+    }
+
+    #[test]
+    fn every_metric_has_a_help_text() {
+        let described = Described::default();
+        with_local_recorder(&described, describe);
+        let code = include_str!("metrics.rs").split("#[cfg(test)]").next().unwrap();
+        let named = code.split('"').filter(|text| text.starts_with("registry_"));
+        let named: BTreeSet<String> = named.map(str::to_owned).collect();
+        assert!(named.len() >= 17, "{named:?}");
+        assert_eq!(*described.0.lock().unwrap(), named);
+    }
 }

@@ -14,7 +14,7 @@ use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use crate::http::edge::respond;
 use crate::http::{Body, HttpError};
 use crate::oci::ErrorCode;
-use crate::telemetry::metrics;
+use crate::telemetry::metrics::{self, Refusal};
 
 /// Sends browsers to https.
 #[derive(Clone, Debug)]
@@ -51,7 +51,7 @@ impl RedirectService {
                 response
             }
             _ => {
-                metrics::refused("not_tls");
+                metrics::refused(Refusal::NotTls);
                 let there = target.as_deref().unwrap_or("https");
                 HttpError::Request {
                     status: StatusCode::FORBIDDEN,

@@ -14,7 +14,7 @@ use crate::registry::{Registry, RegistryError};
 use crate::store::{Part, Recorded, Upload};
 use crate::stream::hashing::Hasher;
 use crate::stream::paced::STRIDE;
-use crate::telemetry::metrics;
+use crate::telemetry::metrics::{self, Refusal};
 
 /// How long an upload waits for a place before it is shed.
 const QUEUE: std::time::Duration = std::time::Duration::from_secs(30);
@@ -76,7 +76,7 @@ impl Registry {
         match tokio::time::timeout(QUEUE, place).await {
             Ok(Ok(permit)) => Ok(permit),
             Ok(Err(_)) | Err(_) => {
-                metrics::refused("uploads");
+                metrics::refused(Refusal::Uploads);
                 Err(RegistryError::Overloaded)
             }
         }
