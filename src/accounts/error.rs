@@ -2,9 +2,40 @@
 
 use thiserror::Error;
 
+use super::{AccountName, AccountNameError};
+use crate::oci::RepositoryName;
+use crate::rights::Pattern;
+use crate::store::StoreError;
+
 /// The one error of this room. Each message is one line, and holds no secret.
 #[derive(Clone, Debug, Error)]
 pub enum AccountsError {
+    /// The name is not the name of such an account.
+    #[error(transparent)]
+    Name(#[from] AccountNameError),
+    /// The password is not acceptable. The text says why, and goes on after "the password".
+    #[error("the password {0}")]
+    Password(String),
+    /// The name of a new account belongs to another account.
+    #[error("there is an account {0} already")]
+    Taken(AccountName),
+    /// No account has this name.
+    #[error("there is no account {0}")]
+    NoAccount(AccountName),
+    /// No repository has this name.
+    #[error("there is no repository {0}")]
+    NoRepository(RepositoryName),
+    /// The account does not hold the grant that was to be removed.
+    #[error("{account} holds no such grant on exactly {pattern}")]
+    #[allow(missing_docs, reason = "the fields are their names")]
+    NoGrant { account: AccountName, pattern: Pattern },
+    /// A robot was to get rights beyond its namespace.
+    #[error("{pattern} is not within {namespace}, and {account} is a robot of that namespace")]
+    #[allow(missing_docs, reason = "the fields are their names")]
+    OutsideNamespace { account: AccountName, namespace: RepositoryName, pattern: Pattern },
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// A bug or a broken environment, such as a thread that could not be started.
     #[error("{0}")]
     Internal(String),

@@ -48,6 +48,25 @@ impl AccountName {
         self.namespace.as_ref()
     }
 
+    /// The name, if it is a user's.
+    ///
+    /// # Errors
+    /// [`AccountNameError::User`] for a robot's name.
+    pub fn as_user(&self) -> Result<&str, AccountNameError> {
+        match self.namespace {
+            None => Ok(&self.text),
+            Some(_) => Err(AccountNameError::User),
+        }
+    }
+
+    /// The namespace, if it is a robot's name.
+    ///
+    /// # Errors
+    /// [`AccountNameError::Robot`] for a user's name.
+    pub fn as_robot(&self) -> Result<&RepositoryName, AccountNameError> {
+        self.namespace().ok_or(AccountNameError::Robot)
+    }
+
     /// Whether it is a robot's.
     pub fn is_robot(&self) -> bool {
         self.namespace.is_some()

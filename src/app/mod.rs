@@ -13,9 +13,8 @@ use tracing::{info, warn};
 
 use clients::{Clients, Https};
 
+use crate::accounts::{Accounts, AccountsError};
 use crate::auth::{Auth, AuthError};
-use crate::cli;
-use crate::cli::AdminError;
 use crate::config::Config;
 use crate::embedded::{EmbeddedError, Partners};
 use crate::http::{Edge, EdgeService, OperatorService};
@@ -72,7 +71,7 @@ pub enum AppError {
     #[error(
         "the first administrator: {0}; see OPEN_REGISTRY_ADMIN_USER and OPEN_REGISTRY_ADMIN_PASSWORD"
     )]
-    Admin(#[from] AdminError),
+    Admin(#[from] AccountsError),
     /// There are no authorities to verify a partner by.
     #[error("{settings}: {source}")]
     Trust {
@@ -168,7 +167,9 @@ async fn connect(
 /// Makes somebody who can let others in, where nobody is there yet.
 async fn make_first_admin(config: &Config, store: &Store) -> Result<(), AppError> {
     let access = &config.access;
-    let made = cli::bootstrap(store, &access.admin_user, &access.admin_password).await?;
+    let accounts = Accounts::new(store.clone());
+    let users = accounts.users();
+    let made = users.add_first_admin(&access.admin_user, &access.admin_password).await?;
     let Some(made) = made else { return Ok(()) };
     info!(event = "first_administrator", name = made.name, "made the first administrator");
     if let Some(notice) = made.notice() {

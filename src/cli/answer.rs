@@ -1,13 +1,14 @@
 //! What a command says on standard output: lines for people, or JSON for programs.
 
+use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
-use std::time::SystemTime;
 
 use clap::ArgMatches;
-use serde_json::Value;
+use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::arguments::JSON;
-use super::error::AdminError;
+use super::error::CliError;
 
 /// How an answer is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,16 +34,22 @@ pub(super) struct Answer {
 
 impl Answer {
     /// One or more lines.
-    pub(super) fn new(text: impl Into<String>, json: Value) -> Self {
-        Self { text: text.into(), json }
+    pub(super) fn new(text: impl Into<String>, json: &impl Serialize) -> Result<Self, CliError> {
+        Ok(Self { text: text.into(), json: serde_json::to_value(json)? })
+    }
+
+    /// Says that the operation `done` was carried out on something called `name`.
+    pub(super) fn done(done: &str, name: &impl Display) -> Self {
+        let json = json!({ "name": name.to_string(), "done": done });
+        Self { text: format!("{done} {name}"), json }
     }
 
     /// Columns below their headings.
     pub(super) fn table<const N: usize>(
         head: [&str; N],
         rows: impl IntoIterator<Item = [String; N]>,
-        json: Value,
-    ) -> Self {
+        json: &impl Serialize,
+    ) -> Result<Self, CliError> {
         let rows: Vec<[String; N]> = std::iter::once(head.map(str::to_owned)).chain(rows).collect();
         let widths: [usize; N] = std::array::from_fn(|column| {
             rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default()
@@ -52,11 +59,11 @@ impl Answer {
                 row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
             cells.join("  ").trim_end().to_owned()
         };
-        Self { text: rows.iter().map(line).collect::<Vec<_>>().join("\n"), json }
+        Self::new(rows.iter().map(line).collect::<Vec<_>>().join("\n"), json)
     }
 
     /// Writes it to standard output.
-    pub(super) fn write(self, form: Form) -> Result<(), AdminError> {
+    pub(super) fn write(self, form: Form) -> Result<(), CliError> {
         let text = match form {
             Form::Text => self.text,
             Form::Json => self.json.to_string(),
@@ -65,19 +72,14 @@ impl Answer {
         match writeln!(out, "{text}").and_then(|()| out.flush()) {
             // `… | head` has seen enough.
             Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-            written => written.map_err(AdminError::Write),
+            written => written.map_err(CliError::Write),
         }
     }
 }
 
-/// A time as people and programs read it: RFC 3339, to the second.
-pub(super) fn time(time: SystemTime) -> String {
-    humantime::format_rfc3339_seconds(time).to_string()
-}
-
-/// A time that need not be, `-` for people.
-pub(super) fn time_or_dash(at: Option<SystemTime>) -> String {
-    at.map_or_else(|| "-".to_owned(), time)
+/// The cell of a table for a value that may be missing.
+pub(super) fn or_dash(value: Option<impl Display>) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| value.to_string())
 }
 
 #[cfg(test)]
@@ -87,7 +89,7 @@ mod tests {
     #[test]
     fn columns_stand_below_their_headings() {
         let rows = [["ann".to_owned(), "x".to_owned()], ["barbara".to_owned(), String::new()]];
-        let table = Answer::table(["NAME", "STATE"], rows, Value::Null);
+        let table = Answer::table(["NAME", "STATE"], rows, &Value::Null).unwrap();
         assert_eq!(table.text, "NAME     STATE\nann      x\nbarbara");
     }
 }

@@ -1,22 +1,14 @@
 //! Arguments that several commands take, and how they become values.
 
 use std::str::FromStr;
-use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use super::error::AdminError;
-use crate::accounts::{AccountName, AccountNameError};
+use super::error::CliError;
+use crate::accounts::{AccountName, AccountNameError, Life};
 
 /// Id of the switch that every command has.
 pub(super) const JSON: &str = "json";
-
-/// Longest life of a robot that has an end.
-const LONGEST: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
-
-/// How long a robot's secret is good for; `None` for ever.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Life(pub(super) Option<Duration>);
 
 /// A noun with its verbs.
 pub(super) fn noun(
@@ -67,15 +59,15 @@ pub(super) fn expires() -> Arg {
         .value_name("TIME")
         .default_value("90d")
         .help("How long the secret is good for: 12h, 90d, or never.")
-        .value_parser(life)
+        .value_parser(|text: &str| text.parse::<Life>())
 }
 
 /// The value of an argument that the parser has required.
 pub(super) fn value<T: Clone + Send + Sync + 'static>(
     arguments: &ArgMatches,
     id: &str,
-) -> Result<T, AdminError> {
-    given(arguments, id).ok_or_else(|| AdminError::unknown("without", id))
+) -> Result<T, CliError> {
+    given(arguments, id).ok_or_else(|| CliError::unknown("without", id))
 }
 
 /// The value of an argument, if it was given.
@@ -87,45 +79,20 @@ pub(super) fn given<T: Clone + Send + Sync + 'static>(
 }
 
 fn user_name(text: &str) -> Result<AccountName, AccountNameError> {
-    text.parse().and_then(|name: AccountName| match name.is_robot() {
-        false => Ok(name),
-        true => Err(AccountNameError::User),
-    })
+    let name: AccountName = text.parse()?;
+    name.as_user()?;
+    Ok(name)
 }
 
 fn robot_name(text: &str) -> Result<AccountName, AccountNameError> {
-    text.parse().map_err(|_| AccountNameError::Robot).and_then(|name: AccountName| {
-        match name.is_robot() {
-            true => Ok(name),
-            false => Err(AccountNameError::Robot),
-        }
-    })
-}
-
-fn life(text: &str) -> Result<Life, String> {
-    if text == "never" {
-        return Ok(Life(None));
-    }
-    let life = humantime::parse_duration(text).ok().filter(|life| !life.is_zero());
-    let life = life.ok_or("not a time; write 12h, 90d, or never")?;
-    if life > LONGEST {
-        return Err("over ten years; write never if that is meant".to_owned());
-    }
-    Ok(Life(Some(life)))
+    let name: AccountName = text.parse().map_err(|_| AccountNameError::Robot)?;
+    name.as_robot()?;
+    Ok(name)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_life_has_a_unit_or_no_end() {
-        assert_eq!(life("90d"), Ok(Life(Some(Duration::from_secs(90 * 86_400)))));
-        assert_eq!(life("never"), Ok(Life(None)));
-        for bad in ["", "90", "0s", "-1d", "11y", "forever"] {
-            assert!(life(bad).is_err(), "{bad}");
-        }
-    }
 
     #[test]
     fn users_and_robots_have_names_of_their_own() {

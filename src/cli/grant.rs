@@ -1,17 +1,16 @@
 //! `grant`: roles of accounts in repositories.
 
 use clap::{ArgMatches, Command};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::answer::Answer;
 use super::arguments::{given, noun, optional, required, value, verb};
-use super::error::AdminError;
-use crate::accounts::AccountName;
+use super::error::CliError;
+use crate::accounts::{AccountName, Accounts};
 use crate::rights::{Pattern, Role};
-use crate::store::{Grant, Granted, Store};
 
-/// What may be done with grants.
-pub(super) enum Order {
+/// An operation on grants, with its arguments.
+pub(super) enum Operation {
     Add { account: AccountName, pattern: Pattern, role: Role },
     List { account: Option<AccountName> },
     Remove { account: AccountName, pattern: Pattern, role: Option<Role> },
@@ -41,9 +40,9 @@ pub(super) fn command() -> Command {
     noun("grant", "Manage who may do what", verbs)
 }
 
-impl Order {
-    /// Reads what is asked for.
-    pub(super) fn read(verb: &str, arguments: &ArgMatches) -> Result<Self, AdminError> {
+impl Operation {
+    /// Reads the arguments.
+    pub(super) fn read(verb: &str, arguments: &ArgMatches) -> Result<Self, CliError> {
         if verb == "list" {
             return Ok(Self::List { account: given(arguments, "account") });
         }
@@ -51,78 +50,39 @@ impl Order {
         match verb {
             "add" => Ok(Self::Add { account, pattern, role: value(arguments, "role")? }),
             "remove" => Ok(Self::Remove { account, pattern, role: given(arguments, "role") }),
-            _ => Err(AdminError::unknown("grant", verb)),
+            _ => Err(CliError::unknown("grant", verb)),
         }
     }
 
-    /// Does it.
-    pub(super) async fn obey(self, store: &Store) -> Result<Answer, AdminError> {
+    pub(super) async fn run(self, accounts: &Accounts) -> Result<Answer, CliError> {
+        let grants = accounts.grants();
         match self {
             Self::Add { account, pattern, role } => {
-                add(store, &account, &pattern, role).await?;
-                let text = format!("{account} has the role {} on {pattern}", role.as_str());
-                let grant = Grant { account: account.to_string(), pattern, role };
-                Ok(Answer::new(text, shown(&grant)))
+                let grant = grants.add(&account, &pattern, role).await?;
+                let role = role.as_str();
+                Answer::new(format!("{account} has the role {role} on {pattern}"), &grant)
             }
-            Self::List { account } => list(store, account).await,
+            Self::List { account } => {
+                let grants = grants.list(account.as_ref()).await?;
+                let rows = grants.iter().map(|grant| {
+                    let role = grant.role.as_str().to_owned();
+                    [grant.account.clone(), grant.pattern.to_string(), role]
+                });
+                Answer::table(["ACCOUNT", "PATTERN", "ROLE"], rows, &grants)
+            }
             Self::Remove { account, pattern, role } => {
-                if !store.revoke(account.as_str(), &pattern, role).await? {
-                    return Err(AdminError::NoGrant { account, pattern });
-                }
-                let what = role.map_or("no role", Role::as_str);
-                let text = match role {
-                    Some(_) => format!("{account} has the role {what} on {pattern} no longer"),
-                    None => format!("{account} has {what} on {pattern} any more"),
+                grants.remove(&account, &pattern, role).await?;
+                let text = match role.map(Role::as_str) {
+                    Some(role) => format!("{account} has the role {role} on {pattern} no longer"),
+                    None => format!("{account} has no role on {pattern} any more"),
                 };
                 let json = json!({
                     "account": account.as_str(),
                     "pattern": pattern.as_str(),
                     "role": role.map(Role::as_str),
                 });
-                Ok(Answer::new(text, json))
+                Answer::new(text, &json)
             }
         }
     }
-}
-
-/// Gives an account a role.
-pub(super) async fn add(
-    store: &Store,
-    account: &AccountName,
-    pattern: &Pattern,
-    role: Role,
-) -> Result<(), AdminError> {
-    match (store.grant(account.as_str(), pattern, role).await?, account.namespace()) {
-        (Granted::Done, _) => Ok(()),
-        (Granted::OutsideNamespace, Some(namespace)) => Err(AdminError::Outside {
-            account: account.clone(),
-            namespace: namespace.clone(),
-            pattern: pattern.clone(),
-        }),
-        (Granted::NoAccount | Granted::OutsideNamespace, _) => {
-            Err(AdminError::NoAccount(account.clone()))
-        }
-    }
-}
-
-async fn list(store: &Store, account: Option<AccountName>) -> Result<Answer, AdminError> {
-    if let Some(name) = &account
-        && store.account(name.as_str()).await?.is_none()
-    {
-        return Err(AdminError::NoAccount(name.clone()));
-    }
-    let grants = store.grants(account.as_ref().map(AccountName::as_str)).await?;
-    let rows = grants.iter().map(|grant| {
-        [grant.account.clone(), grant.pattern.to_string(), grant.role.as_str().to_owned()]
-    });
-    let json: Value = grants.iter().map(shown).collect();
-    Ok(Answer::table(["ACCOUNT", "PATTERN", "ROLE"], rows, json))
-}
-
-fn shown(grant: &Grant) -> Value {
-    json!({
-        "account": grant.account,
-        "pattern": grant.pattern.as_str(),
-        "role": grant.role.as_str(),
-    })
 }

@@ -6,10 +6,8 @@
 //! or from standard input, never from an argument, which everyone on the machine can read; what this program makes up
 //! is shown once, on standard output.
 
-mod account;
 mod answer;
 mod arguments;
-mod bootstrap;
 mod error;
 mod grant;
 mod key;
@@ -21,23 +19,23 @@ mod user;
 
 use clap::{ArgMatches, Command};
 
-pub use bootstrap::{FirstAdmin, bootstrap};
-pub use error::AdminError;
+pub use error::CliError;
 
 use answer::{Answer, Form};
 
+use crate::accounts::Accounts;
 use crate::config::Config;
 use crate::embedded::Database;
 use crate::store::{Settings, Store};
 
 /// What there is to do, its arguments parsed.
-enum Order {
-    Grant(grant::Order),
-    Key(key::Order),
-    Repository(repository::Order),
-    Robot(robot::Order),
-    Token(token::Order),
-    User(user::Order),
+enum Operation {
+    Grant(grant::Operation),
+    Key(key::Operation),
+    Repository(repository::Operation),
+    Robot(robot::Operation),
+    Token(token::Operation),
+    User(user::Operation),
 }
 
 /// The commands, for the command line.
@@ -55,44 +53,49 @@ pub fn commands() -> Vec<Command> {
 /// Does what one of [`commands`] was called to do, and writes the answer to standard output.
 ///
 /// # Errors
-/// [`AdminError`], in one line.
-pub async fn run(config: &Config, noun: &str, arguments: &ArgMatches) -> Result<(), AdminError> {
+/// [`CliError`], in one line.
+pub async fn run(config: &Config, noun: &str, arguments: &ArgMatches) -> Result<(), CliError> {
     let Some((verb, arguments)) = arguments.subcommand() else {
-        return Err(AdminError::unknown(noun, ""));
+        return Err(CliError::unknown(noun, ""));
     };
     let form = Form::of(arguments);
     // Before the database: a person may take their time to type a password.
-    let order = match noun {
-        "user" => Order::User(user::Order::read(verb, arguments)?),
-        "robot" => Order::Robot(robot::Order::read(verb, arguments)?),
-        "grant" => Order::Grant(grant::Order::read(verb, arguments)?),
-        "repo" => Order::Repository(repository::Order::read(verb, arguments)?),
-        "keys" => Order::Key(key::Order::read(verb, arguments)?),
-        "token" => Order::Token(token::Order::read(verb, arguments)?),
-        _ => return Err(AdminError::unknown(noun, verb)),
+    let operation = match noun {
+        "user" => Operation::User(user::Operation::read(verb, arguments)?),
+        "robot" => Operation::Robot(robot::Operation::read(verb, arguments)?),
+        "grant" => Operation::Grant(grant::Operation::read(verb, arguments)?),
+        "repo" => Operation::Repository(repository::Operation::read(verb, arguments)?),
+        "keys" => Operation::Key(key::Operation::read(verb, arguments)?),
+        "token" => Operation::Token(token::Operation::read(verb, arguments)?),
+        _ => return Err(CliError::unknown(noun, verb)),
     };
     let database = Database::open(config).await?;
-    let answer = obey(config, &database, order).await;
+    let answer = answer(config, &database, operation).await;
     database.close().await;
     answer?.write(form)
 }
 
-async fn obey(config: &Config, database: &Database, order: Order) -> Result<Answer, AdminError> {
+async fn answer(
+    config: &Config,
+    database: &Database,
+    operation: Operation,
+) -> Result<Answer, CliError> {
     let store = connect(database).await?;
-    match order {
-        Order::Grant(order) => order.obey(&store).await,
-        Order::Key(order) => order.obey(config, &store).await,
-        Order::Repository(order) => order.obey(&store).await,
-        Order::Robot(order) => order.obey(&store).await,
-        Order::Token(order) => order.obey(config, &store).await,
-        Order::User(order) => order.obey(&store).await,
+    let accounts = Accounts::new(store.clone());
+    match operation {
+        Operation::Grant(grant) => grant.run(&accounts).await,
+        Operation::Key(key) => key.run(config, &store).await,
+        Operation::Repository(repository) => repository.run(&accounts).await,
+        Operation::Robot(robot) => robot.run(&accounts).await,
+        Operation::Token(token) => token.run(config, &store).await,
+        Operation::User(user) => user.run(&accounts).await,
     }
 }
 
-async fn connect(database: &Database) -> Result<Store, AdminError> {
+async fn connect(database: &Database) -> Result<Store, CliError> {
     let postgres = database.postgres();
     let settings = Settings::of(postgres)?;
-    Store::connect(&settings).await.map_err(|source| AdminError::Connect {
+    Store::connect(&settings).await.map_err(|source| CliError::Connect {
         address: format!("{}:{}/{}", postgres.host, postgres.port, postgres.name),
         source,
     })

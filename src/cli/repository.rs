@@ -1,18 +1,18 @@
-//! `repo`: repositories, who may see them, and their end.
+//! `repo`: repositories, who may see them, and their removal.
 
 use clap::{Arg, ArgMatches, Command};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::answer::{Answer, time};
+use super::answer::Answer;
 use super::arguments::{given, noun, required, value, verb};
-use super::error::AdminError;
+use super::error::CliError;
+use crate::accounts::{Accounts, Visibility};
 use crate::oci::RepositoryName;
-use crate::store::{RepositorySummary, Store};
 
-/// What may be done with repositories.
-pub(super) enum Order {
+/// An operation on repositories, with its arguments.
+pub(super) enum Operation {
     List { prefix: Option<String> },
-    Visibility { name: RepositoryName, public: bool },
+    Visibility { name: RepositoryName, visibility: Visibility },
     Remove { name: RepositoryName },
 }
 
@@ -35,62 +35,45 @@ pub(super) fn command() -> Command {
     noun("repo", "Manage repositories", verbs)
 }
 
-impl Order {
-    /// Reads what is asked for.
-    pub(super) fn read(verb: &str, arguments: &ArgMatches) -> Result<Self, AdminError> {
+impl Operation {
+    /// Reads the arguments.
+    pub(super) fn read(verb: &str, arguments: &ArgMatches) -> Result<Self, CliError> {
         Ok(match verb {
             "list" => Self::List { prefix: given(arguments, "prefix") },
             "visibility" => {
-                let public = value::<String>(arguments, "visibility")? == "public";
-                Self::Visibility { name: value(arguments, "name")?, public }
+                let visibility = match value::<String>(arguments, "visibility")?.as_str() {
+                    "public" => Visibility::Public,
+                    _ => Visibility::Private,
+                };
+                Self::Visibility { name: value(arguments, "name")?, visibility }
             }
             "remove" => Self::Remove { name: value(arguments, "name")? },
-            _ => return Err(AdminError::unknown("repo", verb)),
+            _ => return Err(CliError::unknown("repo", verb)),
         })
     }
 
-    /// Does it.
-    pub(super) async fn obey(self, store: &Store) -> Result<Answer, AdminError> {
+    pub(super) async fn run(self, accounts: &Accounts) -> Result<Answer, CliError> {
+        let repositories = accounts.repositories();
         match self {
-            Self::List { prefix } => list(store, prefix.as_deref()).await,
-            Self::Visibility { name, public } => {
-                store.set_public(&name, public).await?;
-                let visibility = visibility(public);
-                let json = json!({ "name": name.as_str(), "visibility": visibility });
-                Ok(Answer::new(format!("{name} is {visibility}"), json))
+            Self::List { prefix } => {
+                let found = repositories.list(prefix.as_deref()).await?;
+                let rows = found.iter().map(|found| {
+                    let (visibility, created) = (found.visibility.as_str(), found.created_at);
+                    let (tags, size) = (found.tags.to_string(), found.size.to_string());
+                    [found.name.clone(), visibility.to_owned(), tags, size, created.to_string()]
+                });
+                Answer::table(["NAME", "VISIBILITY", "TAGS", "BYTES", "CREATED"], rows, &found)
             }
-            Self::Remove { name } => match store.remove_repository(&name).await? {
-                true => {
-                    let json = json!({ "name": name.as_str(), "done": "removed" });
-                    Ok(Answer::new(format!("removed {name}"), json))
-                }
-                false => Err(AdminError::NoRepository(name)),
-            },
+            Self::Visibility { name, visibility } => {
+                repositories.set_visibility(&name, visibility).await?;
+                let visibility = visibility.as_str();
+                let json = json!({ "name": name.as_str(), "visibility": visibility });
+                Answer::new(format!("{name} is {visibility}"), &json)
+            }
+            Self::Remove { name } => {
+                repositories.remove(&name).await?;
+                Ok(Answer::done("removed", &name))
+            }
         }
     }
-}
-
-async fn list(store: &Store, prefix: Option<&str>) -> Result<Answer, AdminError> {
-    let found = store.repositories(prefix).await?;
-    let rows = found.iter().map(|repository| {
-        let RepositorySummary { name, public, tags, size, created_at } = repository;
-        let (visibility, created) = (visibility(*public).to_owned(), time(*created_at));
-        [name.to_string(), visibility, tags.to_string(), size.to_string(), created]
-    });
-    let json: Value = found.iter().map(shown).collect();
-    Ok(Answer::table(["NAME", "VISIBILITY", "TAGS", "BYTES", "CREATED"], rows, json))
-}
-
-fn shown(repository: &RepositorySummary) -> Value {
-    json!({
-        "name": repository.name.as_str(),
-        "visibility": visibility(repository.public),
-        "tags": repository.tags,
-        "size": repository.size,
-        "created_at": time(repository.created_at),
-    })
-}
-
-fn visibility(public: bool) -> &'static str {
-    if public { "public" } else { "private" }
 }

@@ -6,11 +6,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use clap::{ArgMatches, Command};
 use serde_json::json;
 
-use super::answer::{Answer, time};
+use super::answer::Answer;
 use super::arguments::{noun, required, value, verb};
-use super::error::AdminError;
+use super::error::CliError;
 use super::key;
-use crate::accounts::AccountName;
+use crate::accounts::{AccountName, Accounts, Timestamp};
 use crate::auth::{Claims, Inspection};
 use crate::config::{Config, Secret};
 use crate::store::Store;
@@ -19,7 +19,7 @@ use crate::store::Store;
 const LONGEST: u64 = 64 * 1024;
 
 /// What may be done with tokens.
-pub(super) enum Order {
+pub(super) enum Operation {
     Inspect { token: Secret },
     Revoke { account: AccountName },
 }
@@ -34,42 +34,37 @@ pub(super) fn command() -> Command {
     noun("token", "Manage what was handed out to those who logged in", verbs)
 }
 
-impl Order {
+impl Operation {
     /// Reads what is asked for, and the token if one is needed.
-    pub(super) fn read(verb: &str, arguments: &ArgMatches) -> Result<Self, AdminError> {
+    pub(super) fn read(verb: &str, arguments: &ArgMatches) -> Result<Self, CliError> {
         match verb {
             "inspect" => {
                 let mut text = String::new();
                 let read = io::stdin().lock().take(LONGEST).read_to_string(&mut text);
-                read.map_err(|source| AdminError::Read { what: "the token", source })?;
+                read.map_err(|source| CliError::Read { what: "the token", source })?;
                 Ok(Self::Inspect { token: Secret::new(text.trim()) })
             }
             "revoke" => Ok(Self::Revoke { account: value(arguments, "account")? }),
-            _ => Err(AdminError::unknown("token", verb)),
+            _ => Err(CliError::unknown("token", verb)),
         }
     }
 
-    /// Does it.
-    pub(super) async fn obey(self, config: &Config, store: &Store) -> Result<Answer, AdminError> {
+    pub(super) async fn run(self, config: &Config, store: &Store) -> Result<Answer, CliError> {
         match self {
             Self::Inspect { token } => inspect(config, store, &token).await,
-            Self::Revoke { account } => revoke(store, account).await,
+            Self::Revoke { account } => revoke(store, &account).await,
         }
     }
 }
 
-async fn revoke(store: &Store, account: AccountName) -> Result<Answer, AdminError> {
-    // The revision ends them all, refresh tokens too; those are also marked, so that the rows tell.
-    if !store.renew_revision(account.as_str()).await? {
-        return Err(AdminError::NoAccount(account));
-    }
-    let count = store.revoke_refresh_tokens(account.as_str()).await?;
+async fn revoke(store: &Store, account: &AccountName) -> Result<Answer, CliError> {
+    let count = Accounts::new(store.clone()).revoke_tokens(account).await?;
     let text = format!("revoked all tokens of {account}, {count} refresh tokens among them");
     let json = json!({ "account": account.as_str(), "refresh_tokens": count });
-    Ok(Answer::new(text, json))
+    Answer::new(text, &json)
 }
 
-async fn inspect(config: &Config, store: &Store, token: &Secret) -> Result<Answer, AdminError> {
+async fn inspect(config: &Config, store: &Store, token: &Secret) -> Result<Answer, CliError> {
     let auth = key::authority(config, store).await?;
     let Inspection { kid, claims, verdict } = auth.inspect(token.expose()).await?;
     let wrong = match verdict {
@@ -88,11 +83,11 @@ async fn inspect(config: &Config, store: &Store, token: &Secret) -> Result<Answe
         "reason": wrong,
     });
     let verdict = wrong.map_or_else(|| "yes".to_owned(), |reason| format!("no: {reason}"));
-    Ok(Answer::new(described(&kid, &claims, &verdict), json))
+    Answer::new(described(&kid, &claims, &verdict), &json)
 }
 
 /// Whether the account still is what it was when the token was issued. Nobody in particular always is.
-async fn is_current(store: &Store, claims: &Claims) -> Result<bool, AdminError> {
+async fn is_current(store: &Store, claims: &Claims) -> Result<bool, CliError> {
     if claims.rev == 0 {
         return Ok(true);
     }
@@ -125,5 +120,5 @@ fn moment(seconds: i64) -> String {
     // Year 9999, where RFC 3339 ends.
     let reachable = u64::try_from(seconds).ok().filter(|seconds| *seconds < 253_402_300_800);
     let at = reachable.map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds));
-    at.map_or_else(|| seconds.to_string(), |at: SystemTime| time(at))
+    at.map_or_else(|| seconds.to_string(), |at: SystemTime| Timestamp::from(at).to_string())
 }

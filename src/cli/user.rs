@@ -1,20 +1,15 @@
-//! `user`: people who log in with a password.
+//! `user`: accounts of people, who log in with a password.
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use serde_json::Value;
 
-use super::answer::{Answer, time};
+use super::answer::Answer;
 use super::arguments::{noun, user, value, verb};
-use super::error::AdminError;
+use super::error::CliError;
 use super::password;
-use super::password::NewPassword;
-use super::{account, grant};
-use crate::accounts::AccountName;
-use crate::rights::{Pattern, Role};
-use crate::store::Store;
+use crate::accounts::{AccountName, Accounts, NewPassword};
 
-/// What may be done with users.
-pub(super) enum Order {
+/// An operation on users, with its arguments.
+pub(super) enum Operation {
     Add { name: AccountName, password: NewPassword, admin: bool },
     List,
     Password { name: AccountName, password: NewPassword },
@@ -39,9 +34,9 @@ pub(super) fn command() -> Command {
     noun("user", "Manage users", verbs)
 }
 
-impl Order {
-    /// Reads what is asked for, and the password if one is needed.
-    pub(super) fn read(verb: &str, arguments: &ArgMatches) -> Result<Self, AdminError> {
+impl Operation {
+    /// Reads the arguments, and the password if the verb needs one.
+    pub(super) fn read(verb: &str, arguments: &ArgMatches) -> Result<Self, CliError> {
         if verb == "list" {
             return Ok(Self::List);
         }
@@ -58,52 +53,36 @@ impl Order {
             "disable" => Self::Disable { name, disabled: true },
             "enable" => Self::Disable { name, disabled: false },
             "remove" => Self::Remove { name },
-            _ => return Err(AdminError::unknown("user", verb)),
+            _ => return Err(CliError::unknown("user", verb)),
         })
     }
 
-    /// Does it.
-    pub(super) async fn obey(self, store: &Store) -> Result<Answer, AdminError> {
+    pub(super) async fn run(self, accounts: &Accounts) -> Result<Answer, CliError> {
+        let users = accounts.users();
         match self {
-            Self::Add { name, password, admin } => add(store, name, &password, admin).await,
-            Self::List => list(store).await,
+            Self::Add { name, password, admin } => {
+                users.add(&name, &password, admin).await?;
+                Ok(Answer::done("added", &name))
+            }
+            Self::List => {
+                let users = users.list().await?;
+                let rows = users.iter().map(|user| {
+                    [user.name.clone(), user.state.as_str().to_owned(), user.created_at.to_string()]
+                });
+                Answer::table(["NAME", "STATE", "CREATED"], rows, &users)
+            }
             Self::Password { name, password } => {
-                match store.renew_secret(name.as_str(), &password.hash().await?, None).await? {
-                    true => Ok(account::done(&name, "changed the password of")),
-                    false => Err(AdminError::NoAccount(name)),
-                }
+                users.set_password(&name, &password).await?;
+                Ok(Answer::done("changed the password of", &name))
             }
             Self::Disable { name, disabled } => {
-                match store.set_disabled(name.as_str(), disabled).await? {
-                    true => Ok(account::done(&name, if disabled { "disabled" } else { "enabled" })),
-                    false => Err(AdminError::NoAccount(name)),
-                }
+                users.set_disabled(&name, disabled).await?;
+                Ok(Answer::done(if disabled { "disabled" } else { "enabled" }, &name))
             }
-            Self::Remove { name } => account::remove(store, name).await,
+            Self::Remove { name } => {
+                users.remove(&name).await?;
+                Ok(Answer::done("removed", &name))
+            }
         }
     }
-}
-
-async fn add(
-    store: &Store,
-    name: AccountName,
-    password: &NewPassword,
-    admin: bool,
-) -> Result<Answer, AdminError> {
-    if !store.add_user(name.as_str(), &password.hash().await?).await? {
-        return Err(AdminError::Taken(name));
-    }
-    if admin {
-        grant::add(store, &name, &Pattern::everything(), Role::Admin).await?;
-    }
-    Ok(account::done(&name, "added"))
-}
-
-async fn list(store: &Store) -> Result<Answer, AdminError> {
-    let users = account::all(store, false).await?;
-    let rows = users
-        .iter()
-        .map(|user| [user.name.clone(), account::state(user).to_owned(), time(user.created_at)]);
-    let json: Value = users.iter().map(account::shown).collect();
-    Ok(Answer::table(["NAME", "STATE", "CREATED"], rows, json))
 }

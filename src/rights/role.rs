@@ -2,10 +2,12 @@
 
 use std::str::FromStr;
 
+use serde::Serialize;
 use thiserror::Error;
 
 /// What an account may do where it holds a grant. Each includes to pull.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Pull.
     Pull,

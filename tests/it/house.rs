@@ -9,13 +9,13 @@ const FREE: [&str; 4] = ["ipld", "oci", "rights", "telemetry"];
 
 /// What each room may use beside those and itself.
 const ARROWS: [(&str, &[&str]); 20] = [
-    ("accounts", &["config", "seal"]),
+    ("accounts", &["config", "seal", "store"]),
     ("acme", &["config", "net", "seal", "store"]),
     (
         "app",
         &[
-            "acme", "auth", "cli", "config", "embedded", "http", "ipfs", "net", "outbound",
-            "registry", "seal", "store",
+            "accounts", "acme", "auth", "cli", "config", "embedded", "http", "ipfs", "net",
+            "outbound", "registry", "seal", "store",
         ],
     ),
     ("auth", &["accounts", "config", "seal", "store"]),

@@ -1,6 +1,6 @@
 //! Grants, and repositories.
 
-use af_registry::cli::bootstrap;
+use af_registry::accounts::{Accounts, AccountsError, FirstAdmin};
 use af_registry::config::Secret;
 use af_registry::store::Store;
 use serde_json::json;
@@ -96,8 +96,16 @@ async fn repositories_are_listed_published_and_removed() {
     assert_eq!(operator.json("repo list", "")[0]["name"], "other");
 }
 
+async fn add_first(
+    store: &Store,
+    user: &str,
+    password: &str,
+) -> Result<Option<FirstAdmin>, AccountsError> {
+    Accounts::new(store.clone()).users().add_first_admin(user, &Secret::new(password)).await
+}
+
 async fn first(store: &Store, user: &str, password: &str) -> Option<(String, Option<String>)> {
-    let made = bootstrap(store, user, &Secret::new(password)).await.unwrap()?;
+    let made = add_first(store, user, password).await.unwrap()?;
     let notice = made.notice();
     assert!(!format!("{made:?}").contains(notice.as_deref().unwrap_or("af-registry")));
     Some((made.name, notice))
@@ -108,12 +116,9 @@ async fn the_first_administrator_is_made_when_there_is_no_user() {
     let rig::Database { store, settings, .. } = rig::database().await;
     let operator = Operator::on(&settings);
     for (user, password) in [("admin", "password"), ("admin", "short"), ("Admin", PASSWORD)] {
-        assert!(
-            bootstrap(&store, user, &Secret::new(password)).await.is_err(),
-            "{user} {password}"
-        );
+        assert!(add_first(&store, user, password).await.is_err(), "{user} {password}");
     }
-    assert!(bootstrap(&store, "acme+ci", &Secret::new(PASSWORD)).await.is_err());
+    assert!(add_first(&store, "acme+ci", PASSWORD).await.is_err());
     assert_eq!(first(&store, "root", PASSWORD).await, Some(("root".into(), None)));
     let grants = json!([{ "account": "root", "pattern": "*", "role": "admin" }]);
     assert_eq!(operator.json("grant list", ""), grants);

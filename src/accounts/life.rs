@@ -1,0 +1,62 @@
+//! How long a robot's secret stays valid.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use thiserror::Error;
+
+/// Longest life of a secret that expires.
+const LONGEST: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
+
+/// How long a robot's secret stays valid, written `12h`, `90d` or `never`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Life(Option<Duration>);
+
+/// Why a text is not a [`Life`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum LifeError {
+    /// Not a positive time with a unit.
+    #[error("not a time; write 12h, 90d, or never")]
+    Malformed,
+    /// Longer than ten years.
+    #[error("over ten years; write never if that is meant")]
+    TooLong,
+}
+
+impl Life {
+    /// The time until the secret expires; `None` when it never does.
+    pub fn time(self) -> Option<Duration> {
+        self.0
+    }
+}
+
+impl FromStr for Life {
+    type Err = LifeError;
+
+    fn from_str(text: &str) -> Result<Self, LifeError> {
+        if text == "never" {
+            return Ok(Self(None));
+        }
+        let life = humantime::parse_duration(text).ok().filter(|life| !life.is_zero());
+        match life {
+            None => Err(LifeError::Malformed),
+            Some(life) if life > LONGEST => Err(LifeError::TooLong),
+            life => Ok(Self(life)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_life_has_a_unit_or_no_end() {
+        let life = |text: &str| text.parse::<Life>().map(Life::time);
+        assert_eq!(life("90d"), Ok(Some(Duration::from_secs(90 * 86_400))));
+        assert_eq!(life("never"), Ok(None));
+        for bad in ["", "90", "0s", "-1d", "11y", "forever"] {
+            assert!(life(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Accounts of people, who log in with a password.
+
+use super::account::{found, list, remove};
+use super::grants::Grants;
+use super::{AccountInfo, AccountName, AccountsError, NewPassword};
+use crate::rights::{Pattern, Role};
+use crate::store::Store;
+
+/// Operations on users. A robot's name is refused with [`AccountsError::Name`], a name that no user has with
+/// [`AccountsError::NoAccount`].
+#[derive(Clone, Copy)]
+pub struct Users<'a>(&'a Store);
+
+impl<'a> Users<'a> {
+    pub(super) fn new(store: &'a Store) -> Self {
+        Self(store)
+    }
+
+    pub(super) fn store(self) -> &'a Store {
+        self.0
+    }
+
+    /// Adds a user, who has no rights yet, or all of them when `admin` is set.
+    ///
+    /// # Errors
+    /// [`AccountsError::Taken`].
+    pub async fn add(
+        self,
+        name: &AccountName,
+        password: &NewPassword,
+        admin: bool,
+    ) -> Result<(), AccountsError> {
+        let hash = password.hash().await?;
+        if !self.0.add_user(name.as_user()?, &hash).await? {
+            return Err(AccountsError::Taken(name.clone()));
+        }
+        if admin {
+            Grants::new(self.0).add(name, &Pattern::everything(), Role::Admin).await?;
+        }
+        Ok(())
+    }
+
+    /// All users by name.
+    pub async fn list(self) -> Result<Vec<AccountInfo>, AccountsError> {
+        list(self.0, false).await
+    }
+
+    /// Gives a user a new password, which ends all tokens of the user.
+    pub async fn set_password(
+        self,
+        name: &AccountName,
+        password: &NewPassword,
+    ) -> Result<(), AccountsError> {
+        let hash = password.hash().await?;
+        found(self.0.renew_secret(name.as_user()?, &hash, None).await?, name)
+    }
+
+    /// Keeps a user from logging in, or lets the user log in again. Both end all tokens of the user.
+    pub async fn set_disabled(
+        self,
+        name: &AccountName,
+        disabled: bool,
+    ) -> Result<(), AccountsError> {
+        found(self.0.set_disabled(name.as_user()?, disabled).await?, name)
+    }
+
+    /// Removes a user with all rights and tokens of the user.
+    pub async fn remove(self, name: &AccountName) -> Result<(), AccountsError> {
+        name.as_user()?;
+        remove(self.0, name).await
+    }
+}
