@@ -1,6 +1,6 @@
 //! Names that deployments already set and that have no meaning here yet: taken without a warning, never read.
 
-use super::setting::{Group, Kind, Setting};
+use super::read::{Group, Kind, Setting};
 
 const ENVIRONMENT: Setting = Setting {
     env: "OPEN_REGISTRY_ENVIRONMENT",

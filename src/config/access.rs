@@ -3,10 +3,8 @@
 use std::time::Duration;
 
 use super::error::ConfigError;
+use super::read::{Group, Kind, Setting, Source, value};
 use super::secret::Secret;
-use super::setting::{Group, Kind, Setting};
-use super::source::Source;
-use super::value;
 
 pub(super) const AUTH: Setting = Setting {
     env: "OPEN_REGISTRY_AUTH",

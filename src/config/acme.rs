@@ -3,10 +3,8 @@
 use std::path::PathBuf;
 
 use super::error::ConfigError;
-use super::setting::{Group, Kind, Setting};
-use super::source::Source;
+use super::read::{Group, Kind, Setting, Source, value};
 use super::tls::Tls;
-use super::value;
 
 const DOMAIN: Setting = Setting {
     env: "OPEN_REGISTRY_ACME_DOMAIN",

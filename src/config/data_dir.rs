@@ -4,8 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::error::ConfigError;
-use super::setting::{Group, Kind, Setting};
-use super::source::Source;
+use super::read::{Group, Kind, Setting, Source};
 
 const DATA_DIR: Setting = Setting {
     env: "OPEN_REGISTRY_DATA_DIR",

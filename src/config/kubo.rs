@@ -5,10 +5,8 @@ use std::path::PathBuf;
 use super::endpoint::Endpoint;
 use super::error::ConfigError;
 use super::postgres::is_loopback;
+use super::read::{Group, Kind, Setting, Source, value};
 use super::secret::Secret;
-use super::setting::{Group, Kind, Setting};
-use super::source::Source;
-use super::value;
 
 const ENABLED: Setting = Setting {
     env: "OPEN_REGISTRY_DFS_IPFS_ENABLED",

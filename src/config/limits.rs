@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use super::error::ConfigError;
-use super::setting::{Group, Kind, Setting};
-use super::source::Source;
-use super::value;
+use super::read::{Group, Kind, Setting, Source, value};
 
 const HEADER_BYTES: Setting = Setting {
     env: "OPEN_REGISTRY_LIMIT_HEADER_BYTES",

@@ -3,9 +3,7 @@
 use std::net::IpAddr;
 
 use super::error::ConfigError;
-use super::setting::{Group, Kind, Setting};
-use super::source::Source;
-use super::value;
+use super::read::{Group, Kind, Setting, Source, value};
 
 const HOST: Setting = Setting {
     env: "OPEN_REGISTRY_HOST",

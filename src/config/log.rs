@@ -3,9 +3,7 @@
 use crate::telemetry::log::{Filter, Format};
 
 use super::error::ConfigError;
-use super::setting::{Group, Kind, Setting};
-use super::source::Source;
-use super::value;
+use super::read::{Group, Kind, Setting, Source, value};
 
 const FORMAT: Setting = Setting {
     env: "OPEN_REGISTRY_LOG_FORMAT",

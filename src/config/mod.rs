@@ -8,7 +8,6 @@
 mod accepted;
 mod access;
 mod acme;
-mod command;
 mod data_dir;
 mod endpoint;
 mod error;
@@ -18,11 +17,9 @@ mod listen;
 mod log;
 mod postgres;
 mod proxies;
+mod read;
 mod secret;
-mod setting;
-mod source;
 mod tls;
-mod value;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -42,8 +39,7 @@ pub use proxies::Proxies;
 pub use secret::Secret;
 pub use tls::{CertificateFiles, ClientUser, Tls};
 
-use setting::Group;
-use source::Source;
+use read::{Group, Source, command};
 
 /// All sections in the order of `--help`.
 const GROUPS: [&Group; 11] = [

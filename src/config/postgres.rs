@@ -4,10 +4,8 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use super::error::ConfigError;
+use super::read::{Group, Kind, Setting, Source, value};
 use super::secret::Secret;
-use super::setting::{Group, Kind, Setting};
-use super::source::Source;
-use super::value;
 
 const HOST: Setting = Setting {
     env: "OPEN_REGISTRY_DB_HOST",

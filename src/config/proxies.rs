@@ -3,9 +3,7 @@
 use std::net::IpAddr;
 
 use super::error::ConfigError;
-use super::setting::{Group, Kind, Setting};
-use super::source::Source;
-use super::value;
+use super::read::{Group, Kind, Setting, Source, value};
 
 const TRUSTED_PROXIES: Setting = Setting {
     env: "OPEN_REGISTRY_TRUSTED_PROXIES",

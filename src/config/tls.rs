@@ -4,9 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::error::ConfigError;
-use super::setting::{Group, Kind, Setting};
-use super::source::Source;
-use super::value;
+use super::read::{Group, Kind, Setting, Source, value};
 
 const CERT_FILE: Setting = Setting {
     env: "OPEN_REGISTRY_TLS_CERT_FILE",

@@ -6,18 +6,18 @@ use std::fs;
 
 use clap::ArgMatches;
 
-use super::error::ConfigError;
-use super::secret::Secret;
 use super::setting::{Group, Kind, PREFIX, Setting};
+use crate::config::error::ConfigError;
+use crate::config::secret::Secret;
 
 /// Names that look no nearer than this (Jaro-Winkler, 0 to 1) are not offered as what was meant.
 const SIMILAR: f64 = 0.85;
 
 /// Flags and environment, and what was odd about them.
-pub(super) struct Source {
+pub(crate) struct Source {
     flags: ArgMatches,
     env: BTreeMap<OsString, OsString>,
-    pub(super) warnings: Vec<String>,
+    pub(crate) warnings: Vec<String>,
 }
 
 /// A setting as the operator wrote it.
@@ -28,7 +28,7 @@ struct Given {
 }
 
 impl Source {
-    pub(super) fn new(
+    pub(crate) fn new(
         flags: ArgMatches,
         env: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Self {
@@ -37,7 +37,7 @@ impl Source {
     }
 
     /// The setting or its default.
-    pub(super) fn read<T>(
+    pub(crate) fn read<T>(
         &self,
         setting: &Setting,
         parse: impl Fn(&str) -> Result<T, String>,
@@ -47,7 +47,7 @@ impl Source {
     }
 
     /// The setting, its default, or nothing when it has none.
-    pub(super) fn read_optional<T>(
+    pub(crate) fn read_optional<T>(
         &self,
         setting: &Setting,
         parse: impl Fn(&str) -> Result<T, String>,
@@ -66,7 +66,7 @@ impl Source {
     }
 
     /// The secret, from its variable or from the file that `…_FILE` names; empty when neither is given.
-    pub(super) fn read_secret(&self, setting: &Setting) -> Result<Secret, ConfigError> {
+    pub(crate) fn read_secret(&self, setting: &Setting) -> Result<Secret, ConfigError> {
         let env_file = setting.env_file();
         let direct = self.variable(setting.env)?;
         let file = match self.flag(setting) {
@@ -91,7 +91,7 @@ impl Source {
     }
 
     /// Whether flag or environment gives it.
-    pub(super) fn is_given(&self, setting: &Setting) -> bool {
+    pub(crate) fn is_given(&self, setting: &Setting) -> bool {
         let env_file = setting.env_file();
         self.flag(setting).is_some()
             || self.env.contains_key(std::ffi::OsStr::new(setting.env))
@@ -100,12 +100,12 @@ impl Source {
     }
 
     /// A variable of someone else, such as `HOME`.
-    pub(super) fn foreign(&self, name: &str) -> Option<&OsString> {
+    pub(crate) fn foreign(&self, name: &str) -> Option<&OsString> {
         self.env.get(std::ffi::OsStr::new(name))
     }
 
     /// Warns of variables that begin like ours and are none, with the name that was probably meant.
-    pub(super) fn warn_of_unknown(&mut self, groups: &[&'static Group]) {
+    pub(crate) fn warn_of_unknown(&mut self, groups: &[&'static Group]) {
         let settings = || groups.iter().flat_map(|group| group.settings.iter());
         let mut known: Vec<String> = settings().map(|setting| setting.env.to_owned()).collect();
         known.extend(

@@ -11,7 +11,7 @@ environment variable and a flag; the flag wins. Times are written 30s, 5m or 24h
 switches as true or false.";
 
 /// Builds the parser for `groups`.
-pub(super) fn command(groups: &[&'static Group]) -> Command {
+pub(crate) fn command(groups: &[&'static Group]) -> Command {
     let args = groups.iter().flat_map(|group| {
         group.settings.iter().map(|setting| argument(setting).help_heading(group.title))
     });

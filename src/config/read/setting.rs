@@ -1,11 +1,11 @@
 //! What is said about a setting, in one place for the reader, for `--help` and for the unknown-name warning.
 
 /// What every name of ours begins with.
-pub(super) const PREFIX: &str = "OPEN_REGISTRY_";
+pub(crate) const PREFIX: &str = "OPEN_REGISTRY_";
 
 /// How a setting is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// A value, named so in `--help`.
     Value(&'static str),
     /// True or false; the bare flag says true.
@@ -17,33 +17,33 @@ pub(super) enum Kind {
 
 /// One setting.
 #[derive(Debug)]
-pub(super) struct Setting {
+pub(crate) struct Setting {
     /// Name in the environment.
-    pub(super) env: &'static str,
-    pub(super) kind: Kind,
+    pub(crate) env: &'static str,
+    pub(crate) kind: Kind,
     /// Taken when neither flag nor environment gives one; read by the same parser.
-    pub(super) default: Option<&'static str>,
+    pub(crate) default: Option<&'static str>,
     /// One or two sentences for `--help`.
-    pub(super) help: &'static str,
+    pub(crate) help: &'static str,
 }
 
 impl Setting {
     /// The flag without its dashes.
-    pub(super) fn flag(&self) -> String {
+    pub(crate) fn flag(&self) -> String {
         let name = self.env.strip_prefix(PREFIX).unwrap_or(self.env);
         let name = name.to_ascii_lowercase().replace('_', "-");
         if self.kind == Kind::Secret { format!("{name}-file") } else { name }
     }
 
     /// Name in the environment of the file that holds a secret.
-    pub(super) fn env_file(&self) -> String {
+    pub(crate) fn env_file(&self) -> String {
         format!("{}_FILE", self.env)
     }
 }
 
 /// The settings of one section.
 #[derive(Debug)]
-pub(super) struct Group {
-    pub(super) title: &'static str,
-    pub(super) settings: &'static [&'static Setting],
+pub(crate) struct Group {
+    pub(crate) title: &'static str,
+    pub(crate) settings: &'static [&'static Setting],
 }

@@ -7,12 +7,12 @@ use std::str::FromStr;
 use std::time::Duration;
 
 /// Text as it is.
-pub(super) fn text(text: &str) -> Result<String, String> {
+pub(crate) fn text(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
 /// `true`, `yes`, `1` or `false`, `no`, `0`, in any case.
-pub(super) fn switch(text: &str) -> Result<bool, String> {
+pub(crate) fn switch(text: &str) -> Result<bool, String> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "yes" | "1" => Ok(true),
         "false" | "no" | "0" => Ok(false),
@@ -21,7 +21,7 @@ pub(super) fn switch(text: &str) -> Result<bool, String> {
 }
 
 /// A whole number of milliseconds to days with its unit, as in `30s`; more than nothing.
-pub(super) fn time(text: &str) -> Result<Duration, String> {
+pub(crate) fn time(text: &str) -> Result<Duration, String> {
     let (number, unit) = split_unit(text);
     let millis: u64 = match unit {
         "ms" => 1,
@@ -42,7 +42,7 @@ pub(super) fn time(text: &str) -> Result<Duration, String> {
 }
 
 /// A number of bytes within bounds, bare or with `KiB`, `MiB`, `GiB`.
-pub(super) fn size(bounds: RangeInclusive<usize>) -> impl Fn(&str) -> Result<usize, String> {
+pub(crate) fn size(bounds: RangeInclusive<usize>) -> impl Fn(&str) -> Result<usize, String> {
     move |text| {
         const WRITE: &str = "not a size; write a number of bytes, or 64KiB, 4MiB, 1GiB";
         let (number, unit) = split_unit(text);
@@ -59,7 +59,7 @@ pub(super) fn size(bounds: RangeInclusive<usize>) -> impl Fn(&str) -> Result<usi
 }
 
 /// A whole number within bounds.
-pub(super) fn count<T>(bounds: RangeInclusive<T>) -> impl Fn(&str) -> Result<T, String>
+pub(crate) fn count<T>(bounds: RangeInclusive<T>) -> impl Fn(&str) -> Result<T, String>
 where
     T: FromStr + PartialOrd + Display,
 {
@@ -72,7 +72,7 @@ where
 }
 
 /// An IP address, with or without brackets, or `localhost`.
-pub(super) fn ip(text: &str) -> Result<IpAddr, String> {
+pub(crate) fn ip(text: &str) -> Result<IpAddr, String> {
     if text == "localhost" {
         return Ok(Ipv4Addr::LOCALHOST.into());
     }
