@@ -234,7 +234,7 @@ async fn serve_until_stopped(
     });
     let name = config.listen.domain.clone().map(|domain| (domain.host, domain.https));
     let (host, https) = name.map_or((None, None), |(host, https)| (Some(host), https));
-    let name = http::Name { host, https, proxies: config.proxies.clone() };
+    let name = http::Name { host, https, proxies: config.proxies.trusted.clone() };
     let edge = Edge::new(registry, auth, name, limits, draining);
     let connections = ConnectionLimits {
         header_bytes: config.limits.header_bytes,

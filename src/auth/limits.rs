@@ -4,7 +4,7 @@
 //! waits; nobody is locked out for longer than it takes to earn the next attempt.
 
 use std::hash::{BuildHasher, RandomState};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -16,6 +16,7 @@ use governor::{Quota, RateLimiter};
 use quick_cache::sync::Cache;
 
 use super::AuthError;
+use crate::config::Network;
 use crate::telemetry::metrics::{self, Refusal};
 
 /// The most keys that a limit counts apart. More come only from a flood; they are counted together then.
@@ -49,12 +50,12 @@ impl Default for LoginLimits {
 /// What is counted together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Key {
-    /// An address, or a network.
-    Address(IpAddr),
+    /// The addresses of one customer.
+    Address(Network),
     /// A name, hashed: who tries it may have made it long.
     User(u64),
     /// A name where it has logged in before.
-    Familiar(u64, IpAddr),
+    Familiar(u64, Network),
     /// All that there is no place for.
     Rest,
 }
@@ -65,7 +66,7 @@ pub(super) struct Limits {
     user_failures: Option<Rate>,
     address_failures: Option<Rate>,
     tokens: Option<Rate>,
-    familiar: Cache<(u64, IpAddr), ()>,
+    familiar: Cache<(u64, Network), ()>,
     hasher: RandomState,
 }
 
@@ -87,7 +88,7 @@ impl Limits {
     pub(super) fn may_try(&self, user: Option<&str>, client: IpAddr) -> Result<(), AuthError> {
         let by_user = self.user_failures.as_ref().zip(user.map(|user| self.user(user, client)));
         let by_user = by_user.and_then(|(rate, key)| rate.blocked(key));
-        let address = Key::Address(network(client));
+        let address = Key::Address(Network::of_customer(client));
         let by_address = self.address_failures.as_ref().and_then(|rate| rate.blocked(address));
         refuse(by_user.max(by_address), Refusal::LoginRate)
     }
@@ -98,13 +99,13 @@ impl Limits {
             rate.count_and_block(self.user(user, client));
         }
         if let Some(rate) = &self.address_failures {
-            rate.count_and_block(Key::Address(network(client)));
+            rate.count_and_block(Key::Address(Network::of_customer(client)));
         }
     }
 
     /// Remembers where `user` logs in from.
     pub(super) fn succeeded(&self, user: &str, client: IpAddr) {
-        self.familiar.insert((self.hasher.hash_one(user), network(client)), ());
+        self.familiar.insert((self.hasher.hash_one(user), Network::of_customer(client)), ());
     }
 
     /// Counts a token for the account called `user`, or else for `client`.
@@ -114,7 +115,7 @@ impl Limits {
     pub(super) fn issue(&self, user: Option<&str>, client: IpAddr) -> Result<(), AuthError> {
         let key = match user {
             Some(user) => Key::User(self.hasher.hash_one(user)),
-            None => Key::Address(network(client)),
+            None => Key::Address(Network::of_customer(client)),
         };
         refuse(self.tokens.as_ref().and_then(|rate| rate.count(key).err()), Refusal::TokenRate)
     }
@@ -126,7 +127,7 @@ impl Limits {
     }
 
     fn user(&self, user: &str, client: IpAddr) -> Key {
-        let known = (self.hasher.hash_one(user), network(client));
+        let known = (self.hasher.hash_one(user), Network::of_customer(client));
         match self.familiar.get(&known) {
             Some(()) => Key::Familiar(known.0, known.1),
             None => Key::User(known.0),
@@ -205,17 +206,6 @@ fn refuse(wait: Option<Duration>, refusal: Refusal) -> Result<(), AuthError> {
     let Some(retry) = wait else { return Ok(()) };
     metrics::refused(refusal);
     Err(AuthError::TooMany { retry })
-}
-
-/// What one customer has: an address of IPv4, 2^64 of IPv6.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-        }
-        address => address,
-    }
 }
 
 #[cfg(test)]
@@ -300,7 +290,7 @@ mod tests {
     fn a_flood_of_addresses_takes_no_more_memory() {
         let rate = Rate::new(60).unwrap();
         for n in 0..KEYS as u128 + 1000 {
-            let _ = rate.count(Key::Address(IpAddr::V6(Ipv6Addr::from(n << 64))));
+            let _ = rate.count(Key::Address(Network::of_customer(IpAddr::V6((n << 64).into()))));
         }
         assert!(rate.limiter.len() <= KEYS + 1);
         // Those for whom there is no place share what one of them would have.

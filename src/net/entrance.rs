@@ -61,7 +61,7 @@ impl Entrance {
         peer: Peer,
     ) -> Option<(Way, Arrival, Option<Entered>)> {
         let peer = self.announced(&mut stream, peer).await?;
-        let entered = if self.proxies.trusts(peer.0.ip()) {
+        let entered = if self.proxies.trusted.contain(peer.0.ip()) {
             None
         } else {
             let Some(entered) = self.addresses.enter(peer.0.ip(), self.limits.per_address) else {
@@ -83,7 +83,7 @@ impl Entrance {
 
     /// Who the connection is from: a proxy that is trusted says so first, if it was told to.
     async fn announced(&self, stream: &mut TcpStream, peer: Peer) -> Option<Peer> {
-        if !self.proxies.protocol || !self.proxies.trusts(peer.0.ip()) {
+        if !self.proxies.protocol || !self.proxies.trusted.contain(peer.0.ip()) {
             return Some(peer);
         }
         match timeout(self.limits.handshake_time, read_header(stream)).await {

@@ -1,35 +1,30 @@
 //! How many connections each address has.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::config::Network;
 
 /// Counts connections by address; of IPv6 by the /64 that one customer has. Cheap to clone; all clones are one.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Addresses(Arc<Mutex<HashMap<IpAddr, usize>>>);
+pub(super) struct Addresses(Arc<Mutex<HashMap<Network, usize>>>);
 
 impl Addresses {
     /// Counts one more for `address`, unless it has `limit` already.
     pub(super) fn enter(&self, address: IpAddr, limit: usize) -> Option<Entered> {
-        let address = network(address);
+        let customer = Network::of_customer(address);
         let mut counts = self.counts();
-        let count = counts.entry(address).or_default();
+        let count = counts.entry(customer).or_default();
         if *count >= limit {
             return None;
         }
         *count += 1;
-        Some(Entered { addresses: self.clone(), address })
+        Some(Entered { addresses: self.clone(), customer })
     }
 
-    fn counts(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
+    fn counts(&self) -> MutexGuard<'_, HashMap<Network, usize>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
-        address => address,
     }
 }
 
@@ -37,17 +32,17 @@ fn network(address: IpAddr) -> IpAddr {
 #[derive(Debug)]
 pub(super) struct Entered {
     addresses: Addresses,
-    address: IpAddr,
+    customer: Network,
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
         let mut counts = self.addresses.counts();
-        if let Some(count) = counts.get_mut(&self.address) {
+        if let Some(count) = counts.get_mut(&self.customer) {
             *count -= 1;
             // The map holds who is here, not who ever was.
             if *count == 0 {
-                counts.remove(&self.address);
+                counts.remove(&self.customer);
             }
         }
     }

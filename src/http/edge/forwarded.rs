@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use hyper::HeaderMap;
 use hyper::header::HeaderName;
 
-use crate::config::Proxies;
+use crate::config::Networks;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -23,21 +23,21 @@ impl Forwarded {
     /// Reads what `peer`, the other end of the connection, says of its client. Only trusted proxies are believed: the
     /// list is walked from its end, where the nearest proxy wrote, to the first address that is none of them. An entry
     /// that is no address makes it `peer` itself.
-    pub fn of(peer: IpAddr, headers: &HeaderMap, proxies: &Proxies) -> Self {
+    pub fn of(peer: IpAddr, headers: &HeaderMap, proxies: &Networks) -> Self {
         let peer = peer.to_canonical();
-        if !proxies.trusts(peer) {
+        if !proxies.contain(peer) {
             return Self { address: peer, https: None };
         }
         Self { address: client(headers, proxies).unwrap_or(peer), https: https(headers) }
     }
 }
 
-fn client(headers: &HeaderMap, proxies: &Proxies) -> Option<IpAddr> {
+fn client(headers: &HeaderMap, proxies: &Networks) -> Option<IpAddr> {
     let mut farthest = None;
     for line in headers.get_all(FORWARDED_FOR).into_iter().rev() {
         for entry in line.to_str().ok()?.rsplit(',') {
             let found = address(entry.trim())?;
-            if !proxies.trusts(found) {
+            if !proxies.contain(found) {
                 return Some(found);
             }
             farthest = Some(found);
@@ -76,7 +76,7 @@ mod tests {
         for line in lines {
             headers.append(FORWARDED_FOR, HeaderValue::from_bytes(line.as_bytes()).unwrap());
         }
-        let proxies = Proxies::parse("10.0.0.0/8,fd00::/8").unwrap();
+        let proxies = "10.0.0.0/8,fd00::/8".parse().unwrap();
         Forwarded::of(peer.parse().unwrap(), &headers, &proxies).address.to_string()
     }
 
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn https_is_the_word_of_the_farthest_proxy() {
-        let proxies = Proxies::parse("10.0.0.1").unwrap();
+        let proxies = "10.0.0.1".parse().unwrap();
         let https = |peer: &str, line: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(FORWARDED_PROTO, HeaderValue::from_str(line).unwrap());
