@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use super::endpoint::Endpoint;
 use super::error::ConfigError;
-use super::postgres::is_loopback;
+use super::host_port::is_loopback;
 use super::read::{Group, Kind, Setting, Source, value};
 use super::secret::Secret;
+use super::server_address::ServerAddress;
 
 const ENABLED: Setting = Setting {
     env: "OPEN_REGISTRY_DFS_IPFS_ENABLED",
@@ -77,9 +77,9 @@ pub enum KuboLogin {
 #[derive(Clone, Debug)]
 pub struct Kubo {
     /// The RPC API.
-    pub api: Endpoint,
+    pub api: ServerAddress,
     /// The gateway, which reads faster than the API.
-    pub gateway: Option<Endpoint>,
+    pub gateway: Option<ServerAddress>,
     /// A PEM file of authorities for `https://`; `None` for those of the system.
     pub authorities: Option<PathBuf>,
     /// What the RPC API asks for.
@@ -92,10 +92,10 @@ impl Kubo {
             let reason = "`false`: the registry keeps its bytes in IPFS and has no other storage; remove the setting";
             return Err(ConfigError::bad(ENABLED.env, reason));
         }
-        let gateway = source.read_optional(&GATEWAY_URL, Endpoint::parser(8080))?;
+        let gateway = source.read_optional(&GATEWAY_URL, ServerAddress::parser(8080))?;
         let authorities = source.read_optional(&CA_FILE, value::text)?.map(PathBuf::from);
         let login = login(source)?;
-        let Some(api) = source.read_optional(&API_URL, Endpoint::parser(5001))? else {
+        let Some(api) = source.read_optional(&API_URL, ServerAddress::parser(5001))? else {
             let idle = [&GATEWAY_URL, &CA_FILE, &API_TOKEN, &API_USER, &API_PASSWORD];
             let idle = idle.iter().filter(|setting| source.is_given(setting));
             let idle: Vec<&str> = idle.map(|setting| setting.env).collect();

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::error::ConfigError;
+use super::host_port::HostPort;
 use super::read::{Group, Kind, Setting, Source, value};
 
 const HOST: Setting = Setting {
@@ -98,8 +99,8 @@ fn domain(text: &str) -> Result<Domain, String> {
         Some(("http", host)) => (Some(false), host),
         _ => (None, text),
     };
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | ':' | '[' | ']');
-    if !host.is_empty() && host.chars().all(allowed) {
+    // The name of an image holds no `_` in its host (distribution reference grammar), so no client could write it.
+    if HostPort::parse(host).is_some() && !host.contains('_') {
         return Ok(Domain { host: host.to_ascii_lowercase(), https });
     }
     Err("not a host name; write registry.example or https://registry.example:8443".into())

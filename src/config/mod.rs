@@ -9,16 +9,18 @@ mod accepted;
 mod access;
 mod acme;
 mod data_dir;
-mod endpoint;
 mod error;
+mod host_port;
 mod kubo;
 mod limits;
 mod listen;
 mod log;
+mod network;
 mod postgres;
 mod proxies;
 mod read;
 mod secret;
+mod server_address;
 mod tls;
 
 use std::ffi::OsString;
@@ -28,15 +30,17 @@ use clap::{ArgMatches, Command};
 
 pub use access::{Access, Login};
 pub use acme::Acme;
-pub use endpoint::Endpoint;
 pub use error::ConfigError;
+pub use host_port::HostPort;
 pub use kubo::{Kubo, KuboLogin};
 pub use limits::Limits;
 pub use listen::{Domain, Listen};
 pub use log::Log;
+pub use network::{Network, NetworkError, Networks};
 pub use postgres::{Postgres, SslMode};
 pub use proxies::Proxies;
 pub use secret::Secret;
+pub use server_address::ServerAddress;
 pub use tls::{CertificateFiles, ClientUser, Tls};
 
 use read::{Group, Source, command};

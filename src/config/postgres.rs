@@ -1,9 +1,9 @@
 //! The PostgreSQL to use.
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 
 use super::error::ConfigError;
+use super::host_port::is_loopback;
 use super::read::{Group, Kind, Setting, Source, value};
 use super::secret::Secret;
 
@@ -151,12 +151,6 @@ fn ssl(
         None if socket || is_loopback(host) => Ok(SslMode::Disable),
         None => Ok(SslMode::Prefer),
     }
-}
-
-/// Whether a host is this machine by its very name.
-pub(super) fn is_loopback(host: &str) -> bool {
-    let address = host.parse::<IpAddr>().map(|address| address.to_canonical().is_loopback());
-    address.unwrap_or_else(|_| host.eq_ignore_ascii_case("localhost"))
 }
 
 fn mode(text: &str) -> Result<SslMode, String> {

@@ -1,26 +1,41 @@
-//! The address of an HTTP server.
+//! The address of an HTTP server that this program is a client of.
 
 use std::fmt;
 
+use super::host_port::HostPort;
+
 /// An `http://` or `https://` address without a path.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Endpoint {
-    /// Whether it is reached by TLS.
+pub struct ServerAddress {
+    /// Whether the server is reached by TLS.
     pub https: bool,
-    /// Name or IP address, an IPv6 address without brackets, as a resolver takes it.
+    /// Name or IP address. An IPv6 address stands without brackets, as resolvers take it.
     pub host: String,
-    /// TCP port.
+    /// TCP port, never 0.
     pub port: u16,
 }
 
-impl Endpoint {
+impl ServerAddress {
     /// A parser of `http://host[:port]` with `default_port`, and of `https://host[:port]` with 443.
     pub(super) fn parser(default_port: u16) -> impl Fn(&str) -> Result<Self, String> {
         move |text| parse(text, default_port)
     }
+
+    /// `host:port`, as a `Host` header writes it.
+    pub fn authority(&self) -> String {
+        let Self { host, port, .. } = self;
+        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+    }
 }
 
-fn parse(text: &str, default_port: u16) -> Result<Endpoint, String> {
+impl fmt::Display for ServerAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.https { "https" } else { "http" };
+        write!(f, "{scheme}://{}", self.authority())
+    }
+}
+
+fn parse(text: &str, default_port: u16) -> Result<ServerAddress, String> {
     let write = || format!("not an address; write http://host:{default_port} or https://host");
     let (https, rest) = match text.split_once("://") {
         Some(("http", rest)) => (false, rest),
@@ -34,41 +49,24 @@ fn parse(text: &str, default_port: u16) -> Result<Endpoint, String> {
     if authority.contains(['/', '?', '#']) {
         return Err(format!("an address takes no path; write http://host:{default_port}"));
     }
-    let (host, port) = match authority.strip_prefix('[') {
-        Some(rest) => {
-            let (host, port) = rest.split_once(']').ok_or_else(write)?;
-            host.parse::<std::net::Ipv6Addr>().map_err(|_| write())?;
-            (host, port)
-        }
-        None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
-    };
-    let named = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | ':');
-    if host.is_empty() || !host.chars().all(named) {
-        return Err(write());
-    }
+    let (host, port) = HostPort::parse(authority).ok_or_else(write)?.split();
+    let host = bare(host).ok_or_else(write)?;
     let port = match port.strip_prefix(':') {
         Some(port) => port.parse().ok().filter(|port| *port != 0).ok_or_else(write)?,
-        None if port.is_empty() => {
-            if https {
-                443
-            } else {
-                default_port
-            }
-        }
-        None => return Err(write()),
+        None if !port.is_empty() => return Err(write()),
+        None if https => 443,
+        None => default_port,
     };
-    Ok(Endpoint { https, host: host.to_owned(), port })
+    Ok(ServerAddress { https, host: host.to_owned(), port })
 }
 
-impl fmt::Display for Endpoint {
-    /// `host:port`, the form of a `Host` header.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.contains(':') {
-            write!(f, "[{}]:{}", self.host, self.port)
-        } else {
-            write!(f, "{}:{}", self.host, self.port)
-        }
+/// The host without the brackets of an IPv6 address.
+fn bare(host: &str) -> Option<&str> {
+    if let Some(address) = host.strip_prefix('[') {
+        let address = address.strip_suffix(']')?;
+        return address.parse::<std::net::Ipv6Addr>().is_ok().then_some(address);
     }
+    (!host.is_empty() && !host.contains(['[', ']'])).then_some(host)
 }
 
 #[cfg(test)]
@@ -77,17 +75,16 @@ mod tests {
 
     #[test]
     fn an_address_is_a_host_and_a_port() {
-        let show = |text| parse(text, 5001).map(|endpoint| endpoint.to_string());
+        let show = |text| parse(text, 5001).map(|address| address.authority());
         assert_eq!(show("http://kubo"), Ok("kubo:5001".into()));
         assert_eq!(show("http://kubo:80/"), Ok("kubo:80".into()));
         assert_eq!(show("http://[::1]:8080"), Ok("[::1]:8080".into()));
         assert_eq!(show("http://10.0.0.7"), Ok("10.0.0.7:5001".into()));
         assert_eq!(show("https://kubo.example"), Ok("kubo.example:443".into()));
         assert_eq!(show("https://[::1]:8443/"), Ok("[::1]:8443".into()));
-        assert!(
-            parse("https://kubo", 5001).unwrap().https
-                && !parse("http://kubo", 5001).unwrap().https
-        );
+        for text in ["http://127.0.0.1:5001", "http://[::1]:8080", "https://kubo.example:443"] {
+            assert_eq!(parse(text, 1).unwrap().to_string(), text);
+        }
     }
 
     #[test]
@@ -108,6 +105,9 @@ mod tests {
             "/ip4/127.0.0.1/tcp/5001",
             "http://[::1]x",
             "ftp://kubo",
+            "http://a]b",
+            "http://::1",
+            "http://kubo/?x=1",
         ] {
             assert!(parse(bad, 5001).is_err(), "{bad}");
         }

@@ -71,8 +71,8 @@ fn the_names_that_deployments_already_set_are_understood() {
     assert_eq!((postgres.user.as_str(), postgres.name.as_str()), ("postgres", "open_registry"));
     assert_eq!(postgres.password.expose(), "hunter2");
     let kubo = config.kubo.unwrap();
-    assert_eq!(kubo.api.to_string(), "ipfs:5001");
-    assert_eq!(kubo.gateway.unwrap().to_string(), "ipfs:8080");
+    assert_eq!(kubo.api.to_string(), "http://ipfs:5001");
+    assert_eq!(kubo.gateway.unwrap().to_string(), "http://ipfs:8080");
     assert!(config.warnings.is_empty(), "{:?}", config.warnings);
 }
 

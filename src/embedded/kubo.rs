@@ -57,7 +57,7 @@ impl Kubo {
             tries += 1;
             match Supervised::start(Daemon { repository, api, gateway }).await {
                 Ok(supervised) => {
-                    let endpoint = |port| config::Endpoint {
+                    let endpoint = |port| config::ServerAddress {
                         https: false,
                         host: "127.0.0.1".to_owned(),
                         port,

@@ -50,7 +50,7 @@ impl Settings {
     /// # Errors
     /// When there are no authorities to verify the node by.
     pub fn of(kubo: &config::Kubo) -> Result<Self, TrustError> {
-        let endpoint = |endpoint: &config::Endpoint| Endpoint {
+        let endpoint = |endpoint: &config::ServerAddress| Endpoint {
             https: endpoint.https,
             host: endpoint.host.clone(),
             port: endpoint.port,

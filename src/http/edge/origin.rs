@@ -6,7 +6,7 @@ use hyper::header::HOST;
 use hyper::http::request::Parts;
 
 use super::forwarded::Forwarded;
-use crate::config::Proxies;
+use crate::config::{HostPort, Networks};
 use crate::net::{Peer, Secured};
 
 /// The name under which clients find this server, as far as the settings say it.
@@ -17,7 +17,7 @@ pub struct Name {
     /// Whether it is reached by https; otherwise what is known of the connection decides.
     pub https: Option<bool>,
     /// Who may say whom a request comes from.
-    pub proxies: Proxies,
+    pub proxies: Networks,
 }
 
 /// Whom a request comes from and by which way.
@@ -52,9 +52,7 @@ impl Origin {
 fn host(parts: &Parts) -> Option<&str> {
     let from_uri = parts.uri.authority().map(|authority| authority.as_str());
     let host = from_uri.or_else(|| parts.headers.get(HOST)?.to_str().ok())?;
-    let legal =
-        |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | ':' | '[' | ']' | '_');
-    (!host.is_empty() && host.len() <= 255 && host.chars().all(legal)).then_some(host)
+    HostPort::parse(host).map(HostPort::as_str)
 }
 
 #[cfg(test)]
@@ -79,7 +77,7 @@ mod tests {
 
     #[test]
     fn the_realm_is_https_for_who_came_by_https() {
-        let proxied = Name { proxies: Proxies::parse("10.0.0.1").unwrap(), ..Name::default() };
+        let proxied = Name { proxies: "10.0.0.1".parse().unwrap(), ..Name::default() };
         let plain = Name { https: Some(false), ..proxied.clone() };
         let realm = |peer: [u8; 4], secured: bool, name: &Name| {
             let request = Request::builder().uri("/v2/").header(HOST, "r.example");

@@ -11,6 +11,7 @@ use hyper::header::{CONNECTION, HOST, HeaderValue, LOCATION};
 use hyper::service::Service;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 
+use crate::config::HostPort;
 use crate::http::edge::respond;
 use crate::http::{Body, HttpError};
 use crate::oci::ErrorCode;
@@ -69,14 +70,8 @@ impl RedirectService {
 
 /// The host in `host[:port]`, if it is made of what hosts are made of: it goes into a header.
 fn without_port(host: &str) -> Option<&str> {
-    let end = match host.rfind(']') {
-        Some(bracket) => bracket + 1,
-        None => host.find(':').unwrap_or(host.len()),
-    };
-    let bare = &host[..end];
-    let legal =
-        |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | ':' | '[' | ']' | '_');
-    (!bare.is_empty() && bare.len() <= 253 && bare.chars().all(legal)).then_some(bare)
+    let (host, _) = HostPort::parse(host)?.split();
+    (!host.is_empty()).then_some(host)
 }
 
 impl Service<Request<Incoming>> for RedirectService {
