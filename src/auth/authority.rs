@@ -2,28 +2,23 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use quick_cache::sync::Cache;
 use serde_json::{Value, json};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::identify::Verified;
 use super::key::SharedKeys;
 use super::limits::Limits;
 use super::login::Logins;
-use super::token::{Expectation, LATEST, LEEWAY};
+use super::token::{Expectation, LATEST, LEEWAY, Tokens};
 use super::{AuthError, LoginLimits};
 use crate::seal::{Sealer, SigningSecret};
 use crate::store::Store;
 
 /// How often the keys are loaded again.
 const RELOAD: Duration = Duration::from_secs(60);
-
-/// The most tokens that are remembered as verified.
-const VERIFIED: usize = 10_000;
 
 /// What must be known to let people log in.
 #[derive(Clone, Debug)]
@@ -49,13 +44,10 @@ pub struct Auth {
 
 /// What a server has that asks for a login.
 pub(super) struct Authority {
-    pub(super) keys: SharedKeys,
+    pub(super) keys: Arc<SharedKeys>,
     pub(super) logins: Logins,
     pub(super) limits: Arc<Limits>,
-    pub(super) expectation: Expectation,
-    pub(super) token_life: Duration,
-    /// By their SHA-256.
-    pub(super) verified: Cache<[u8; 32], Arc<Verified>>,
+    pub(super) tokens: Tokens,
 }
 
 impl Auth {
@@ -69,15 +61,19 @@ impl Auth {
         // As long as the last token that a key signed may matter, and as another instance may go on signing with it.
         let late = Duration::from_secs((LATEST + LEEWAY).unsigned_abs()) + 2 * RELOAD;
         let keys = SharedKeys::open(store.clone(), sealer, settings.token_life + late).await?;
+        let keys = Arc::new(keys);
         let limits = Arc::new(Limits::new(settings.limits));
-        let authority = Authority {
-            keys,
-            logins: Logins::new(store.clone(), Arc::clone(&limits)).await?,
-            limits,
-            expectation: Expectation { issuer: settings.issuer, service: settings.service },
-            token_life: settings.token_life,
-            verified: Cache::new(VERIFIED),
-        };
+        let logins = Logins::new(store.clone(), Arc::clone(&limits)).await?;
+        let expectation = Expectation { issuer: settings.issuer, service: settings.service };
+        let tokens = Tokens::new(
+            store.clone(),
+            Arc::clone(&keys),
+            logins.clone(),
+            Arc::clone(&limits),
+            expectation,
+            settings.token_life,
+        );
+        let authority = Authority { keys, logins, limits, tokens };
         Ok(Self { store, authority: Some(Arc::new(authority)) })
     }
 
@@ -112,7 +108,7 @@ impl Auth {
 
     /// What tokens are for, as the challenge names it; empty when there are none.
     pub fn service(&self) -> &str {
-        self.authority.as_ref().map_or("", |authority| &authority.expectation.service)
+        self.authority.as_ref().map_or("", |authority| &authority.tokens.expectation().service)
     }
 
     /// The public keys that tokens are verified by, as a JSON Web Key Set (RFC 7517).
@@ -123,13 +119,20 @@ impl Auth {
         }
     }
 
-    /// Makes a signing key that takes over in ten minutes, when all instances know it. The one before is believed for
-    /// as long as any of its tokens may be. Returns the name of the new one.
+    /// Issues and verifies tokens.
     ///
     /// # Errors
-    /// As [`Auth::open`].
-    pub async fn rotate(&self) -> Result<String, AuthError> {
-        self.authority()?.keys.rotate().await
+    /// [`AuthError::Malformed`] on a server that asks for no login.
+    pub fn tokens(&self) -> Result<&Tokens, AuthError> {
+        Ok(&self.authority()?.tokens)
+    }
+
+    /// The keys that sign tokens.
+    ///
+    /// # Errors
+    /// [`AuthError::Malformed`] on a server that asks for no login.
+    pub fn keys(&self) -> Result<&SharedKeys, AuthError> {
+        Ok(&self.authority()?.keys)
     }
 
     pub(super) fn store(&self) -> &Store {
@@ -150,10 +153,4 @@ impl fmt::Debug for Auth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Auth").field("asks_for_login", &self.asks_for_login()).finish()
     }
-}
-
-/// Seconds since 1970.
-pub(super) fn unix(time: SystemTime) -> i64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }

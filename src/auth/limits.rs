@@ -41,12 +41,6 @@ pub struct LoginLimits {
     pub tokens: u32,
 }
 
-impl Default for LoginLimits {
-    fn default() -> Self {
-        Self { user_failures: 10, address_failures: 30, tokens: 6000 }
-    }
-}
-
 /// What is counted together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Key {

@@ -26,7 +26,9 @@ pub use caller::Caller;
 pub use credentials::Credentials;
 pub use error::AuthError;
 pub use gate::Permit;
-pub use identify::Inspection;
+pub use key::{KeyInfo, KeyState, SharedKeys};
 pub use limits::LoginLimits;
 pub use need::{Lenience, Need, RepositoryNeed};
-pub use token::{Audience, Claims, Entry, Issued, Login, TokenRequest};
+pub use token::{
+    Audience, Claims, Entry, Inspection, Issued, Login, TokenRequest, Tokens, Validity,
+};

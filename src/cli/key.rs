@@ -1,15 +1,14 @@
 //! `keys`: what signs tokens.
 
 use clap::{ArgMatches, Command};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::answer::{Answer, or_dash};
 use super::arguments::{noun, verb};
 use super::error::CliError;
-use crate::accounts::Timestamp;
-use crate::auth::Auth;
+use crate::auth::{Auth, KeyInfo};
 use crate::config::Config;
-use crate::store::{SigningKey, Store};
+use crate::store::Store;
 
 /// What may be done with keys.
 pub(super) enum Operation {
@@ -40,7 +39,7 @@ impl Operation {
         match self {
             Self::List => list(store).await,
             Self::Rotate => {
-                let kid = authority(config, store).await?.rotate().await?;
+                let kid = authority(config, store).await?.keys()?.rotate().await?;
                 let text = format!("made the key {kid}, which takes over in ten minutes");
                 Answer::new(text, &json!({ "kid": kid }))
             }
@@ -57,37 +56,12 @@ pub(super) async fn authority(config: &Config, store: &Store) -> Result<Auth, Cl
     Ok(Auth::configured(config, store.clone()).await?)
 }
 
-/// The newest first, and nothing of the private parts.
 async fn list(store: &Store) -> Result<Answer, CliError> {
-    let keys = store.signing_keys().await?;
-    let signing = keys.iter().position(|key| key.signs);
-    let state = |at: usize| match signing {
-        Some(signing) if at == signing => "signs",
-        Some(signing) if at > signing => "retiring",
-        _ => "next",
-    };
-    let rows = keys.iter().enumerate().map(|(at, key)| {
-        let (created, signs_from) =
-            (Timestamp::from(key.created_at), Timestamp::from(key.signs_from));
-        let retires = or_dash(key.retires_at.map(Timestamp::from));
-        [
-            key.kid.clone(),
-            state(at).to_owned(),
-            created.to_string(),
-            signs_from.to_string(),
-            retires,
-        ]
+    let keys = KeyInfo::list(store).await?;
+    let rows = keys.iter().map(|key| {
+        let (created, signs_from) = (key.created_at.to_string(), key.signs_from.to_string());
+        let (state, retires) = (key.state.as_str().to_owned(), or_dash(key.retires_at));
+        [key.kid.clone(), state, created, signs_from, retires]
     });
-    let json: Value = keys.iter().enumerate().map(|(at, key)| shown(key, state(at))).collect();
-    Answer::table(["KEY", "STATE", "CREATED", "SIGNS FROM", "RETIRES"], rows, &json)
-}
-
-fn shown(key: &SigningKey, state: &str) -> Value {
-    json!({
-        "kid": key.kid,
-        "state": state,
-        "created_at": Timestamp::from(key.created_at),
-        "signs_from": Timestamp::from(key.signs_from),
-        "retires_at": key.retires_at.map(Timestamp::from),
-    })
+    Answer::table(["KEY", "STATE", "CREATED", "SIGNS FROM", "RETIRES"], rows, &keys)
 }

@@ -11,7 +11,7 @@ use super::arguments::{noun, required, value, verb};
 use super::error::CliError;
 use super::key;
 use crate::accounts::{AccountName, Accounts, Timestamp};
-use crate::auth::{Claims, Inspection};
+use crate::auth::Inspection;
 use crate::config::{Config, Secret};
 use crate::store::Store;
 
@@ -66,36 +66,14 @@ async fn revoke(store: &Store, account: &AccountName) -> Result<Answer, CliError
 
 async fn inspect(config: &Config, store: &Store, token: &Secret) -> Result<Answer, CliError> {
     let auth = key::authority(config, store).await?;
-    let Inspection { kid, claims, verdict } = auth.inspect(token.expose()).await?;
-    let wrong = match verdict {
-        Err(reason) => Some(reason.to_owned()),
-        Ok(Some(ago)) => {
-            let ago = humantime::format_duration(Duration::from_secs(ago.as_secs()));
-            Some(format!("it ran out {ago} ago"))
-        }
-        Ok(None) if is_current(store, &claims).await? => None,
-        Ok(None) => Some("its account is gone, disabled, or has new credentials".to_owned()),
-    };
-    let json = json!({
-        "kid": kid,
-        "claims": claims,
-        "believed": wrong.is_none(),
-        "reason": wrong,
-    });
-    let verdict = wrong.map_or_else(|| "yes".to_owned(), |reason| format!("no: {reason}"));
-    Answer::new(described(&kid, &claims, &verdict), &json)
+    let inspection = auth.tokens()?.inspect(token.expose()).await?;
+    Answer::new(described(&inspection), &inspection)
 }
 
-/// Whether the account still is what it was when the token was issued. Nobody in particular always is.
-async fn is_current(store: &Store, claims: &Claims) -> Result<bool, CliError> {
-    if claims.rev == 0 {
-        return Ok(true);
-    }
-    let account = store.account_of_revision(claims.rev).await?;
-    Ok(account.is_some_and(|account| account.usable))
-}
-
-fn described(kid: &str, claims: &Claims, verdict: &str) -> String {
+fn described(inspection: &Inspection) -> String {
+    let Inspection { kid, claims, validity } = inspection;
+    let verdict =
+        validity.reason().map_or_else(|| "yes".to_owned(), |reason| format!("no: {reason}"));
     let scopes: Vec<String> = claims
         .access
         .iter()
@@ -103,14 +81,14 @@ fn described(kid: &str, claims: &Claims, verdict: &str) -> String {
         .collect();
     let or_dash = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
     let lines = [
-        ("believed", verdict.to_owned()),
+        ("believed", verdict),
         ("subject", or_dash(&claims.sub)),
         ("access", or_dash(&scopes.join(" "))),
         ("issued", moment(claims.iat)),
         ("expires", moment(claims.exp)),
         ("issuer", claims.iss.clone()),
         ("id", claims.jti.clone()),
-        ("key", kid.to_owned()),
+        ("key", kid.clone()),
     ];
     lines.map(|(name, value)| format!("{name:9} {value}")).join("\n")
 }

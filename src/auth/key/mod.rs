@@ -6,11 +6,13 @@
 
 mod der;
 mod generate;
+mod info;
 mod pair;
 mod set;
 mod shared;
 
 pub(super) use generate::generate;
+pub use info::{KeyInfo, KeyState};
 pub(super) use pair::{KeyPair, PublicKey};
 pub(super) use set::KeySet;
-pub(super) use shared::SharedKeys;
+pub use shared::SharedKeys;

@@ -23,7 +23,7 @@ const PAUSE: Duration = Duration::from_secs(5);
 
 /// The keys in use. Reads take no lock.
 #[derive(Debug)]
-pub(in crate::auth) struct SharedKeys {
+pub struct SharedKeys {
     store: Store,
     sealer: Sealer,
     overlap: Duration,
@@ -99,11 +99,9 @@ impl SharedKeys {
         Ok(self.current())
     }
 
-    /// Makes a key that takes over in ten minutes. Returns its name.
-    ///
-    /// # Errors
-    /// As [`SharedKeys::open`].
-    pub(in crate::auth) async fn rotate(&self) -> Result<String, AuthError> {
+    /// Makes a signing key that takes over in ten minutes, when all instances know it. The key before it is valid for as
+    /// long as any of its tokens may be. Returns the name of the new key.
+    pub async fn rotate(&self) -> Result<String, AuthError> {
         let key = generate().await?;
         let kid = key.public().kid().to_owned();
         let sealed = seal(&self.sealer, &key);

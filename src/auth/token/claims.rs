@@ -1,6 +1,6 @@
 //! What a token says.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -147,6 +147,12 @@ impl Claims {
         };
         self.access.iter().filter_map(scope).collect()
     }
+}
+
+/// Seconds since 1970.
+pub(super) fn unix(time: SystemTime) -> i64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -8,10 +8,8 @@ use std::time::{Duration, SystemTime};
 use tracing::debug;
 use uuid::Uuid;
 
-use super::{Audience, Claims, Entry, sign};
-use crate::auth::authority::unix;
-use crate::auth::limits::Limits;
-use crate::auth::{Auth, AuthError};
+use super::{Audience, Claims, Entry, Expectation, Tokens, sign, unix};
+use crate::auth::AuthError;
 use crate::config::Secret;
 use crate::oci::RepositoryName;
 use crate::rights::Grantee;
@@ -71,24 +69,23 @@ pub struct Issued {
     pub subject: String,
 }
 
-impl Auth {
+impl Tokens {
     /// Issues a token to `client`, for as much of what is asked for as is granted; what is not granted and what does
     /// not exist are left out alike.
     ///
     /// # Errors
     /// [`AuthError::Credentials`] for whatever is wrong with the login, [`AuthError::TooMany`],
-    /// [`AuthError::Unavailable`]; [`AuthError::Malformed`] where no login is asked for.
+    /// [`AuthError::Unavailable`].
     pub async fn issue(&self, request: TokenRequest, client: IpAddr) -> Result<Issued, AuthError> {
-        let authority = self.authority()?;
         let account = match &request.login {
             Login::Nobody => None,
             Login::Password { user, password } => {
-                Some(authority.logins.login_now(user, password, client).await?)
+                Some(self.logins.login_now(user, password, client).await?)
             }
             Login::Refresh(token) => Some(Arc::new(self.refresh(token, client).await?)),
         };
         let account = account.as_deref();
-        authority.limits.issue(account.map(|account| &*account.name), client)?;
+        self.limits.issue(account.map(|account| &*account.name), client)?;
         let granted = self.grant(account, request.scopes).await?;
         let issued = self.sign(account, &granted)?;
         let refresh_token = match (account, &request.login) {
@@ -107,10 +104,6 @@ impl Auth {
         Ok(Issued { refresh_token, ..issued })
     }
 
-    pub(in crate::auth) fn limits(&self) -> Result<&Limits, AuthError> {
-        Ok(&self.authority()?.limits)
-    }
-
     /// As much of `scopes` as `account` is granted. The list of repositories is anybody's: it shows to each what they
     /// may pull.
     async fn grant(
@@ -123,7 +116,7 @@ impl Auth {
             asked.iter().filter_map(|scope| scope.kind.repository().cloned()).collect();
         if !names.is_empty() {
             let grantee = account.map_or(Grantee::Nobody, |a| Grantee::Account(a.revision));
-            let granted = self.store().granted(grantee, &names).await?;
+            let granted = self.store.granted(grantee, &names).await?;
             let repositories = asked.iter_mut().filter(|scope| scope.kind.repository().is_some());
             for (scope, granted) in repositories.zip(granted) {
                 scope.actions.retain(|action| granted.contains(action));
@@ -134,13 +127,13 @@ impl Auth {
     }
 
     fn sign(&self, account: Option<&Account>, granted: &[Scope]) -> Result<Issued, AuthError> {
-        let authority = self.authority()?;
-        let (now, life) = (SystemTime::now(), authority.token_life);
+        let (now, life) = (SystemTime::now(), self.life);
+        let Expectation { issuer, service } = self.expectation();
         let (iat, seconds) = (unix(now), i64::try_from(life.as_secs()).unwrap_or(i64::MAX));
         let claims = Claims {
-            iss: authority.expectation.issuer.clone(),
+            iss: issuer.clone(),
             sub: account.map(|account| account.name.clone()).unwrap_or_default(),
-            aud: Audience::One(authority.expectation.service.clone()),
+            aud: Audience::One(service.clone()),
             exp: iat.saturating_add(seconds),
             nbf: iat - EARLY,
             iat,
@@ -148,7 +141,7 @@ impl Auth {
             rev: account.map_or(0, |account| account.revision),
             access: granted.iter().map(Entry::from).collect(),
         };
-        let token = sign(&claims, authority.keys.current().signing())?;
+        let token = sign(&claims, self.keys.current().signing())?;
         let scope = granted.iter().map(Scope::to_string).collect::<Vec<_>>().join(" ");
         debug!(event = "token_issued", subject = claims.sub, jti = claims.jti, scope);
         Ok(Issued {

@@ -6,9 +6,13 @@ mod jwt;
 mod refresh;
 #[cfg(test)]
 mod tests;
+mod tokens;
+mod verify;
 
+use claims::unix;
 pub use claims::{Audience, Claims, Entry};
 pub(super) use claims::{Expectation, LATEST, LEEWAY};
 pub use issue::{Issued, Login, TokenRequest};
-pub(super) use jwt::Unverified;
-use jwt::sign;
+use jwt::{Unverified, sign};
+pub use tokens::Tokens;
+pub use verify::{Inspection, Validity};

@@ -7,8 +7,9 @@ use data_encoding::BASE64URL_NOPAD;
 use ring::digest::{SHA256, digest};
 use uuid::Uuid;
 
+use super::Tokens;
 use crate::accounts::is_same;
-use crate::auth::{Auth, AuthError};
+use crate::auth::AuthError;
 use crate::config::Secret;
 use crate::seal::random;
 use crate::store::Account;
@@ -16,34 +17,33 @@ use crate::store::Account;
 /// Characters of the secret: 256 bits in base64url.
 const SECRET: usize = 43;
 
-impl Auth {
+impl Tokens {
     /// Makes a refresh token for `account`.
-    pub(in crate::auth) async fn add_refresh_token(
+    pub(super) async fn add_refresh_token(
         &self,
         account: &Account,
         client_id: &str,
     ) -> Result<Secret, AuthError> {
         let (id, secret) = (Uuid::new_v4(), BASE64URL_NOPAD.encode(&random::bytes::<32>()));
         let hash = digest(&SHA256, secret.as_bytes());
-        let (store, service) = (self.store(), self.service());
-        store.add_refresh_token(id, account, service, client_id, hash.as_ref()).await?;
+        let service = &self.expectation().service;
+        self.store.add_refresh_token(id, account, service, client_id, hash.as_ref()).await?;
         Ok(Secret::new(format!("{}.{secret}", id.simple())))
     }
 
     /// The account that a refresh token stands for.
-    pub(in crate::auth) async fn refresh(
+    pub(super) async fn refresh(
         &self,
         token: &Secret,
         client: IpAddr,
     ) -> Result<Account, AuthError> {
-        let limits = self.limits()?;
-        limits.may_try(None, client)?;
+        self.limits.may_try(None, client)?;
         let account = match parse(token.expose()) {
             Some((id, secret)) => self.use_refresh_token(id, secret).await?,
             None => None,
         };
         account.ok_or_else(|| {
-            limits.failed(None, client);
+            self.limits.failed(None, client);
             AuthError::Credentials
         })
     }
@@ -54,9 +54,10 @@ impl Auth {
         secret: &str,
     ) -> Result<Option<Account>, AuthError> {
         let hash = digest(&SHA256, secret.as_bytes());
-        let found = self.store().use_refresh_token(id).await?;
+        let found = self.store.use_refresh_token(id).await?;
         let found = found.filter(|found| {
-            is_same(hash.as_ref(), &found.secret_hash) && found.service == self.service()
+            is_same(hash.as_ref(), &found.secret_hash)
+                && found.service == self.expectation().service
         });
         Ok(found.map(|found| found.account))
     }

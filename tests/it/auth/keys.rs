@@ -45,7 +45,7 @@ async fn a_key_is_published_before_it_signs_and_believed_after() {
     let (first, admin) = (place.header().await["kid"].clone(), &place.database.admin);
     let instance = place.another(settings()).await.unwrap();
     let old = place.issue(Login::Nobody, "").await.unwrap().token;
-    let second = place.auth.rotate().await.unwrap();
+    let second = place.auth.keys().unwrap().rotate().await.unwrap();
     assert_eq!(place.auth.jwks()["keys"].as_array().unwrap().len(), 2);
     let kid = |token: &str| {
         let header = token.split('.').next().unwrap();
@@ -73,7 +73,7 @@ async fn a_key_is_published_before_it_signs_and_believed_after() {
     // And when the first is no longer believed, its tokens are not.
     let pass = "UPDATE signing_keys SET retires_at = now() WHERE retires_at IS NOT NULL";
     admin.execute(pass, &[]).await.unwrap();
-    later.rotate().await.unwrap();
+    later.keys().unwrap().rotate().await.unwrap();
     assert!(refused(bearer(&later, &old).await, "by a key that is not known"));
     bearer(&later, &new).await.unwrap();
 }

@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 use af_registry::accounts::hash_password;
 use af_registry::auth::{
     Auth, AuthError, Caller, Credentials, Issued, Login, LoginLimits, Need, Settings, TokenRequest,
+    Validity,
 };
 use af_registry::config::Secret;
 use af_registry::oci::RepositoryName;
@@ -117,7 +118,8 @@ impl Place {
 
 async fn issue(auth: &Auth, login: Login, scope: &str, offline: bool) -> Result<Issued, AuthError> {
     let scopes = Scope::parse_all(scope).collect();
-    auth.issue(TokenRequest { login, scopes, offline, client_id: "test".into() }, client()).await
+    let request = TokenRequest { login, scopes, offline, client_id: "test".into() };
+    auth.tokens()?.issue(request, client()).await
 }
 
 async fn bearer(auth: &Auth, token: &str) -> Result<Caller, AuthError> {

@@ -150,22 +150,24 @@ async fn a_token_that_ran_out_is_good_for_what_it_began() {
     let place = place().await;
     place.user("me", "password", "*", Role::Admin).await;
     let header = place.header().await;
+    let inspect = async |token: &str| place.auth.tokens().unwrap().inspect(token).await.unwrap();
     // Clocks differ.
     let late = place.forge(&header, &place.claims("me", -30).await).await;
     let caller = place.bearer(&late).await.unwrap();
     assert!(is_live(&place.auth, &caller).await);
-    assert_eq!(place.auth.inspect(&late).await.unwrap().verdict, Ok(None));
+    assert_eq!(inspect(&late).await.validity, Validity::Valid);
     // Known, and let through for nothing new.
     let late = place.forge(&header, &place.claims("me", -300).await).await;
     let caller = place.bearer(&late).await.unwrap();
     assert_eq!(caller.subject(), "me");
     assert!(!is_live(&place.auth, &caller).await);
     assert!(!may(&place.auth, &caller, Action::Push, "a/b").await);
-    let since = place.auth.inspect(&late).await.unwrap().verdict.unwrap().unwrap();
+    let validity = inspect(&late).await.validity;
+    let Validity::Expired(since) = validity else { panic!("{validity:?}") };
     assert!(since >= Duration::from_secs(300), "{since:?}");
     let late = place.forge(&header, &place.claims("me", -7 * 3600).await).await;
     assert!(refused(place.bearer(&late).await, "expired"));
-    assert_eq!(place.auth.inspect(&late).await.unwrap().verdict, Err("expired"));
+    assert_eq!(inspect(&late).await.validity, Validity::Rejected("expired"));
 }
 
 #[tokio::test]

@@ -39,7 +39,7 @@ async fn auth(store: &Store) -> Auth {
 async fn issue(auth: &Auth, login: Login, scope: &str) -> String {
     let scopes = Scope::parse_all(scope).collect();
     let request = TokenRequest { login, scopes, offline: false, client_id: "test".into() };
-    auth.issue(request, "192.0.2.1".parse().unwrap()).await.unwrap().token
+    auth.tokens().unwrap().issue(request, "192.0.2.1".parse().unwrap()).await.unwrap().token
 }
 
 #[tokio::test]

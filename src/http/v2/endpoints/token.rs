@@ -80,7 +80,7 @@ async fn issue(
     };
     let client_id = name("client_id", UNNAMED);
     let asked = TokenRequest { login, scopes, offline, client_id };
-    let issued = edge.auth().issue(asked, origin.address).await?;
+    let issued = edge.auth().tokens()?.issue(asked, origin.address).await?;
     let mut answer = json!({
         "token": issued.token,
         "access_token": issued.token,

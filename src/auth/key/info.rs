@@ -1,0 +1,67 @@
+//! Signing keys as an operator sees them.
+
+use serde::Serialize;
+
+use crate::accounts::Timestamp;
+use crate::auth::AuthError;
+use crate::store::{SigningKey, Store};
+
+/// A signing key without its private part.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[allow(missing_docs, reason = "the other fields are their names")]
+pub struct KeyInfo {
+    /// The name by which tokens refer to it.
+    pub kid: String,
+    pub state: KeyState,
+    pub created_at: Timestamp,
+    pub signs_from: Timestamp,
+    /// When its signatures stop to be valid; `None` for the newest key.
+    pub retires_at: Option<Timestamp>,
+}
+
+/// What a signing key is used for now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KeyState {
+    /// It is published, and will sign later.
+    Next,
+    /// It signs new tokens.
+    Signs,
+    /// It signs no longer, but the tokens that it signed are valid.
+    Retiring,
+}
+
+impl KeyState {
+    /// The word that JSON and tables use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Next => "next",
+            Self::Signs => "signs",
+            Self::Retiring => "retiring",
+        }
+    }
+}
+
+impl KeyInfo {
+    /// All keys whose signatures are valid now, the newest first. Needs no signing secret.
+    pub async fn list(store: &Store) -> Result<Vec<Self>, AuthError> {
+        let keys = store.signing_keys().await?;
+        let signing = keys.iter().position(|key| key.signs);
+        let state = |at: usize| match signing {
+            Some(signing) if at == signing => KeyState::Signs,
+            Some(signing) if at > signing => KeyState::Retiring,
+            _ => KeyState::Next,
+        };
+        Ok(keys.into_iter().enumerate().map(|(at, key)| Self::of(key, state(at))).collect())
+    }
+
+    fn of(key: SigningKey, state: KeyState) -> Self {
+        Self {
+            kid: key.kid,
+            state,
+            created_at: key.created_at.into(),
+            signs_from: key.signs_from.into(),
+            retires_at: key.retires_at.map(Timestamp::from),
+        }
+    }
+}

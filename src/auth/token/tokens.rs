@@ -1,0 +1,72 @@
+//! The tokens of a server that asks for a login.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::verify::Verifier;
+use super::{Expectation, Inspection, Validity};
+use crate::auth::key::SharedKeys;
+use crate::auth::limits::Limits;
+use crate::auth::login::Logins;
+use crate::auth::{AuthError, Caller};
+use crate::store::Store;
+
+/// Issues and verifies tokens.
+pub struct Tokens {
+    pub(super) store: Store,
+    pub(super) keys: Arc<SharedKeys>,
+    pub(super) logins: Logins,
+    pub(super) limits: Arc<Limits>,
+    /// How long a new token is valid.
+    pub(super) life: Duration,
+    verifier: Verifier,
+}
+
+impl Tokens {
+    pub(in crate::auth) fn new(
+        store: Store,
+        keys: Arc<SharedKeys>,
+        logins: Logins,
+        limits: Arc<Limits>,
+        expectation: Expectation,
+        life: Duration,
+    ) -> Self {
+        let verifier = Verifier::new(Arc::clone(&keys), expectation);
+        Self { store, keys, logins, limits, life, verifier }
+    }
+
+    /// The issuer and the service that tokens name.
+    pub(in crate::auth) fn expectation(&self) -> &Expectation {
+        self.verifier.expectation()
+    }
+
+    /// The caller who sends `token`. Whether the account is still in the state in which the token was issued is left to
+    /// the gate, which reads the rows anyway.
+    pub(in crate::auth) async fn caller(&self, token: &str) -> Result<Caller, AuthError> {
+        self.verifier.caller(token).await
+    }
+
+    /// Verifies the signature of `token` anew and checks its claims. Does not read the rows of its account.
+    ///
+    /// # Errors
+    /// [`AuthError::Token`] when its form or its signature is wrong, so that its claims mean nothing.
+    pub async fn verify(&self, token: &str) -> Result<Inspection, AuthError> {
+        self.verifier.inspect(token).await
+    }
+
+    /// As [`Tokens::verify`], and checks that the account is still in the state in which the token was issued.
+    ///
+    /// # Errors
+    /// As [`Tokens::verify`].
+    pub async fn inspect(&self, token: &str) -> Result<Inspection, AuthError> {
+        let inspection = self.verify(token).await?;
+        if inspection.validity != Validity::Valid || inspection.claims.rev == 0 {
+            return Ok(inspection);
+        }
+        let account = self.store.account_of_revision(inspection.claims.rev).await?;
+        match account.is_some_and(|account| account.usable) {
+            true => Ok(inspection),
+            false => Ok(Inspection { validity: Validity::Revoked, ..inspection }),
+        }
+    }
+}
