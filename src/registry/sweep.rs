@@ -18,13 +18,13 @@ const BATCH: u32 = 100;
 impl Registry {
     /// Sweeps until told to stop. A failed round is logged and tried again at the next: nothing is lost by waiting.
     pub async fn sweep(self, stop: CancellationToken) {
-        let mut tick = tokio::time::interval(INTERVAL.min(self.0.limits.upload_idle));
+        let mut tick = tokio::time::interval(INTERVAL.min(self.limits().upload_idle));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let due = tokio::select! {
                 () = stop.cancelled() => return,
                 _ = tick.tick() => true,
-                () = self.0.unpins.notified() => false,
+                () = self.unpins().notified() => false,
             };
             if due && let Err(error) = self.expire_uploads().await {
                 warn!(event = "upload_expiry_failed", %error, "idle uploads could not be ended");
@@ -37,12 +37,12 @@ impl Registry {
 
     /// Asks the sweep to look at the queue of pins soon.
     pub(super) fn nudge_sweep(&self) {
-        self.0.unpins.notify_one();
+        self.unpins().notify_one();
     }
 
     async fn expire_uploads(&self) -> Result<(), RegistryError> {
-        self.0.sessions.forget_idle(self.0.limits.upload_idle);
-        let ended = self.store().expire_uploads(self.0.limits.upload_idle).await?;
+        self.sessions().forget_idle(self.limits().upload_idle);
+        let ended = self.store().expire_uploads(self.limits().upload_idle).await?;
         if ended > 0 {
             info!(event = "uploads_expired", count = ended, "idle uploads ended");
         }

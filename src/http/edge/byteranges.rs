@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::Body;
 use crate::oci::Byteranges;
-use crate::registry::blob::{BlobBody, BlobRead};
+use crate::registry::blob::{Blob, BlobBody};
 use crate::registry::{Registry, RegistryError};
 use crate::stream::paced::Paced;
 
@@ -24,7 +24,7 @@ pub(in crate::http) struct Many {
 /// Opens the first range, so that a failure still gets a status; the others are opened when their turn comes.
 pub(in crate::http) async fn open(
     registry: Registry,
-    blob: BlobRead,
+    blob: Blob,
     ranges: Vec<Range<u64>>,
 ) -> Result<Many, RegistryError> {
     let text = Byteranges::new(Uuid::new_v4(), blob.size);
@@ -34,7 +34,7 @@ pub(in crate::http) async fn open(
     let Some((head, range)) = parts.pop_front() else {
         return Ok(Many { content_type: String::new(), body: Body::empty() });
     };
-    let first = registry.read_blob(&blob, Some(range)).await?;
+    let first = registry.blobs().read(&blob, Some(range)).await?;
     let stage = Stage::Head(head, Box::pin(first));
     let body = Multipart { registry, blob, parts, tail, left, stage };
     Ok(Many { content_type: text.content_type(), body: Body::streamed(Paced::new(body)) })
@@ -51,7 +51,7 @@ enum Stage {
 
 struct Multipart {
     registry: Registry,
-    blob: BlobRead,
+    blob: Blob,
     parts: VecDeque<(Bytes, Range<u64>)>,
     tail: Bytes,
     left: u64,
@@ -64,7 +64,8 @@ impl Multipart {
         match self.parts.pop_front() {
             Some((head, range)) => {
                 let (registry, blob) = (self.registry.clone(), self.blob.clone());
-                let opening = Box::pin(async move { registry.read_blob(&blob, Some(range)).await });
+                let opening =
+                    Box::pin(async move { registry.blobs().read(&blob, Some(range)).await });
                 self.stage = Stage::Opening(head, opening);
                 None
             }

@@ -8,69 +8,28 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
+use super::Blob;
 use crate::ipfs::{IpfsError, ReadBody};
-use crate::ipld::Cid;
-use crate::oci::Digest;
-use crate::registry::{Registry, RegistryError};
-use crate::rights::Access;
+use crate::registry::{Blobs, Registry, RegistryError};
 use crate::stream::StreamError;
 use crate::stream::verified::Verified;
 
-/// A blob that a repository holds, ready to be read.
-#[derive(Clone, Debug)]
-pub struct BlobRead {
-    /// Its digest.
-    pub digest: Digest,
-    /// Where its bytes are.
-    pub cid: Cid,
-    /// How many they are.
-    pub size: u64,
-}
-
-impl Registry {
-    /// What a blob is, without its bytes. Kubo is not asked.
-    ///
-    /// # Errors
-    /// [`RegistryError::BlobUnknown`], also for a blob under quarantine: a client that only asks whether it must
-    /// push shall push, for that heals it.
-    pub async fn blob_head(
-        &self,
-        access: &Access,
-        digest: &Digest,
-    ) -> Result<BlobRead, RegistryError> {
-        match self.blob(access, digest).await {
-            Err(RegistryError::Quarantined(digest)) => Err(RegistryError::BlobUnknown(digest)),
-            other => other,
-        }
-    }
-
-    /// Finds a blob to read.
-    ///
-    /// # Errors
-    /// [`RegistryError::BlobUnknown`], [`RegistryError::Quarantined`].
-    pub async fn blob(&self, access: &Access, digest: &Digest) -> Result<BlobRead, RegistryError> {
-        match self.store().linked_blob(access, digest).await? {
-            None => Err(RegistryError::BlobUnknown(digest.clone())),
-            Some(row) if row.quarantined => Err(RegistryError::Quarantined(digest.clone())),
-            Some(row) => Ok(BlobRead { digest: digest.clone(), cid: row.cid, size: row.size }),
-        }
-    }
-
+impl Blobs<'_> {
     /// Opens the bytes of a blob, or of one range of them. A whole read is hashed on the way and its last frame
     /// held back until the digest matches; a range can only be counted.
     ///
     /// # Errors
     /// Those of Kubo. Bytes that turn out lost or wrong put the blob under quarantine.
-    pub async fn read_blob(
-        &self,
-        blob: &BlobRead,
+    pub async fn read(
+        self,
+        blob: &Blob,
         range: Option<Range<u64>>,
     ) -> Result<BlobBody, RegistryError> {
         if blob.size == 0 {
             return Ok(BlobBody::empty());
         }
         let whole = range.is_none();
-        let body = match self.ipfs().read(&blob.cid, blob.size, range).await {
+        let body = match self.0.ipfs().read(&blob.cid, blob.size, range).await {
             Ok(body) => body,
             Err(error) => {
                 self.suspect(blob);
@@ -82,7 +41,7 @@ impl Registry {
         } else {
             Source::Range { body }
         };
-        Ok(BlobBody { source, watch: Some((self.clone(), blob.clone())) })
+        Ok(BlobBody { source, watch: Some((self.0.clone(), blob.clone())) })
     }
 }
 
@@ -102,7 +61,7 @@ pin_project! {
         #[pin]
         source: Source,
         // Taken at the first error: whom to tell, and of what.
-        watch: Option<(Registry, BlobRead)>,
+        watch: Option<(Registry, Blob)>,
     }
 }
 
@@ -153,17 +112,17 @@ impl Body for BlobBody {
 }
 
 /// Tells the registry what went wrong with a blob and makes it an error of this room.
-fn fault(watch: Option<(Registry, BlobRead)>, error: StreamError<IpfsError>) -> RegistryError {
+fn fault(watch: Option<(Registry, Blob)>, error: StreamError<IpfsError>) -> RegistryError {
     let Some((registry, blob)) = watch else {
         return RegistryError::Cut(String::from("the read had failed before"));
     };
     match error {
         StreamError::Inner(error) => {
-            registry.suspect(&blob);
+            registry.blobs().suspect(&blob);
             RegistryError::Ipfs(error)
         }
         _ => {
-            registry.quarantine(blob.clone());
+            registry.blobs().quarantine(blob.clone());
             RegistryError::Quarantined(blob.digest)
         }
     }

@@ -1,7 +1,9 @@
-//! The lists of repositories, tags and referrers.
+//! The lists of repositories, tags and referrers, a page at a time.
 
 mod catalog;
+mod page;
 mod referrers;
 mod tags;
 
-pub use referrers::ReferrerPage;
+pub use page::Page;
+pub use referrers::ImageIndex;

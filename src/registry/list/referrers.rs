@@ -3,8 +3,9 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use super::page::Page;
 use crate::oci::{Digest, media_type};
-use crate::registry::{Registry, RegistryError};
+use crate::registry::{Lists, RegistryError};
 use crate::rights::Access;
 use crate::store::Referrer;
 
@@ -13,15 +14,6 @@ const PAGE_BYTES: usize = 4 << 20;
 
 /// Rows asked from the store at once.
 const BATCH: u32 = 100;
-
-/// One page of referrers, rendered as an image index.
-#[derive(Debug)]
-pub struct ReferrerPage {
-    /// The image index, JSON.
-    pub index: Vec<u8>,
-    /// The digest after which the next page begins, when there is one.
-    pub next: Option<String>,
-}
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -47,59 +39,61 @@ impl From<Referrer> for Entry {
     }
 }
 
-impl Registry {
+impl Lists<'_> {
     /// The referrers of `subject` in digest order, after the digest `last`, of any of `artifact_types` (none: all).
     /// The subject itself need not exist (distribution specification, "Listing Referrers").
-    ///
-    /// # Errors
-    /// Only those of the store.
     pub async fn referrers(
-        &self,
+        self,
         access: &Access,
         subject: &Digest,
         artifact_types: &[String],
         n: Option<u32>,
         last: Option<&str>,
-    ) -> Result<ReferrerPage, RegistryError> {
+    ) -> Result<Page<ImageIndex>, RegistryError> {
         let most = n.filter(|n| *n > 0).unwrap_or(u32::MAX);
-        let mut page = Page::new();
+        let mut index = ImageIndex::new();
         let mut after = last.map(str::to_owned);
         loop {
-            let wanted = (most - page.entries).min(BATCH);
+            let wanted = (most - index.entries).min(BATCH);
             let found = self
+                .0
                 .store()
                 .referrers(access, subject, artifact_types, after.as_deref(), wanted)
                 .await?;
             for row in found.page {
                 let digest = row.digest.to_string();
-                if !page.push(row.into()) {
-                    return Ok(page.end(after));
+                if !index.push(row.into()) {
+                    return Ok(Page { entries: index, next: after });
                 }
                 after = Some(digest);
             }
             if !found.more {
-                return Ok(page.end(None));
+                return Ok(Page { entries: index, next: None });
             }
-            if page.entries >= most {
-                return Ok(page.end(after));
+            if index.entries >= most {
+                return Ok(Page { entries: index, next: after });
             }
         }
     }
 }
 
-struct Page {
+/// An image index (image specification, image-index.md) that lists referrers. Grows by an entry at a time up to
+/// [`PAGE_BYTES`].
+#[derive(Debug)]
+pub struct ImageIndex {
     json: Vec<u8>,
     entries: u32,
 }
 
-impl Page {
+impl ImageIndex {
     fn new() -> Self {
         let head =
             format!(r#"{{"schemaVersion":2,"mediaType":"{}","manifests":["#, media_type::OCI_INDEX);
         Self { json: head.into_bytes(), entries: 0 }
     }
 
-    /// Takes one entry unless the page is full. The first always fits: a page without one would never end.
+    /// Adds an entry and answers whether it fitted. The first always fits: without an entry on each page, a client
+    /// would never come to the end of the list.
     fn push(&mut self, entry: Entry) -> bool {
         let Ok(entry) = serde_json::to_vec(&entry) else { return true };
         let full = self.json.len() + entry.len() + 3 > PAGE_BYTES;
@@ -114,8 +108,9 @@ impl Page {
         true
     }
 
-    fn end(mut self, next: Option<String>) -> ReferrerPage {
+    /// The document as it is served.
+    pub fn into_json(mut self) -> Vec<u8> {
         self.json.extend_from_slice(b"]}");
-        ReferrerPage { index: self.json, next }
+        self.json
     }
 }

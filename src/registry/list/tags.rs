@@ -1,21 +1,21 @@
 //! The list of a repository's tags.
 
-use super::catalog::cut_page;
-use crate::registry::{Registry, RegistryError};
+use super::page::{Page, one_more};
+use crate::registry::{Lists, RegistryError};
 use crate::rights::Access;
 
-impl Registry {
-    /// At most `n` tags after `last`, in byte order, and whether more follow.
+impl Lists<'_> {
+    /// At most `n` tags after `last`, in byte order.
     ///
     /// # Errors
     /// [`RegistryError::RepositoryUnknown`] when nothing was ever pushed there.
     pub async fn tags(
-        &self,
+        self,
         access: &Access,
         n: u32,
         last: Option<&str>,
-    ) -> Result<(Vec<String>, bool), RegistryError> {
-        let tags = self.store().tags(access, n.saturating_add(1), last).await?;
-        Ok(cut_page(tags.ok_or(RegistryError::RepositoryUnknown)?, n))
+    ) -> Result<Page<Vec<String>>, RegistryError> {
+        let tags = self.0.store().tags(access, one_more(n), last).await?;
+        Ok(Page::of_names(tags.ok_or(RegistryError::RepositoryUnknown)?, n))
     }
 }

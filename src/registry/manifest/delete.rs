@@ -1,21 +1,21 @@
 //! Taking a tag or a manifest out of a repository.
 
 use crate::oci::{Reference, RepositoryName};
-use crate::registry::{Registry, RegistryError};
+use crate::registry::{Manifests, RegistryError};
 
-impl Registry {
+impl Manifests<'_> {
     /// Removes a tag alone, or by digest a manifest with all its tags in this repository.
     ///
     /// # Errors
     /// [`RegistryError::ManifestUnknown`].
-    pub async fn delete_manifest(
-        &self,
+    pub async fn delete(
+        self,
         repository: &RepositoryName,
         reference: &Reference,
     ) -> Result<(), RegistryError> {
         let gone = match reference {
-            Reference::Tag(tag) => self.store().delete_tag(repository, tag).await?,
-            Reference::Digest(digest) => self.store().delete_manifest(repository, digest).await?,
+            Reference::Tag(tag) => self.0.store().delete_tag(repository, tag).await?,
+            Reference::Digest(digest) => self.0.store().delete_manifest(repository, digest).await?,
         };
         if gone { Ok(()) } else { Err(RegistryError::ManifestUnknown(reference.to_string())) }
     }

@@ -3,7 +3,8 @@
 use bytes::Bytes;
 
 use crate::oci::{Algorithm, Descriptor, Digest, Manifest, Reference, RepositoryName, Tag};
-use crate::registry::{Registry, RegistryError};
+use crate::registry::detached::detached;
+use crate::registry::{Manifests, RegistryError};
 use crate::store::{NewManifest, Put};
 use crate::stream::hashing;
 
@@ -33,16 +34,22 @@ pub struct Accepted {
     pub size: u64,
 }
 
-impl Registry {
-    /// Stores a manifest whose parts this repository holds, and moves its tags, in one transaction.
+impl Manifests<'_> {
+    /// Stores a manifest whose blobs and children this repository holds, and moves its tags, in one transaction.
+    /// Ends what it began even if the caller stops waiting.
     ///
     /// # Errors
     /// [`RegistryError::ManifestInvalid`], [`RegistryError::DigestMismatch`],
     /// [`RegistryError::ReferencesUnknown`].
-    pub async fn put_manifest(&self, pushed: Pushed) -> Result<Accepted, RegistryError> {
+    pub async fn put(self, pushed: Pushed) -> Result<Accepted, RegistryError> {
+        let registry = self.0.clone();
+        detached(async move { registry.manifests().check_and_store(pushed).await }).await
+    }
+
+    async fn check_and_store(self, pushed: Pushed) -> Result<Accepted, RegistryError> {
         let manifest = Manifest::parse(&pushed.raw, pushed.content_type.as_deref())?;
         let digest = digest_of(&pushed)?;
-        let allow_sparse = self.0.limits.allow_sparse_index;
+        let allow_sparse = self.0.limits().allow_sparse_index;
         let references = References::of(&manifest, allow_sparse)?;
         let mut tags = pushed.tags;
         if let Reference::Tag(tag) = pushed.reference {
@@ -65,7 +72,7 @@ impl Registry {
             tags,
             raw: pushed.raw,
         };
-        match self.store().put_manifest(&new).await? {
+        match self.0.store().put_manifest(&new).await? {
             Put::Done => Ok(Accepted { digest, subject, size }),
             Put::Missing(missing) => {
                 let missing = missing.iter().map(Digest::to_string).collect();

@@ -1,21 +1,21 @@
 //! Reading manifests: one round trip, no Kubo.
 
 use crate::oci::Reference;
-use crate::registry::{Registry, RegistryError};
+use crate::registry::{Manifests, RegistryError};
 use crate::rights::Access;
 use crate::store::{ManifestHead, StoredManifest};
 
-impl Registry {
+impl Manifests<'_> {
     /// A manifest, its bytes exactly as they were pushed.
     ///
     /// # Errors
     /// [`RegistryError::ManifestUnknown`].
-    pub async fn manifest(
-        &self,
+    pub async fn read(
+        self,
         access: &Access,
         reference: &Reference,
     ) -> Result<StoredManifest, RegistryError> {
-        let found = self.store().manifest(access, reference).await?;
+        let found = self.0.store().manifest(access, reference).await?;
         found.ok_or_else(|| RegistryError::ManifestUnknown(reference.to_string()))
     }
 
@@ -23,12 +23,12 @@ impl Registry {
     ///
     /// # Errors
     /// [`RegistryError::ManifestUnknown`].
-    pub async fn manifest_head(
-        &self,
+    pub async fn head(
+        self,
         access: &Access,
         reference: &Reference,
     ) -> Result<ManifestHead, RegistryError> {
-        let found = self.store().manifest_head(access, reference).await?;
+        let found = self.0.store().manifest_head(access, reference).await?;
         found.ok_or_else(|| RegistryError::ManifestUnknown(reference.to_string()))
     }
 }

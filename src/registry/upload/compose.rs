@@ -3,7 +3,7 @@
 use super::readback::extents;
 use crate::ipld::Cid;
 use crate::ipld::dag;
-use crate::registry::{Registry, RegistryError};
+use crate::registry::{RegistryError, Uploads};
 use crate::store::Upload;
 
 /// A file that Kubo holds and pins.
@@ -13,13 +13,13 @@ pub(super) struct Composed {
     pub(super) inner: Vec<Cid>,
 }
 
-impl Registry {
+impl Uploads<'_> {
     /// Writes the nodes above the leaves of all parts. Nothing is copied: the leaves are already there.
-    pub(super) async fn compose(&self, upload: &Upload) -> Result<Composed, RegistryError> {
+    pub(super) async fn compose(self, upload: &Upload) -> Result<Composed, RegistryError> {
         let extents = extents(upload);
         match extents.as_slice() {
             [] => {
-                let cid = self.ipfs().put_raw(Vec::new()).await?;
+                let cid = self.0.ipfs().put_raw(Vec::new()).await?;
                 return Ok(Composed { cid, inner: Vec::new() });
             }
             [(part, length)] if *length == part.size => {
@@ -30,7 +30,7 @@ impl Registry {
         let mut leaves = Vec::new();
         for (part, length) in extents {
             let mut covered = 0;
-            for leaf in self.ipfs().leaves(&part.cid, part.size).await? {
+            for leaf in self.0.ipfs().leaves(&part.cid, part.size).await? {
                 if covered + leaf.size > length {
                     break;
                 }
@@ -40,7 +40,7 @@ impl Registry {
         }
         let layout = dag::layout(&leaves);
         for node in &layout.nodes {
-            self.ipfs().put_node(node, true).await?;
+            self.0.ipfs().put_node(node, true).await?;
         }
         let inner = layout.nodes.iter().map(|node| node.cid).filter(|cid| *cid != layout.root);
         Ok(Composed { cid: layout.root, inner: inner.collect() })

@@ -4,34 +4,40 @@ use std::pin::Pin;
 
 use bytes::Bytes;
 
-use super::LEAF_BYTES;
 use crate::ipfs::{Add, IpfsError, Kubo};
 use crate::ipld::Cid;
+use crate::ipld::profile::LEAF_BYTES;
 
-/// A part being sent. Its first leaf is held back: a part of one leaf is stored as a raw block, in a single short
-/// call whose CID follows from the bytes.
-pub(super) struct Sending<'k> {
+/// Most bytes of one part: 64 leaves, so that its root is one small node and Kubo's lock is held only so long. Parts
+/// begin at leaf borders, so that the leaves of an upload are the leaves that one `ipfs add` of the whole would make.
+pub const PART_BYTES: u64 = 64 * LEAF_BYTES;
+
+/// A part that takes bytes. Its first leaf is held back: a part of one leaf is stored as a raw block, in a single
+/// short call whose CID follows from the bytes.
+///
+/// Dropping it tears its connection, so that Kubo never takes what came for a whole file.
+pub(super) struct OpenPart<'k> {
     ipfs: &'k Kubo,
     head: Vec<Bytes>,
     size: u64,
     add: Option<Add>,
 }
 
-/// A part whose bytes are all handed over; Kubo may still be writing them.
-pub(super) type Storing = Pin<Box<dyn Future<Output = Result<Cid, IpfsError>> + Send>>;
+/// A part whose bytes are all handed over. Resolves to its CID once Kubo has stored and pinned it.
+pub(super) type StoringPart = Pin<Box<dyn Future<Output = Result<Cid, IpfsError>> + Send>>;
 
-impl<'k> Sending<'k> {
+impl<'k> OpenPart<'k> {
     pub(super) fn new(ipfs: &'k Kubo) -> Self {
         Self { ipfs, head: Vec::new(), size: 0, add: None }
     }
 
-    /// Bytes handed over so far.
+    /// Bytes appended so far.
     pub(super) fn size(&self) -> u64 {
         self.size
     }
 
-    /// Hands one frame over; returns when Kubo has room for the next.
-    pub(super) async fn send(&mut self, frame: Bytes) -> Result<(), IpfsError> {
+    /// Appends one frame. Returns when Kubo has room for the next.
+    pub(super) async fn append(&mut self, frame: Bytes) -> Result<(), IpfsError> {
         self.size += frame.len() as u64;
         if let Some(add) = &mut self.add {
             return add.send(frame).await;
@@ -47,10 +53,8 @@ impl<'k> Sending<'k> {
         Ok(())
     }
 
-    /// No more bytes. The future resolves to the part's CID once Kubo has stored and pinned it.
-    ///
-    /// Dropping a part instead tears its connection, so that Kubo never takes it for a whole file.
-    pub(super) fn finish(self) -> Storing {
+    /// Ends the part.
+    pub(super) fn finish(self) -> StoringPart {
         match self.add {
             Some(add) => {
                 let added = add.finish();

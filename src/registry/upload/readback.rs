@@ -1,11 +1,9 @@
 //! Reading an upload's parts back, to hash what this process did not see pass.
 
-use bytes::Bytes;
 use http_body_util::BodyExt;
 
-use super::LEAF_BYTES;
 use crate::oci::{Algorithm, Digest};
-use crate::registry::{Registry, RegistryError};
+use crate::registry::{RegistryError, Uploads};
 use crate::store::{Part, Upload};
 use crate::stream::hashing::Hasher;
 
@@ -15,21 +13,20 @@ pub(super) fn extents(upload: &Upload) -> Vec<(Part, u64)> {
     upload.parts.iter().cloned().zip(ends).map(|(part, end)| (part, end - part.offset)).collect()
 }
 
-impl Registry {
+impl Uploads<'_> {
     /// Hashes the stored bytes of an upload.
     pub(super) async fn hash_stored(
-        &self,
+        self,
         upload: &Upload,
         algorithm: Algorithm,
     ) -> Result<Digest, RegistryError> {
         let mut hasher = Hasher::new(algorithm);
         for (part, length) in extents(upload) {
             let range = (length < part.size).then_some(0..length);
-            let mut body = Box::pin(self.ipfs().read(&part.cid, part.size, range).await?);
+            let mut body = Box::pin(self.0.ipfs().read(&part.cid, part.size, range).await?);
             while let Some(frame) = body.frame().await {
-                let data: Bytes = frame?.into_data().unwrap_or_default();
-                for piece in data.chunks(usize::try_from(LEAF_BYTES).unwrap_or(usize::MAX)) {
-                    hasher.update(piece);
+                if let Ok(data) = frame?.into_data() {
+                    hasher.update(&data);
                 }
                 tokio::task::yield_now().await;
             }

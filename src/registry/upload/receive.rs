@@ -1,79 +1,82 @@
-//! The upload pipeline: frames in, hashed as they pass, parts out to Kubo, one row committed for each.
+//! Storing the bytes of a request body in an upload.
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use http_body::Body;
 use http_body_util::BodyExt;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
 
-use super::intaken::Intaken;
-use super::part::{Sending, Storing};
-use super::session::{Held, Running, Session};
-use super::{LEAF_BYTES, PART_BYTES, UploadState};
-use crate::oci::{Algorithm, Chunk, RepositoryName, UploadId};
-use crate::registry::{Registry, RegistryError};
-use crate::store::{Part, Recorded, Upload};
-use crate::stream::hashing::Hasher;
-use crate::stream::paced::STRIDE;
+use super::incoming::{CountedBody, Incoming};
+use super::lock::LockedUpload;
+use super::write::PartWriter;
+use super::{UploadKey, UploadState};
+use crate::ipld::profile::LEAF_BYTES;
+use crate::oci::{Algorithm, Chunk};
+use crate::registry::detached::detached;
+use crate::registry::{RegistryError, Uploads};
+use crate::store::Upload;
 use crate::telemetry::metrics::{self, Refusal};
 
-/// How long an upload waits for a place before it is shed.
-const QUEUE: std::time::Duration = std::time::Duration::from_secs(30);
+/// How long a request waits for a transfer slot before it is refused.
+const SLOT_WAIT: Duration = Duration::from_secs(30);
 
-impl Registry {
-    /// Takes the bytes of `body` into an upload, after those that it holds. Everything up to the last whole part
-    /// stays when the body breaks off.
+impl Uploads<'_> {
+    /// Stores the bytes of `body` in an upload, behind those that it holds. Receives to the end even if the caller
+    /// stops waiting; when the body breaks off, everything up to its last whole part stays.
     ///
     /// # Errors
-    /// [`RegistryError::UploadUnknown`], [`RegistryError::OutOfOrder`] and [`RegistryError::SizeMismatch`] by the
-    /// chunk, [`RegistryError::Body`] when the client went away or stalled.
-    pub async fn receive<B>(
-        &self,
-        repository: &RepositoryName,
-        id: UploadId,
-        subject: &str,
+    /// [`RegistryError::UploadUnknown`]; [`RegistryError::OutOfOrder`] and [`RegistryError::SizeMismatch`] for a body
+    /// that is not what `chunk` says; [`RegistryError::Body`] when the client went away or stalled.
+    pub async fn receive(
+        self,
+        key: UploadKey,
         chunk: Option<Chunk>,
-        body: &mut B,
-    ) -> Result<UploadState, RegistryError>
-    where
-        B: Body<Data = Bytes> + Unpin + Send,
-        B::Error: std::fmt::Display,
-    {
-        let mut held = self.hold(repository, id, subject).await?;
-        check_chunk(chunk, held.upload.received, body.size_hint().exact())?;
-        let algorithm = held.upload.algorithm.unwrap_or(Algorithm::Sha256);
-        let _transfer = self.transfer().await?;
-        self.take(&mut held, algorithm, Intaken::new(body, chunk)).await?;
-        Ok(UploadState { id, received: held.upload.received })
+        body: impl Incoming,
+    ) -> Result<UploadState, RegistryError> {
+        let registry = self.0.clone();
+        detached(async move { registry.uploads().receive_here(&key, chunk, body).await }).await
     }
 
-    /// The pipeline itself, for whoever holds the turn and a transfer.
-    pub(super) async fn take<B>(
-        &self,
-        held: &mut Held,
+    async fn receive_here(
+        self,
+        key: &UploadKey,
+        chunk: Option<Chunk>,
+        body: impl Incoming,
+    ) -> Result<UploadState, RegistryError> {
+        let mut locked = self.lock(key).await?;
+        check_chunk(chunk, locked.upload.received, body.size_hint().exact())?;
+        let algorithm = locked.upload.algorithm.unwrap_or(Algorithm::Sha256);
+        let _slot = self.transfer_slot().await?;
+        self.store_frames(&mut locked, algorithm, CountedBody::new(body, chunk)).await?;
+        Ok(UploadState { id: key.id, received: locked.upload.received })
+    }
+
+    /// Stores the frames of `body` as parts. The caller holds the upload's lock and a transfer slot.
+    pub(super) async fn store_frames(
+        self,
+        locked: &mut LockedUpload,
         algorithm: Algorithm,
-        mut body: Intaken<'_, B>,
-    ) -> Result<(), RegistryError>
-    where
-        B: Body<Data = Bytes> + Unpin + Send,
-        B::Error: std::fmt::Display,
-    {
-        let tail = self.tail(&held.upload).await?;
-        let hasher = held.session.hasher_at(held.upload.received, algorithm);
-        let mut intake = Intake::new(self, held, hasher, tail).await?;
-        match intake.drink(&mut body).await {
-            Ok(()) => intake.end().await,
+        mut body: CountedBody<impl Incoming>,
+    ) -> Result<(), RegistryError> {
+        let tail = self.tail(&locked.upload).await?;
+        let hasher = locked.session.hasher_at(locked.upload.received, algorithm);
+        let mut writer = PartWriter::new(self.0, locked, hasher, tail).await?;
+        match writer.write_all(&mut body).await {
+            Ok(()) => writer.finish().await,
             Err(error) => {
-                // Whole parts that Kubo is still writing are the client's to keep.
-                intake.settle().await?;
+                // The client may count on every whole part, also on one that Kubo is still storing.
+                writer.record_closed_part().await?;
                 Err(error)
             }
         }
     }
 
-    /// A place among the transfers, waited for but not for ever.
-    pub(super) async fn transfer(&self) -> Result<OwnedSemaphorePermit, RegistryError> {
-        let place = std::sync::Arc::clone(&self.0.transfers).acquire_owned();
-        match tokio::time::timeout(QUEUE, place).await {
+    /// Waits for a slot among the transfers, but not for ever.
+    pub(super) async fn transfer_slot(self) -> Result<OwnedSemaphorePermit, RegistryError> {
+        let slot = Arc::clone(self.0.transfers()).acquire_owned();
+        match timeout(SLOT_WAIT, slot).await {
             Ok(Ok(permit)) => Ok(permit),
             Ok(Err(_)) | Err(_) => {
                 metrics::refused(Refusal::Uploads);
@@ -82,13 +85,13 @@ impl Registry {
         }
     }
 
-    /// The bytes after the last whole leaf: the next part begins with them again, so that every leaf but the last
-    /// of the blob is full.
-    async fn tail(&self, upload: &Upload) -> Result<Option<Bytes>, RegistryError> {
+    /// The bytes behind the last whole leaf. The next part begins with them again, so that every leaf but the last of
+    /// the blob is full.
+    async fn tail(self, upload: &Upload) -> Result<Option<Bytes>, RegistryError> {
         let length = upload.received % LEAF_BYTES;
         let (Some(last), 1..) = (upload.parts.last(), length) else { return Ok(None) };
-        let body =
-            self.ipfs().read(&last.cid, last.size, Some(last.size - length..last.size)).await?;
+        let range = last.size - length..last.size;
+        let body = self.0.ipfs().read(&last.cid, last.size, Some(range)).await?;
         Ok(Some(body.collect().await?.to_bytes()))
     }
 }
@@ -107,124 +110,4 @@ pub(super) fn check_chunk(
         return Err(RegistryError::SizeMismatch);
     }
     Ok(())
-}
-
-/// A part that Kubo is writing, and the hash up to its end.
-struct Written {
-    storing: Storing,
-    part: (u64, u64),
-    hasher: Option<Hasher>,
-}
-
-struct Intake<'r> {
-    registry: &'r Registry,
-    session: &'r mut Session,
-    upload: &'r mut Upload,
-    hasher: Option<Hasher>,
-    offset: u64,
-    sending: Sending<'r>,
-    written: Option<Written>,
-}
-
-impl<'r> Intake<'r> {
-    async fn new(
-        registry: &'r Registry,
-        held: &'r mut Held,
-        hasher: Option<Hasher>,
-        tail: Option<Bytes>,
-    ) -> Result<Self, RegistryError> {
-        let mut sending = Sending::new(registry.ipfs());
-        let mut offset = held.upload.received;
-        if let Some(tail) = tail {
-            offset -= tail.len() as u64;
-            sending.send(tail).await?;
-        }
-        let (session, upload) = (&mut *held.session, &mut held.upload);
-        Ok(Self { registry, session, upload, hasher, offset, sending, written: None })
-    }
-
-    /// Takes the body to its end.
-    async fn drink<B>(&mut self, body: &mut Intaken<'_, B>) -> Result<(), RegistryError>
-    where
-        B: Body<Data = Bytes> + Unpin + Send,
-        B::Error: std::fmt::Display,
-    {
-        let mut unpaced = 0;
-        while let Some(data) = body.next().await? {
-            unpaced += data.len();
-            self.feed(data).await?;
-            if unpaced >= STRIDE {
-                unpaced = 0;
-                tokio::task::yield_now().await;
-            }
-        }
-        Ok(())
-    }
-
-    /// Hashes one frame and hands it to the part, cut where the part is full.
-    async fn feed(&mut self, mut data: Bytes) -> Result<(), RegistryError> {
-        while !data.is_empty() {
-            let room = usize::try_from(PART_BYTES - self.sending.size()).unwrap_or(usize::MAX);
-            let piece = data.split_to(room.min(data.len()));
-            if let Some(hasher) = &mut self.hasher {
-                hasher.update(&piece);
-            }
-            self.sending.send(piece).await?;
-            if self.sending.size() == PART_BYTES {
-                self.close_part().await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Begins the next part while Kubo finishes this one, once the one before it is recorded: at most two are in
-    /// flight, and rows appear in order.
-    async fn close_part(&mut self) -> Result<(), RegistryError> {
-        self.settle().await?;
-        let sending = std::mem::replace(&mut self.sending, Sending::new(self.registry.ipfs()));
-        let size = sending.size();
-        let part = (self.offset, size);
-        self.written =
-            Some(Written { storing: sending.finish(), part, hasher: self.hasher.clone() });
-        self.offset += size;
-        Ok(())
-    }
-
-    /// Records the part that Kubo was writing.
-    async fn settle(&mut self) -> Result<(), RegistryError> {
-        let Some(written) = self.written.take() else { return Ok(()) };
-        let (offset, size) = written.part;
-        let cid = written.storing.await?;
-        let claim = self.registry.store().claim(&cid).await?;
-        if claim.pin_lost() {
-            self.registry.ipfs().pin(&cid).await?;
-        }
-        let part = Part { offset, size, cid };
-        match claim.record_part(self.upload.id, self.upload.received, part).await? {
-            Recorded::Done => {}
-            Recorded::Moved { received } => return Err(RegistryError::OutOfOrder { received }),
-            Recorded::Gone => return Err(RegistryError::UploadUnknown),
-        }
-        self.upload.received = offset + size;
-        self.upload.parts.retain(|older| older.offset != offset);
-        self.upload.parts.push(part);
-        self.session.running =
-            written.hasher.map(|hasher| Running { received: self.upload.received, hasher });
-        Ok(())
-    }
-
-    /// Closes and records what is left.
-    async fn end(mut self) -> Result<(), RegistryError> {
-        if self.offset + self.sending.size() > self.upload.received + self.in_flight() {
-            self.close_part().await?;
-        }
-        self.settle().await
-    }
-
-    fn in_flight(&self) -> u64 {
-        self.written.as_ref().map_or(0, |written| {
-            let (offset, size) = written.part;
-            offset + size - self.upload.received
-        })
-    }
 }

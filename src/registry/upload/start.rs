@@ -1,21 +1,18 @@
-//! Opening an upload session.
+//! Starting an upload.
 
 use super::UploadState;
 use crate::oci::{Algorithm, RepositoryName, UploadId};
-use crate::registry::{Registry, RegistryError};
+use crate::registry::{RegistryError, Uploads};
 
-impl Registry {
-    /// Opens a session that only `subject` may use. `algorithm` is what the client says its digest will be of.
-    ///
-    /// # Errors
-    /// Only those of the store.
-    pub async fn start_upload(
-        &self,
+impl Uploads<'_> {
+    /// Starts an upload that only `subject` may use. `algorithm` is that of the digest which the client will name.
+    pub async fn start(
+        self,
         repository: &RepositoryName,
         subject: &str,
         algorithm: Option<Algorithm>,
     ) -> Result<UploadState, RegistryError> {
-        let id = self.store().start_upload(repository, subject, algorithm).await?;
+        let id = self.0.store().start_upload(repository, subject, algorithm).await?;
         Ok(UploadState { id: UploadId(id), received: 0 })
     }
 }

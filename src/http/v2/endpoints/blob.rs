@@ -11,7 +11,7 @@ use crate::http::edge::{byteranges, request, respond};
 use crate::http::v2::dispatch::Request;
 use crate::http::{Body, HttpError};
 use crate::oci::{Digest, Selection, content_range, media_type};
-use crate::registry::blob::BlobRead;
+use crate::registry::blob::Blob;
 use crate::stream::paced::Paced;
 
 /// Says what a blob is (end-2). Kubo is not asked; Range counts for nothing (RFC 9110, 14.2).
@@ -20,7 +20,7 @@ pub(in crate::http) async fn head(
     may: Authorized<Pull>,
     digest: Digest,
 ) -> Result<Response<Body>, HttpError> {
-    let blob = request.edge.registry().blob_head(may.access(), &digest).await?;
+    let blob = request.edge.registry().blobs().head(may.access(), &digest).await?;
     let mut response = respond::with(StatusCode::OK, Body::empty());
     describe(response.headers_mut(), &blob);
     respond::insert(response.headers_mut(), CONTENT_LENGTH, &blob.size.to_string());
@@ -34,7 +34,8 @@ pub(in crate::http) async fn get(
     digest: Digest,
 ) -> Result<Response<Body>, HttpError> {
     let registry = request.edge.registry();
-    let blob = registry.blob(may.access(), &digest).await?;
+    let blobs = registry.blobs();
+    let blob = blobs.find(may.access(), &digest).await?;
     let etag = etag(&blob.digest);
     if request::none_match_hits(&request.headers, &etag) {
         let mut response = respond::empty(StatusCode::NOT_MODIFIED);
@@ -44,13 +45,13 @@ pub(in crate::http) async fn get(
     let response = match request::selection(&request.headers, &etag, blob.size) {
         Selection::Unsatisfiable => return Err(HttpError::RangeUnsatisfiable(blob.size)),
         Selection::Whole => {
-            let body = registry.read_blob(&blob, None).await?;
+            let body = blobs.read(&blob, None).await?;
             let mut response = respond::with(StatusCode::OK, Body::streamed(Paced::new(body)));
             describe(response.headers_mut(), &blob);
             response
         }
         Selection::One(range) => {
-            let body = registry.read_blob(&blob, Some(range.clone())).await?;
+            let body = blobs.read(&blob, Some(range.clone())).await?;
             let mut response =
                 respond::with(StatusCode::PARTIAL_CONTENT, Body::streamed(Paced::new(body)));
             describe(response.headers_mut(), &blob);
@@ -74,7 +75,7 @@ pub(in crate::http) async fn delete(
     may: Authorized<Delete>,
     digest: Digest,
 ) -> Result<Response<Body>, HttpError> {
-    request.edge.registry().delete_blob(may.repository(), &digest).await?;
+    request.edge.registry().blobs().delete(may.repository(), &digest).await?;
     let facts = Facts { digest: Some(digest.to_string()), ..Facts::default() };
     Ok(respond::note(respond::empty(StatusCode::ACCEPTED), facts))
 }
@@ -84,7 +85,7 @@ fn etag(digest: &Digest) -> String {
     format!("\"{digest}\"")
 }
 
-fn describe(headers: &mut HeaderMap, blob: &BlobRead) {
+fn describe(headers: &mut HeaderMap, blob: &Blob) {
     respond::content_digest(headers, &blob.digest);
     respond::insert(headers, ETAG, &etag(&blob.digest));
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
@@ -92,7 +93,7 @@ fn describe(headers: &mut HeaderMap, blob: &BlobRead) {
     headers.insert(CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));
 }
 
-fn noted(response: Response<Body>, blob: &BlobRead) -> Response<Body> {
+fn noted(response: Response<Body>, blob: &Blob) -> Response<Body> {
     let facts =
         Facts { digest: Some(blob.digest.to_string()), cid: Some(blob.cid), size: Some(blob.size) };
     respond::note(response, facts)

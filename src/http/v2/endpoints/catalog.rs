@@ -17,11 +17,11 @@ pub(in crate::http) async fn list(
     page: Page,
 ) -> Result<Response<Body>, HttpError> {
     let registry = request.edge.registry();
-    let n = page.limit(registry.page_limit());
-    let (repositories, more) = registry.catalog(may.grantee(), n, page.last.as_deref()).await?;
-    let mut response = respond::json(StatusCode::OK, &json!({ "repositories": repositories }));
-    if let (true, Some(last)) = (more, repositories.last()) {
-        let link = next_link(&Path::Catalog, &[("n", &n.to_string()), ("last", last)]);
+    let n = page.limit(registry.limits().page);
+    let found = registry.lists().catalog(may.grantee(), n, page.last.as_deref()).await?;
+    let mut response = respond::json(StatusCode::OK, &json!({ "repositories": found.entries }));
+    if let Some(last) = found.next {
+        let link = next_link(&Path::Catalog, &[("n", &n.to_string()), ("last", &last)]);
         respond::insert(response.headers_mut(), LINK, &link);
     }
     Ok(response)

@@ -11,7 +11,6 @@ use crate::http::edge::{request, respond};
 use crate::http::v2::dispatch::Request;
 use crate::http::{Body, HttpError};
 use crate::oci::{Digest, ErrorCode, Path, Reference, Tag, header};
-use crate::registry::RegistryError;
 use crate::registry::manifest::Pushed;
 use crate::stream::stall::Stalling;
 
@@ -21,7 +20,7 @@ pub(in crate::http) async fn head(
     may: Authorized<Pull>,
     reference: Reference,
 ) -> Result<Response<Body>, HttpError> {
-    let head = request.edge.registry().manifest_head(may.access(), &reference).await?;
+    let head = request.edge.registry().manifests().head(may.access(), &reference).await?;
     let mut response = respond::with(StatusCode::OK, Body::empty());
     describe(response.headers_mut(), &head.digest, &head.media_type);
     respond::insert(response.headers_mut(), CONTENT_LENGTH, &head.size.to_string());
@@ -34,7 +33,7 @@ pub(in crate::http) async fn get(
     may: Authorized<Pull>,
     reference: Reference,
 ) -> Result<Response<Body>, HttpError> {
-    let manifest = request.edge.registry().manifest(may.access(), &reference).await?;
+    let manifest = request.edge.registry().manifests().read(may.access(), &reference).await?;
     let hit = request::none_match_hits(&request.headers, &format!("\"{}\"", manifest.digest));
     let size = manifest.raw.len() as u64;
     let mut response = if hit {
@@ -60,10 +59,7 @@ pub(in crate::http) async fn put(
     let raw = read(request).await?;
     let announced: Vec<String> = tags.iter().map(Tag::to_string).collect();
     let pushed = Pushed { repository: repository.clone(), reference, tags, content_type, raw };
-    let registry = edge.registry().clone();
-    // Once begun it is ended, whether or not the client is still there to hear of it.
-    let accepted = tokio::spawn(async move { registry.put_manifest(pushed).await });
-    let accepted = accepted.await.map_err(|error| RegistryError::Cut(error.to_string()))??;
+    let accepted = edge.registry().manifests().put(pushed).await?;
     let mut response = respond::empty(StatusCode::CREATED);
     let headers = response.headers_mut();
     respond::insert(headers, LOCATION, &Path::manifest(&repository, &accepted.digest));
@@ -85,7 +81,7 @@ pub(in crate::http) async fn delete(
     may: Authorized<Delete>,
     reference: Reference,
 ) -> Result<Response<Body>, HttpError> {
-    request.edge.registry().delete_manifest(may.repository(), &reference).await?;
+    request.edge.registry().manifests().delete(may.repository(), &reference).await?;
     let facts = Facts { digest: Some(reference.to_string()), ..Facts::default() };
     Ok(respond::note(respond::empty(StatusCode::ACCEPTED), facts))
 }

@@ -20,8 +20,9 @@ pub(in crate::http) async fn list(
     let repository = may.repository();
     let (n, last) = (of.page.n, of.page.last.as_deref());
     let registry = request.edge.registry();
-    let page = registry.referrers(may.access(), &of.subject, &of.artifact_types, n, last).await?;
-    let mut response = respond::with(StatusCode::OK, Body::full(page.index));
+    let lists = registry.lists();
+    let page = lists.referrers(may.access(), &of.subject, &of.artifact_types, n, last).await?;
+    let mut response = respond::with(StatusCode::OK, Body::full(page.entries.into_json()));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type::OCI_INDEX));
     if !of.artifact_types.is_empty() {

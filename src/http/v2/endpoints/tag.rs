@@ -18,13 +18,13 @@ pub(in crate::http) async fn list(
 ) -> Result<Response<Body>, HttpError> {
     let registry = request.edge.registry();
     let repository = may.repository();
-    let n = page.limit(registry.page_limit());
-    let (tags, more) = registry.tags(may.access(), n, page.last.as_deref()).await?;
-    let body = json!({ "name": repository.as_str(), "tags": tags });
+    let n = page.limit(registry.limits().page);
+    let found = registry.lists().tags(may.access(), n, page.last.as_deref()).await?;
+    let body = json!({ "name": repository.as_str(), "tags": found.entries });
     let mut response = respond::json(StatusCode::OK, &body);
-    if let (true, Some(last)) = (more, tags.last()) {
+    if let Some(last) = found.next {
         let path = Path::Tags { repository: repository.clone() };
-        let link = next_link(&path, &[("n", &n.to_string()), ("last", last)]);
+        let link = next_link(&path, &[("n", &n.to_string()), ("last", &last)]);
         respond::insert(response.headers_mut(), LINK, &link);
     }
     Ok(response)

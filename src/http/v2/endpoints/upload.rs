@@ -1,7 +1,4 @@
 //! `/v2/<name>/blobs/uploads/`.
-//!
-//! Whatever takes bytes runs in a task of its own: when the client goes away, hyper drops the handler, and parts
-//! that Kubo has already stored must still get their rows.
 
 use std::pin::Pin;
 
@@ -15,7 +12,7 @@ use crate::http::v2::dispatch::Request;
 use crate::http::{Body, Edge, HttpError};
 use crate::oci::{Algorithm, Digest, Path, UploadId};
 use crate::registry::RegistryError;
-use crate::registry::upload::Stored;
+use crate::registry::upload::{Stored, UploadKey};
 use crate::stream::stall::Stalling;
 
 /// Opens a session (end-4a, end-4c).
@@ -25,7 +22,7 @@ pub(in crate::http) async fn start(
     algorithm: Option<Algorithm>,
 ) -> Result<Response<Body>, HttpError> {
     let registry = request.edge.registry();
-    let state = registry.start_upload(may.repository(), may.subject(), algorithm).await?;
+    let state = registry.uploads().start(may.repository(), may.subject(), algorithm).await?;
     Ok(respond::upload(StatusCode::ACCEPTED, may.repository(), state))
 }
 
@@ -37,7 +34,7 @@ pub(in crate::http) async fn mount(
 ) -> Result<Response<Body>, HttpError> {
     let registry = request.edge.registry();
     let target = may.target().repository();
-    if registry.mount_blob(target, &digest, may.source()).await? {
+    if registry.blobs().mount(target, &digest, may.source()).await? {
         let facts = Facts { digest: Some(digest.to_string()), ..Facts::default() };
         return Ok(respond::note(respond::blob_created(target, &digest), facts));
     }
@@ -54,15 +51,10 @@ pub(in crate::http) async fn monolithic(
     if http_body::Body::is_end_stream(&request.body) && !is_of_nothing(&digest) {
         return start(request, may, Some(digest.algorithm())).await;
     }
-    let (edge, mut body) = take_body(request);
-    let registry = edge.registry().clone();
+    let (edge, body) = take_body(request);
     let (repository, subject) = (may.repository().clone(), may.subject().to_owned());
-    let named = digest.clone();
-    let stored =
-        tokio::spawn(
-            async move { registry.put_blob(&repository, &subject, &named, &mut body).await },
-        );
-    let stored = stored.await.map_err(|error| RegistryError::Cut(error.to_string()))??;
+    let uploads = edge.registry().uploads();
+    let stored = uploads.put(repository, subject, digest.clone(), body).await?;
     Ok(created(&may, &digest, stored))
 }
 
@@ -73,7 +65,7 @@ pub(in crate::http) async fn status(
     id: UploadId,
 ) -> Result<Response<Body>, HttpError> {
     let registry = request.edge.registry();
-    let state = registry.upload_state(may.repository(), id, may.subject()).await?;
+    let state = registry.uploads().status(&key(&may, id)).await?;
     let mut response = respond::upload(StatusCode::NO_CONTENT, may.repository(), state);
     response.headers_mut().remove(hyper::header::CONTENT_LENGTH);
     Ok(response)
@@ -90,14 +82,8 @@ pub(in crate::http) async fn append(
         Ok(chunk) => chunk,
         Err(error) => return Err(misplaced(&request, &may, id, error).await),
     };
-    let (edge, mut body) = take_body(request);
-    let registry = edge.registry().clone();
-    let (repository, subject) = (may.repository().clone(), may.subject().to_owned());
-    let received =
-        tokio::spawn(
-            async move { registry.receive(&repository, id, &subject, chunk, &mut body).await },
-        );
-    let received = received.await.map_err(|error| RegistryError::Cut(error.to_string()))?;
+    let (edge, body) = take_body(request);
+    let received = edge.registry().uploads().receive(key(&may, id), chunk, body).await;
     let state = received.map_err(|error| located(&may, id, error))?;
     Ok(respond::upload(StatusCode::ACCEPTED, may.repository(), state))
 }
@@ -114,14 +100,9 @@ pub(in crate::http) async fn finish(
         Ok(chunk) => chunk,
         Err(error) => return Err(misplaced(&request, &may, id, error).await),
     };
-    let (edge, mut body) = take_body(request);
-    let registry = edge.registry().clone();
-    let (repository, subject) = (may.repository().clone(), may.subject().to_owned());
-    let named = digest.clone();
-    let stored = tokio::spawn(async move {
-        registry.finish_upload(&repository, id, &subject, &named, chunk, &mut body).await
-    });
-    let stored = stored.await.map_err(|error| RegistryError::Cut(error.to_string()))?;
+    let (edge, body) = take_body(request);
+    let uploads = edge.registry().uploads();
+    let stored = uploads.finish(key(&may, id), digest.clone(), chunk, body).await;
     let stored = stored.map_err(|error| located(&may, id, error))?;
     Ok(created(&may, &digest, stored))
 }
@@ -132,8 +113,12 @@ pub(in crate::http) async fn cancel(
     may: Authorized<Push>,
     id: UploadId,
 ) -> Result<Response<Body>, HttpError> {
-    request.edge.registry().cancel_upload(may.repository(), id, may.subject()).await?;
+    request.edge.registry().uploads().cancel(&key(&may, id)).await?;
     Ok(respond::empty(StatusCode::NO_CONTENT))
+}
+
+fn key(may: &Authorized<Push>, id: UploadId) -> UploadKey {
+    UploadKey { repository: may.repository().clone(), id, subject: may.subject().to_owned() }
 }
 
 fn take_body(request: Request) -> (Edge, Pin<Box<Stalling<Incoming>>>) {
@@ -159,7 +144,7 @@ async fn misplaced(
     error: HttpError,
 ) -> HttpError {
     let registry = request.edge.registry();
-    match registry.upload_state(may.repository(), id, may.subject()).await {
+    match registry.uploads().status(&key(may, id)).await {
         Ok(state) => HttpError::OutOfOrder {
             location: Path::upload(may.repository(), id),
             received: state.received,

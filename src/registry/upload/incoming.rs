@@ -1,4 +1,7 @@
-//! The data frames of a request body, counted, and held against the length that its chunk announces.
+//! A body that brings the bytes of a blob.
+
+use std::collections::VecDeque;
+use std::fmt::Display;
 
 use bytes::Bytes;
 use http_body::Body;
@@ -8,36 +11,39 @@ use crate::oci::Chunk;
 use crate::registry::RegistryError;
 use crate::telemetry::metrics;
 
-/// A body being taken in. Frames that were looked at ahead come out again first.
-pub(super) struct Intaken<'b, B> {
-    body: &'b mut B,
+/// A body that brings the bytes of a blob. Every body of [`Bytes`] is one that a task can own.
+pub trait Incoming: Body<Data = Bytes, Error: Display> + Unpin + Send + 'static {}
+
+impl<B: Body<Data = Bytes, Error: Display> + Unpin + Send + 'static> Incoming for B {}
+
+/// The data frames of a body, counted, and compared with the length that its chunk announces. Frames that were read
+/// ahead come out again first.
+pub(super) struct CountedBody<B> {
+    body: B,
     chunk: Option<Chunk>,
     total: u64,
-    ahead: std::collections::VecDeque<Bytes>,
+    ahead: VecDeque<Bytes>,
     _open: metrics::Raised,
 }
 
-impl<'b, B> Intaken<'b, B>
-where
-    B: Body<Data = Bytes> + Unpin + Send,
-    B::Error: std::fmt::Display,
-{
-    pub(super) fn new(body: &'b mut B, chunk: Option<Chunk>) -> Self {
-        Self { body, chunk, total: 0, ahead: Default::default(), _open: metrics::upload_open() }
+impl<B: Incoming> CountedBody<B> {
+    pub(super) fn new(body: B, chunk: Option<Chunk>) -> Self {
+        Self { body, chunk, total: 0, ahead: VecDeque::new(), _open: metrics::upload_open() }
     }
 
     /// The next frame of data, or `None` once the body has ended as announced.
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>, RegistryError> {
         match self.ahead.pop_front() {
             Some(frame) => Ok(Some(frame)),
-            None => self.pull().await,
+            None => self.read_frame().await,
         }
     }
 
-    /// The whole body when it has at most `most` bytes; else `None`, and every frame is still to come.
+    /// Reads ahead, at most `most` bytes and one frame. Returns the whole body when it ends within `most` bytes;
+    /// otherwise `None`, and [`next`](Self::next) gives every frame.
     pub(super) async fn whole(&mut self, most: u64) -> Result<Option<Vec<Bytes>>, RegistryError> {
         while self.total <= most {
-            match self.pull().await? {
+            match self.read_frame().await? {
                 Some(frame) => self.ahead.push_back(frame),
                 None => return Ok(Some(self.ahead.drain(..).collect())),
             }
@@ -45,7 +51,7 @@ where
         Ok(None)
     }
 
-    async fn pull(&mut self) -> Result<Option<Bytes>, RegistryError> {
+    async fn read_frame(&mut self) -> Result<Option<Bytes>, RegistryError> {
         while let Some(frame) = self.body.frame().await {
             let frame = frame.map_err(|error| RegistryError::Body(error.to_string()))?;
             let Ok(data) = frame.into_data() else { continue };

@@ -1,0 +1,120 @@
+//! The registry, and its handles: one for each noun.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, Semaphore};
+
+use super::RegistryError;
+use super::upload::Sessions;
+use crate::ipfs::Kubo;
+use crate::store::Store;
+
+/// The bounds within which the registry works.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Uploads that may transfer bytes at the same time. Further ones wait, and are refused after a while.
+    pub uploads: usize,
+    /// How long an upload may stay untouched before it expires.
+    pub upload_idle: Duration,
+    /// Most entries of one page of a list.
+    pub page: u32,
+    /// Whether a manifest may name children and layers that the repository does not hold.
+    pub allow_sparse_index: bool,
+}
+
+/// One registry over one store and one Kubo. Cheap to clone.
+#[derive(Clone)]
+pub struct Registry(Arc<Parts>);
+
+struct Parts {
+    store: Store,
+    ipfs: Kubo,
+    limits: Limits,
+    sessions: Sessions,
+    transfers: Arc<Semaphore>,
+    unpins: Notify,
+}
+
+/// Blobs: find, read, mount and delete them.
+#[derive(Clone, Copy)]
+pub struct Blobs<'r>(pub(super) &'r Registry);
+
+/// Uploads: start them, receive their bytes and finish them as blobs.
+#[derive(Clone, Copy)]
+pub struct Uploads<'r>(pub(super) &'r Registry);
+
+/// Manifests: store, read and delete them.
+#[derive(Clone, Copy)]
+pub struct Manifests<'r>(pub(super) &'r Registry);
+
+/// The lists of repositories, tags and referrers.
+#[derive(Clone, Copy)]
+pub struct Lists<'r>(pub(super) &'r Registry);
+
+impl Registry {
+    /// Puts the parts together. Nothing runs yet: see [`Registry::sweep`].
+    pub fn new(store: Store, ipfs: Kubo, limits: Limits) -> Self {
+        let transfers = Arc::new(Semaphore::new(limits.uploads));
+        let sessions = Sessions::default();
+        Self(Arc::new(Parts { store, ipfs, limits, sessions, transfers, unpins: Notify::new() }))
+    }
+
+    /// The operations on blobs.
+    pub fn blobs(&self) -> Blobs<'_> {
+        Blobs(self)
+    }
+
+    /// The operations on uploads.
+    pub fn uploads(&self) -> Uploads<'_> {
+        Uploads(self)
+    }
+
+    /// The operations on manifests.
+    pub fn manifests(&self) -> Manifests<'_> {
+        Manifests(self)
+    }
+
+    /// The lists.
+    pub fn lists(&self) -> Lists<'_> {
+        Lists(self)
+    }
+
+    /// Checks that both partners answer.
+    ///
+    /// # Errors
+    /// The failure of PostgreSQL, which is asked first, or that of Kubo.
+    pub async fn ready(&self) -> Result<(), RegistryError> {
+        self.store().ping().await?;
+        self.ipfs().ready().await?;
+        Ok(())
+    }
+
+    pub(super) fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    pub(super) fn ipfs(&self) -> &Kubo {
+        &self.0.ipfs
+    }
+
+    /// The bounds within which this registry works.
+    pub fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    /// Running hashes and write locks of the uploads that this process has seen.
+    pub(super) fn sessions(&self) -> &Sessions {
+        &self.0.sessions
+    }
+
+    /// Slots of the uploads that may transfer bytes at the same time.
+    pub(super) fn transfers(&self) -> &Arc<Semaphore> {
+        &self.0.transfers
+    }
+
+    /// Signalled when pins may have become needless.
+    pub(super) fn unpins(&self) -> &Notify {
+        &self.0.unpins
+    }
+}

@@ -1,0 +1,18 @@
+//! Ending an upload without a blob.
+
+use super::UploadKey;
+use crate::registry::{RegistryError, Uploads};
+
+impl Uploads<'_> {
+    /// Ends an upload and gives up its bytes.
+    ///
+    /// # Errors
+    /// [`RegistryError::UploadUnknown`].
+    pub async fn cancel(self, key: &UploadKey) -> Result<(), RegistryError> {
+        let store = self.0.store();
+        let found = store.cancel_upload(&key.repository, key.id.0, &key.subject).await?;
+        self.0.sessions().forget(key.id.0);
+        self.0.nudge_sweep();
+        if found { Ok(()) } else { Err(RegistryError::UploadUnknown) }
+    }
+}

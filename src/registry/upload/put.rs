@@ -1,0 +1,53 @@
+//! Storing a whole blob that comes in one body (distribution specification, "Single POST").
+
+use super::UploadKey;
+use super::commit::Stored;
+use super::incoming::{CountedBody, Incoming};
+use crate::ipld::profile::LEAF_BYTES;
+use crate::oci::{Digest, RepositoryName};
+use crate::registry::detached::detached;
+use crate::registry::{RegistryError, Uploads};
+
+impl Uploads<'_> {
+    /// Stores a whole blob. A small one needs no upload; a large one gets an upload that ends with this call. Ends
+    /// what it began even if the caller stops waiting.
+    ///
+    /// # Errors
+    /// Those of [`finish`](Uploads::finish).
+    pub async fn put(
+        self,
+        repository: RepositoryName,
+        subject: String,
+        digest: Digest,
+        body: impl Incoming,
+    ) -> Result<Stored, RegistryError> {
+        let registry = self.0.clone();
+        detached(
+            async move { registry.uploads().put_here(repository, subject, &digest, body).await },
+        )
+        .await
+    }
+
+    async fn put_here(
+        self,
+        repository: RepositoryName,
+        subject: String,
+        digest: &Digest,
+        body: impl Incoming,
+    ) -> Result<Stored, RegistryError> {
+        let _slot = self.transfer_slot().await?;
+        let mut body = CountedBody::new(body, None);
+        if let Some(frames) = body.whole(LEAF_BYTES).await? {
+            return self.commit_leaf(&repository, None, digest, frames).await;
+        }
+        let algorithm = digest.algorithm();
+        let started = self.start(&repository, &subject, Some(algorithm)).await?;
+        let key = UploadKey { repository, id: started.id, subject };
+        let mut locked = self.lock(&key).await?;
+        if let Err(error) = self.store_frames(&mut locked, algorithm, body).await {
+            self.cancel(&key).await?;
+            return Err(error);
+        }
+        self.commit_parts(&key, locked, digest).await
+    }
+}
