@@ -1,6 +1,6 @@
 //! The first administrator, without whom nobody could give anybody a right from outside.
 
-use super::{AccountName, AccountsError, NewPassword, Users, new_password};
+use super::{AccountName, AccountsError, NewPassword, Users, random_password};
 use crate::config::Secret;
 
 /// An administrator who was made just now.
@@ -42,7 +42,7 @@ impl Users<'_> {
             return Ok(None);
         }
         let name: AccountName = user.parse()?;
-        let made_up = if password.is_empty() { Some(new_password()) } else { None };
+        let made_up = if password.is_empty() { Some(random_password()) } else { None };
         let password = made_up.clone().unwrap_or_else(|| password.clone());
         let hash = NewPassword::parse(name.as_user()?, password)?.hash().await?;
         let made = self.store().add_first_admin(name.as_str(), &hash).await?;

@@ -31,7 +31,8 @@ pub use password::hash_password;
 pub(crate) use password::{Passwords, is_same};
 pub use repositories::{Repositories, RepositoryInfo, Visibility};
 pub use robots::{RobotSecret, Robots};
-pub use secret::{new_password, new_robot_secret, robot_secret_hash};
+pub(crate) use secret::random_password;
+pub use secret::{new_robot_secret, robot_secret_hash};
 pub use timestamp::Timestamp;
 pub use users::Users;
 

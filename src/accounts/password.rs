@@ -8,7 +8,7 @@ use argon2::{Argon2, PasswordHasher, PasswordVerifier};
 use subtle::ConstantTimeEq;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{AccountsError, new_password};
+use super::{AccountsError, random_password};
 use crate::config::Secret;
 
 /// Hashes with argon2id: 19 MiB, two passes, one lane (OWASP, "Password Storage Cheat Sheet"), a random salt. Takes
@@ -47,7 +47,7 @@ impl Passwords {
     /// As [`hash_password`].
     pub(crate) async fn new() -> Result<Self, AccountsError> {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let dummy = hash_password(&new_password()).await?;
+        let dummy = hash_password(&random_password()).await?;
         Ok(Self { permits: Arc::new(Semaphore::new(cores)), dummy })
     }
 

@@ -3,10 +3,10 @@
 //! 32 random bytes cannot be guessed, so their plain SHA-256 is as good as any slow hash, and costs nothing at login.
 
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
-use ring::digest::{SHA256, digest};
 
 use crate::config::Secret;
 use crate::seal::random;
+use crate::stream::hashing::sha256_bytes;
 
 /// What every robot's secret begins with, so that one that got lost is known for what it is.
 const ROBOT_PREFIX: &str = "afr_";
@@ -18,11 +18,11 @@ pub fn new_robot_secret() -> Secret {
 
 /// What is kept of a robot's secret: its SHA-256 in hex.
 pub fn robot_secret_hash(secret: &Secret) -> String {
-    HEXLOWER.encode(digest(&SHA256, secret.expose().as_bytes()).as_ref())
+    HEXLOWER.encode(&sha256_bytes(secret.expose().as_bytes()))
 }
 
 /// A new password for a person to type once: 24 characters of base64url.
-pub fn new_password() -> Secret {
+pub(crate) fn random_password() -> Secret {
     Secret::new(BASE64URL_NOPAD.encode(&random::bytes::<18>()))
 }
 
@@ -35,7 +35,7 @@ mod tests {
         let (one, two) = (new_robot_secret(), new_robot_secret());
         assert!(one.expose().starts_with("afr_") && one.expose().len() == 47);
         assert!(one != two);
-        assert_eq!(new_password().expose().len(), 24);
+        assert_eq!(random_password().expose().len(), 24);
     }
 
     #[test]

@@ -56,6 +56,13 @@ pub fn sha256(bytes: &[u8]) -> Digest {
     digest(Algorithm::Sha256, bytes)
 }
 
+/// The SHA-256 of bytes that are all there, without the text of a [`Digest`].
+pub fn sha256_bytes(bytes: &[u8]) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(ring::digest::digest(&SHA256, bytes).as_ref());
+    hash
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,6 +74,7 @@ mod tests {
         let sha512_abc = "sha512:ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a\
                           2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f";
         assert_eq!(sha256(b"abc").as_str(), sha256_abc);
+        assert_eq!(sha256_bytes(b"abc")[..], sha256(b"abc").hash());
         assert_eq!(digest(Algorithm::Sha512, b"abc").as_str(), sha512_abc);
         let mut hasher = Hasher::new(Algorithm::Sha256);
         hasher.update(b"a");

@@ -9,7 +9,7 @@ const FREE: [&str; 4] = ["ipld", "oci", "rights", "telemetry"];
 
 /// What each room may use beside those and itself.
 const ARROWS: [(&str, &[&str]); 20] = [
-    ("accounts", &["config", "seal", "store"]),
+    ("accounts", &["config", "seal", "store", "stream"]),
     ("acme", &["config", "net", "seal", "store"]),
     (
         "app",
@@ -18,7 +18,7 @@ const ARROWS: [(&str, &[&str]); 20] = [
             "outbound", "registry", "seal", "store",
         ],
     ),
-    ("auth", &["accounts", "config", "seal", "store"]),
+    ("auth", &["accounts", "config", "seal", "store", "stream"]),
     ("cli", &["accounts", "auth", "config", "embedded", "outbound", "store"]),
     ("config", &[]),
     ("embedded", &["config"]),
@@ -40,7 +40,7 @@ const ARROWS: [(&str, &[&str]); 20] = [
 /// Crates that only some rooms may name.
 const CONFINED: [(&str, &[&str]); 6] = [
     ("hyper", &["http", "ipfs", "net"]),
-    ("ring", &["accounts", "auth", "seal", "stream"]),
+    ("ring", &["auth", "seal", "stream"]),
     ("rustls", &["acme", "ipfs", "net", "outbound", "store"]),
     ("tokio_rustls", &["ipfs", "net"]),
     ("tokio_postgres", &["store"]),

@@ -3,13 +3,13 @@
 use std::fmt;
 
 use data_encoding::BASE64URL_NOPAD;
-use ring::digest::{SHA256, digest};
 use ring::rand::SystemRandom;
 use ring::rsa::{KeyPair as Pair, PublicKeyComponents};
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256};
 use serde_json::{Value, json};
 
 use crate::auth::AuthError;
+use crate::stream::hashing::sha256_bytes;
 
 /// The fewest bytes of a modulus: 2048 bits. Keys of fewer are not loaded, and ring would not verify by them.
 const MODULUS_BYTES: usize = 256;
@@ -109,7 +109,7 @@ impl PublicKey {
 fn thumbprint(key: &PublicKeyComponents<Vec<u8>>) -> String {
     let (n, e) = (BASE64URL_NOPAD.encode(&key.n), BASE64URL_NOPAD.encode(&key.e));
     let members = format!(r#"{{"e":"{e}","kty":"RSA","n":"{n}"}}"#);
-    BASE64URL_NOPAD.encode(digest(&SHA256, members.as_bytes()).as_ref())
+    BASE64URL_NOPAD.encode(&sha256_bytes(members.as_bytes()))
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@
 use std::net::IpAddr;
 
 use data_encoding::BASE64URL_NOPAD;
-use ring::digest::{SHA256, digest};
 use uuid::Uuid;
 
 use super::Tokens;
@@ -13,6 +12,7 @@ use crate::auth::AuthError;
 use crate::config::Secret;
 use crate::seal::random;
 use crate::store::Account;
+use crate::stream::hashing::sha256_bytes;
 
 /// Characters of the secret: 256 bits in base64url.
 const SECRET: usize = 43;
@@ -25,9 +25,9 @@ impl Tokens {
         client_id: &str,
     ) -> Result<Secret, AuthError> {
         let (id, secret) = (Uuid::new_v4(), BASE64URL_NOPAD.encode(&random::bytes::<32>()));
-        let hash = digest(&SHA256, secret.as_bytes());
+        let hash = sha256_bytes(secret.as_bytes());
         let service = &self.expectation().service;
-        self.store.add_refresh_token(id, account, service, client_id, hash.as_ref()).await?;
+        self.store.add_refresh_token(id, account, service, client_id, &hash).await?;
         Ok(Secret::new(format!("{}.{secret}", id.simple())))
     }
 
@@ -53,11 +53,10 @@ impl Tokens {
         id: Uuid,
         secret: &str,
     ) -> Result<Option<Account>, AuthError> {
-        let hash = digest(&SHA256, secret.as_bytes());
+        let hash = sha256_bytes(secret.as_bytes());
         let found = self.store.use_refresh_token(id).await?;
         let found = found.filter(|found| {
-            is_same(hash.as_ref(), &found.secret_hash)
-                && found.service == self.expectation().service
+            is_same(&hash, &found.secret_hash) && found.service == self.expectation().service
         });
         Ok(found.map(|found| found.account))
     }

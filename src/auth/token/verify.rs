@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use quick_cache::sync::Cache;
-use ring::digest::{SHA256, digest};
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
@@ -12,6 +11,7 @@ use super::{Claims, Expectation, Unverified, unix};
 use crate::auth::key::SharedKeys;
 use crate::auth::{AuthError, Caller};
 use crate::rights::Scope;
+use crate::stream::hashing::sha256_bytes;
 
 /// The most tokens whose verified signature is remembered.
 const VERIFIED: usize = 10_000;
@@ -98,8 +98,7 @@ impl Verifier {
     /// The caller who sends `token`. The signature of a token that was seen before is not verified again; its key and
     /// its claims are.
     pub(super) async fn caller(&self, token: &str) -> Result<Caller, AuthError> {
-        let mut hash = [0; 32];
-        hash.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
+        let hash = sha256_bytes(token.as_bytes());
         let known = self.verified.get(&hash);
         let known = known.filter(|known| self.keys.current().public(&known.kid).is_some());
         let verified = match known {

@@ -3,8 +3,7 @@
 use bytes::Bytes;
 
 use crate::ipld::Cid;
-use crate::oci::Algorithm;
-use crate::stream::hashing::Hasher;
+use crate::stream::hashing::sha256_bytes;
 
 /// A raw block of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,9 +45,5 @@ pub struct Link {
 
 /// The SHA-256 that names a block.
 pub fn sha256(block: &[u8]) -> [u8; 32] {
-    let mut hasher = Hasher::new(Algorithm::Sha256);
-    hasher.update(block);
-    let mut hash = [0; 32];
-    hash.copy_from_slice(&hasher.finish().hash());
-    hash
+    sha256_bytes(block)
 }
