@@ -1,13 +1,12 @@
-//! One caller and one repository.
+//! A caller and a repository.
 
 use super::Grantee;
 use crate::oci::RepositoryName;
 
-/// A repository, and who asks for something in it.
+/// The question of rights: what may `grantee` do in `repository`?
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the fields are their names")]
 pub struct Access {
-    /// Where.
     pub repository: RepositoryName,
-    /// Who.
     pub grantee: Grantee,
 }

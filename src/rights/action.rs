@@ -1,21 +1,21 @@
-//! What may be done in a repository.
+//! The actions that rights are about.
 
-/// What may be done in a repository.
+/// Something that a caller may do in a repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Action {
-    /// Read.
+    /// Read blobs, manifests and tags.
     Pull,
-    /// Add.
+    /// Add blobs, manifests and tags.
     Push,
-    /// Take away.
+    /// Delete blobs, manifests and tags.
     Delete,
 }
 
 impl Action {
-    /// All of them.
+    /// All actions, in the order in which scopes list them.
     pub const ALL: [Self; 3] = [Self::Pull, Self::Push, Self::Delete];
 
-    /// As scopes and tokens spell it.
+    /// The word that scopes and tokens use.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Pull => "pull",
@@ -24,7 +24,8 @@ impl Action {
         }
     }
 
-    /// The roles that allow it, as `gate` of `sql/migrations/0003_access.sql` takes them.
+    /// The roles that allow it, as the function `gate` of `sql/migrations/0003_access.sql` expects them. The role `public`
+    /// is the one that everyone has in a public repository.
     pub fn roles(self) -> &'static [&'static str] {
         match self {
             Self::Pull => &["public", "pull", "push", "delete", "admin"],

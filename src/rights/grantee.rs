@@ -1,18 +1,19 @@
-//! Who asks, as far as rights go.
+//! The holder of rights.
 
-/// Who asks.
+/// The caller, as far as rights are concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Grantee {
-    /// Whoever it is: this server asks for no login.
+    /// Any caller of a server that asks for no login. May do everything.
     Everyone,
-    /// Somebody who did not say who they are: may pull what is public.
+    /// An anonymous caller of a server that asks for a login. May pull from public repositories.
     Nobody,
-    /// The holder of this state of an account's credentials (`accounts.revision`).
+    /// A user or robot. The number is `accounts.revision`: it changes whenever tokens issued before must end, so a right
+    /// belongs to one state of the credentials.
     Account(i64),
 }
 
 impl Grantee {
-    /// As `gate` takes it.
+    /// The parameter of `gate` (`sql/migrations/0003_access.sql`). Revision 0 may do everything, and belongs to no account.
     pub fn revision(self) -> Option<i64> {
         match self {
             Self::Everyone => Some(0),

@@ -1,6 +1,6 @@
-//! The words for rights: actions, roles, patterns of repositories, who holds a grant, and the scope of a token.
+//! The vocabulary of rights: actions, roles, patterns of repositories, grantees, and scopes of tokens.
 //!
-//! Pure: no async, no I/O. The rows that hold rights live in `store`, the decision in `auth`.
+//! Pure: no async, no I/O. `store` keeps the rows of rights, and `auth` decides by them.
 
 mod access;
 mod action;

@@ -1,4 +1,4 @@
-//! The repositories that a grant covers.
+//! Patterns of repository names.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -9,7 +9,8 @@ use thiserror::Error;
 
 use crate::oci::RepositoryName;
 
-/// Where a grant holds: `*`, `prefix/*`, or the name of one repository, which need not exist.
+/// The repositories that a grant covers: `*` for all, `prefix/*` for all below a prefix, or the name of one repository,
+/// which need not exist.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Pattern(String);
@@ -20,12 +21,12 @@ impl Pattern {
         Self("*".to_owned())
     }
 
-    /// As it is stored and written.
+    /// The pattern as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Every pattern that covers `repository`, as many as its name has components and one more.
+    /// Every pattern that covers `repository`. Their number is one more than the components of its name.
     pub fn covering(repository: &RepositoryName) -> Vec<String> {
         let name = repository.as_str();
         let prefixes = name.match_indices('/').map(|(at, _)| format!("{}/*", &name[..at]));
@@ -33,7 +34,7 @@ impl Pattern {
         all.into_iter().chain(prefixes).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
-    /// Whether everything it covers lies in `namespace`: its repository of that name, or below it.
+    /// Whether it covers nothing outside `namespace`, which is the repository of that name and all below it.
     pub fn is_within(&self, namespace: &str) -> bool {
         self.0 == namespace
             || self.0.strip_prefix(namespace).is_some_and(|rest| rest.starts_with('/'))
@@ -58,9 +59,9 @@ impl fmt::Display for Pattern {
     }
 }
 
-/// Not a pattern.
+/// The text is not a pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("not a repository, nor prefix/*, nor *")]
+#[error("not a repository name, prefix/* or *")]
 pub struct PatternError;
 
 #[cfg(test)]
@@ -68,14 +69,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_covered_by_itself_its_prefixes_and_all() {
+    fn a_name_is_covered_by_itself_its_prefixes_and_a_star() {
         let covering = |name: &str| Pattern::covering(&name.parse().unwrap());
         assert_eq!(covering("a"), ["*", "a"]);
         assert_eq!(covering("a/b/c"), ["*", "a/*", "a/b/*", "a/b/c"]);
     }
 
     #[test]
-    fn patterns_are_names_prefixes_and_all() {
+    fn patterns_are_names_prefixes_and_a_star() {
         for good in ["*", "a", "a/b", "a/*", "a/b/*"] {
             assert_eq!(good.parse::<Pattern>().unwrap().as_str(), good);
         }
@@ -85,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_namespace_holds_its_repository_and_what_is_below() {
+    fn a_namespace_is_a_repository_and_all_below_it() {
         let within = |pattern: &str| pattern.parse::<Pattern>().unwrap().is_within("acme");
         assert!(within("acme") && within("acme/*") && within("acme/a") && within("acme/a/*"));
         assert!(!within("*") && !within("acme2/*") && !within("acm"));

@@ -1,26 +1,24 @@
-//! What a grant allows.
+//! Roles, which grants give to accounts.
 
 use std::str::FromStr;
 
 use serde::Serialize;
 use thiserror::Error;
 
-/// What an account may do where it holds a grant. Each includes to pull.
+/// What an account may do in the repositories of a grant. Every role includes pulling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
+#[allow(missing_docs, reason = "the other variants are their names")]
 pub enum Role {
-    /// Pull.
     Pull,
-    /// Pull and push.
     Push,
-    /// Pull and delete.
     Delete,
-    /// Everything.
+    /// Pull, push and delete.
     Admin,
 }
 
 impl Role {
-    /// As it is stored and written.
+    /// The word that is stored, and that commands use.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Pull => "pull",
@@ -42,7 +40,7 @@ impl FromStr for Role {
     }
 }
 
-/// Not a role.
+/// The text is not a role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("not a role; there are pull, push, delete and admin")]
+#[error("not a role; the roles are pull, push, delete and admin")]
 pub struct RoleError;

@@ -1,5 +1,4 @@
-//! What a token is asked for, and bounds: `repository:library/alpine:pull,push` (distribution, "Token Scope
-//! Documentation").
+//! Scopes of tokens, such as `repository:library/alpine:pull,push` (CNCF distribution, "Token Scope Documentation").
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -7,21 +6,21 @@ use std::fmt;
 use super::Action;
 use crate::oci::RepositoryName;
 
-/// What actions may be done with something.
+/// Actions on a repository or on the catalog. A client asks for scopes, and a token is limited to those it was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scope {
-    /// With what.
+    /// What the actions apply to.
     pub kind: Kind,
-    /// Which actions, at least one.
+    /// At least one.
     pub actions: BTreeSet<Action>,
 }
 
-/// What a scope speaks of.
+/// What a scope applies to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
-    /// One repository.
+    /// The repository of this name.
     Repository(RepositoryName),
-    /// The list of repositories.
+    /// The list of all repositories.
     Catalog,
 }
 
@@ -36,21 +35,23 @@ impl Kind {
 }
 
 impl Scope {
-    /// Reads one scope, `type:name:action,action`: the type ends at the first colon, the actions begin after the last.
-    /// `repository(plugin)` is a repository, `*` is every action. What this registry does not know is `None`, and of
-    /// several actions those that it does not know are left out: a client asks for more than it needs.
+    /// Parses one scope, `type:name:action,action`. The type ends at the first colon, and the actions begin after the
+    /// last. The type `repository(plugin)` means `repository`, and the action `*` means all.
+    ///
+    /// Clients ask for more than they need: an unknown action is left out, and `None` stands for an unknown type, an
+    /// invalid name, or no known action.
     pub fn parse(text: &str) -> Option<Self> {
         let (kind, rest) = text.split_once(':')?;
         let (name, actions) = rest.rsplit_once(':')?;
         Self::of(kind, name, actions.split(','))
     }
 
-    /// Reads all scopes of one parameter, which are separated by spaces.
+    /// Parses the scopes of one query parameter, which are separated by spaces. Unknown ones are left out.
     pub fn parse_all(text: &str) -> impl Iterator<Item = Self> {
         text.split(' ').filter_map(Self::parse)
     }
 
-    /// The scope of these parts, as a token lists them.
+    /// As [`Scope::parse`], from the parts that a token lists.
     pub fn of<'a>(kind: &str, name: &str, actions: impl Iterator<Item = &'a str>) -> Option<Self> {
         let actions: BTreeSet<&str> = actions.collect();
         let all = actions.contains("*");
@@ -65,7 +66,7 @@ impl Scope {
         (!actions.is_empty()).then_some(Self { kind, actions })
     }
 
-    /// `repository` or `registry`.
+    /// The type as tokens write it: `repository` or `registry`.
     pub fn type_name(&self) -> &'static str {
         match self.kind {
             Kind::Repository(_) => "repository",
@@ -73,7 +74,7 @@ impl Scope {
         }
     }
 
-    /// The name of the repository, or `catalog`.
+    /// The name as tokens write it: that of the repository, or `catalog`.
     pub fn name(&self) -> &str {
         match &self.kind {
             Kind::Repository(name) => name.as_str(),
@@ -81,7 +82,7 @@ impl Scope {
         }
     }
 
-    /// The actions as tokens list them.
+    /// The actions as tokens write them.
     pub fn action_names(&self) -> Vec<&'static str> {
         match self.kind {
             Kind::Repository(_) => self.actions.iter().map(|action| action.as_str()).collect(),
@@ -90,7 +91,7 @@ impl Scope {
     }
 }
 
-/// The type without the class that may follow in parentheses.
+/// The type without the class that may follow it in parentheses.
 fn class(kind: &str) -> Option<&str> {
     match kind.split_once('(') {
         None => Some(kind),
@@ -117,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn actions_come_in_any_order_and_are_shown_in_one() {
+    fn actions_are_printed_in_one_order() {
         for text in ["repository:a/b:pull,push", "repository:a/b:push,pull,push"] {
             assert_eq!(shown(text).as_deref(), Some("repository:a/b:pull,push"));
         }
@@ -127,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_left_out() {
+    fn unknown_types_names_and_actions_are_left_out() {
         assert_eq!(shown("repository:a:pull,metadata_read").as_deref(), Some("repository:a:pull"));
         for text in [
             "",
@@ -141,7 +142,7 @@ mod tests {
             "repository::pull",
             "repository:A:pull",
             "repository:../a:pull",
-            // A name with a colon is read as one, and is the name of no repository.
+            // The name may hold a colon, but no repository has such a name.
             "repository:host:5000/a:pull",
             "Repository:a:pull",
             "registry:catalog:pull",
@@ -153,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_class_of_repository_is_a_repository() {
+    fn the_class_of_a_repository_is_ignored() {
         assert_eq!(shown("repository(plugin):a:pull").as_deref(), Some("repository:a:pull"));
         for text in ["repository():a:pull", "repository(plugin:a:pull", "repository(p)x:a:pull"] {
             assert_eq!(shown(text), None, "{text}");
@@ -161,14 +162,14 @@ mod tests {
     }
 
     #[test]
-    fn the_catalog_is_one_thing() {
+    fn the_catalog_has_one_scope() {
         let scope = Scope::parse("registry:catalog:*").unwrap();
         assert_eq!(scope.kind, Kind::Catalog);
         assert_eq!(scope.to_string(), "registry:catalog:*");
     }
 
     #[test]
-    fn several_stand_in_one_parameter() {
+    fn one_parameter_may_hold_several_scopes() {
         let all: Vec<_> = Scope::parse_all("repository:a:pull  nonsense repository:b:push")
             .map(|scope| scope.to_string())
             .collect();
@@ -177,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_reads_back() {
+    fn a_printed_scope_parses_to_itself() {
         for text in ["repository:a/b:pull,delete", "registry:catalog:*", "repository:a:push"] {
             let scope = Scope::parse(text).unwrap();
             assert_eq!(Scope::parse(&scope.to_string()), Some(scope));

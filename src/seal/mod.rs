@@ -1,4 +1,7 @@
-//! Secrets at rest: the signing secret, what is sealed under keys derived from it, and random bytes.
+//! Secrets at rest: the signing secret, encryption under keys derived from it, and random bytes.
+//!
+//! Any room may use this one. It holds no secret of any particular purpose: signing keys, certificates and session
+//! tickets are sealed in the rooms that own them.
 
 pub mod random;
 mod sealer;

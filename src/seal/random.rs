@@ -1,19 +1,19 @@
 //! Random bytes for keys and secrets.
 //!
-//! There is one policy for a system that gives none: panic. A secret made without them would be guessable, nothing in
-//! the program can mend it, and on Linux it does not happen once the kernel has booted (getrandom(2)).
+//! When the operating system has no random bytes, these functions panic. A secret made without them could be guessed,
+//! and no caller could do better than stop. On Linux this does not happen once the kernel has booted (getrandom(2)).
 
 use ring::rand::{SecureRandom, SystemRandom};
 
-/// Fills `bytes` with random bytes of the operating system.
+/// Fills `bytes` with random bytes from the operating system.
 ///
 /// # Panics
-/// When the system gives none.
+/// If the operating system has none.
 pub fn fill(bytes: &mut [u8]) {
     SystemRandom::new().fill(bytes).expect("the system gives random bytes");
 }
 
-/// `N` random bytes of the operating system.
+/// Returns `N` random bytes from the operating system.
 ///
 /// # Panics
 /// As [`fill`].

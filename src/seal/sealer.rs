@@ -1,4 +1,5 @@
-//! What the database keeps and must not know: sealed with AES-256-GCM under a key derived from the signing secret.
+//! Encryption of what is stored in the database, or with clients, but must not be readable there: AES-256-GCM under keys
+//! derived from the signing secret.
 
 use std::fmt;
 
@@ -7,16 +8,16 @@ use ring::hkdf::{HKDF_SHA256, Prk, Salt};
 
 use super::{SigningSecret, random};
 
-/// Of all that is derived from the secret: a secret that another program uses too gives it other keys.
+/// Salt of every key. If another program derives keys from the same secret, they differ from ours.
 const SALT: &[u8] = b"af-registry";
 
-/// Seals for one purpose. What was sealed for another does not open. Cheap enough to make once and keep.
+/// Encrypts and authenticates data for one purpose. Data sealed for another purpose does not open.
 pub struct Sealer {
     key: LessSafeKey,
 }
 
 impl Sealer {
-    /// The sealer for `purpose`: its key is HKDF-SHA256 (RFC 5869) of the secret, with the purpose as info.
+    /// Creates the sealer for `purpose`. Its key is HKDF-SHA256 (RFC 5869) of the secret, with the purpose as info.
     pub fn new(secret: &SigningSecret, purpose: &str) -> Self {
         Self::expand(&extract(secret), purpose)
     }
@@ -27,8 +28,9 @@ impl Sealer {
         Self { key: LessSafeKey::new(UnboundKey::from(key)) }
     }
 
-    /// Seals `plain`; only who names the same `aad` will open it. 28 bytes longer: a random nonce before it, the tag
-    /// behind it. Good for four thousand million seals under one secret.
+    /// Seals `plain`. It opens only with the same `aad` (additional authenticated data). The result is 28 bytes longer:
+    /// a random nonce before the ciphertext, and the tag after it. With random nonces, one key is safe for about 2^32
+    /// seals (NIST SP 800-38D, 8.3).
     pub fn seal(&self, aad: &[u8], plain: &[u8]) -> Vec<u8> {
         let nonce: [u8; NONCE_LEN] = random::bytes();
         let mut text = plain.to_vec();
@@ -43,7 +45,7 @@ impl Sealer {
         [&nonce, &*text, tag.as_ref()].concat()
     }
 
-    /// What was sealed with this `aad`; `None` if it was not, or not by this sealer, or was changed.
+    /// Opens what [`Sealer::seal`] returned. `None` if `aad` or the key is another one, or if the bytes were changed.
     pub fn open(&self, aad: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
         let (nonce, text) = sealed.split_first_chunk::<NONCE_LEN>()?;
         let mut text = text.to_vec();
@@ -60,14 +62,15 @@ impl fmt::Debug for Sealer {
     }
 }
 
-/// Seals for one purpose under a key of its own in each epoch, so that a key that leaks opens only its epoch.
+/// As [`Sealer`], with a separate key for each epoch: a key that leaks opens only what was sealed in its epoch.
 pub struct EpochSealer {
     extracted: Prk,
     purpose: &'static str,
 }
 
 impl EpochSealer {
-    /// The key of an epoch is that of a [`Sealer`] for the purpose followed by a space and the number of the epoch.
+    /// Creates the sealer for `purpose`. An epoch has the key of a [`Sealer`] whose purpose is this one, a space, and the
+    /// number of the epoch.
     pub fn new(secret: &SigningSecret, purpose: &'static str) -> Self {
         Self { extracted: extract(secret), purpose }
     }
@@ -107,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sealed_opens_as_it_was() {
+    fn sealed_bytes_open_to_the_same_bytes() {
         let ours = sealer("a secret of some length", "keys");
         for plain in [&b""[..], b"x", &[7; 5000]] {
             let sealed = ours.seal(b"name", plain);
@@ -124,13 +127,13 @@ mod tests {
         let sealed = tickets.seal(7, b"name", b"plain");
         assert_eq!(tickets.open(7, b"name", &sealed).as_deref(), Some(&b"plain"[..]));
         assert_eq!(tickets.open(8, b"name", &sealed), None);
-        // The names of the keys must stay: instances of two versions may share the secret.
+        // The derivation must not change: instances of two versions may share the secret.
         let sealer = Sealer::new(&secret, "tickets 7");
         assert_eq!(sealer.open(b"name", &sealed).as_deref(), Some(&b"plain"[..]));
     }
 
     #[test]
-    fn nothing_else_opens_it() {
+    fn another_key_aad_or_a_change_keeps_it_shut() {
         let ours = sealer("a secret of some length", "keys");
         let sealed = ours.seal(b"name", b"plain");
         assert_eq!(ours.open(b"other", &sealed), None);

@@ -1,4 +1,4 @@
-//! The signing secret: given by setting, or made once and kept in the data directory.
+//! The signing secret: taken from the settings, or generated once and kept in the data directory.
 
 use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -12,26 +12,26 @@ use thiserror::Error;
 use super::random;
 use crate::config::{Config, Login, Secret};
 
-/// Fewer characters than this could be tried one after the other by whoever reads the database.
+/// Fewest characters of the secret. Someone who can read the database could try out all shorter ones.
 const SHORTEST: usize = 16;
 
-/// A file of more than this is not the secret.
+/// Most bytes that are read from the file of the secret.
 const LONGEST: u64 = 64 * 1024;
 
-/// Its name in the data directory.
+/// Name of the file in the data directory.
 const FILE: &str = "signing-secret";
 
-/// Why there is no signing secret, in one line that names the variable or the file.
+/// Why there is no signing secret. The message is one line that names the setting or the file.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{0}")]
 pub struct SecretError(String);
 
-/// What all sealing keys are derived from; the same on all instances that share a database.
+/// The secret that all sealing keys are derived from. Instances that share a database need the same one.
 #[derive(Clone)]
 pub struct SigningSecret(Secret);
 
 impl SigningSecret {
-    /// The secret of the settings, or else the one in the data directory.
+    /// Takes the secret from the settings or, if they have none, from the data directory.
     ///
     /// # Errors
     /// As [`SigningSecret::new`] and [`SigningSecret::kept_in`].
@@ -43,8 +43,8 @@ impl SigningSecret {
         }
     }
 
-    /// As [`SigningSecret::of`], for what may be lost at a restart. When login is off and no secret is set, it is a
-    /// random one that is not stored: nothing else may need the data directory then.
+    /// As [`SigningSecret::of`], for data that may become unreadable at a restart. When login is off and the settings have
+    /// no secret, this is a random one that is not stored, because nothing else may need the data directory then.
     ///
     /// # Errors
     /// As [`SigningSecret::of`].
@@ -56,25 +56,25 @@ impl SigningSecret {
         }
     }
 
-    /// The secret that OPEN_REGISTRY_SIGNING_SECRET gives.
+    /// Checks the value of OPEN_REGISTRY_SIGNING_SECRET.
     ///
     /// # Errors
-    /// [`SecretError`], in one line that names the variable, when it is too short.
+    /// It has fewer than 16 characters.
     pub fn new(secret: Secret) -> Result<Self, SecretError> {
         if secret.expose().len() < SHORTEST {
             return Err(SecretError(format!(
-                "OPEN_REGISTRY_SIGNING_SECRET has fewer than {SHORTEST} characters; `openssl rand -hex 32` makes a \
+                "OPEN_REGISTRY_SIGNING_SECRET has fewer than {SHORTEST} characters; `openssl rand -hex 32` prints a \
                  good one"
             )));
         }
         Ok(Self(secret))
     }
 
-    /// The secret in the file `signing-secret` of the directory, which is made with a random one if there is none. Of
-    /// several callers at once all get the same.
+    /// Reads the secret from the file `signing-secret` in `directory`. If there is no such file, this creates it with a
+    /// random secret. Concurrent callers all get the same secret.
     ///
     /// # Errors
-    /// [`SecretError`], in one line that names the file, when it cannot be read or made, or others may read it.
+    /// The file cannot be read or created, every user of the machine may read it, or its secret is too short.
     pub fn kept_in(directory: &Path) -> Result<Self, SecretError> {
         let path = directory.join(FILE);
         let text = match read(&path) {
@@ -86,7 +86,8 @@ impl SigningSecret {
         let failed = |reason: String| {
             let path = path.display();
             SecretError(format!(
-                "the signing secret in {path}: {reason}; OPEN_REGISTRY_SIGNING_SECRET can give one instead"
+                "cannot use the signing secret in {path}: {reason}; to use another secret, set \
+                 OPEN_REGISTRY_SIGNING_SECRET"
             ))
         };
         let text = text.map_err(|error| failed(error.to_string()))?;
@@ -110,10 +111,10 @@ impl fmt::Debug for SigningSecret {
 fn read(path: &Path) -> io::Result<String> {
     let file = File::open(path)?;
     let found = file.metadata()?;
-    // A group may: Kubernetes gives every file of a volume to the group of the pod.
+    // Its group may read it: Kubernetes gives every file of a volume to the group of the pod.
     if !found.is_file() || found.mode() & 0o007 != 0 {
         let mode = found.mode() & 0o7777;
-        let reason = format!("everybody on this machine may use it (mode {mode:o}); chmod 600 it");
+        let reason = format!("every user of this machine may use it (mode {mode:o}); chmod 600 it");
         return Err(io::Error::other(reason));
     }
     let mut text = String::new();
@@ -121,8 +122,8 @@ fn read(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-/// Writes a file of another name and links it to its place, which fails where there is one: nobody ever reads half of
-/// it, and nothing is overwritten.
+/// Creates the file at `path`. The secret is written to a file of another name, which is then hard-linked to `path`: no
+/// reader sees half a file, and linking fails rather than replace a file that is there.
 fn make(directory: &Path, path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     let draft = directory.join(format!("{FILE}.{}", uuid::Uuid::new_v4()));
@@ -152,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_start_makes_one_and_the_next_finds_it() {
+    fn concurrent_first_starts_end_with_one_file_and_one_secret() {
         let top = tempfile::tempdir().unwrap();
         let directory = top.path().join("deep/data");
         let starts: Vec<_> = std::thread::scope(|scope| {
@@ -170,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_others_may_read_is_refused() {
+    fn a_file_that_every_user_may_read_is_refused() {
         let top = tempfile::tempdir().unwrap();
         SigningSecret::kept_in(top.path()).unwrap();
         let file = top.path().join(FILE);
@@ -181,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_without_a_secret_is_kept_and_refused() {
+    fn an_empty_file_is_refused_and_left_alone() {
         let top = tempfile::tempdir().unwrap();
         let file = top.path().join(FILE);
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file).unwrap();
@@ -191,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_secret_is_refused_and_none_is_shown() {
+    fn a_short_secret_is_refused_and_no_secret_is_printed() {
         let error = SigningSecret::new(Secret::new("hunter2")).unwrap_err().to_string();
         assert!(error.contains("OPEN_REGISTRY_SIGNING_SECRET"), "{error}");
         assert!(!error.contains("hunter2"));
