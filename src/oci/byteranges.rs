@@ -1,4 +1,4 @@
-//! The text around the parts of a `multipart/byteranges` answer (RFC 9110, 14.6).
+//! Boundaries and headers of a `multipart/byteranges` response (RFC 9110, 14.6).
 
 use std::ops::Range;
 
@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{content_range, media_type};
 
-/// An answer with several ranges of one representation.
+/// The text around the ranges of a response that carries several of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Byteranges {
     boundary: Uuid,
@@ -14,17 +14,18 @@ pub struct Byteranges {
 }
 
 impl Byteranges {
-    /// An answer about a representation of `size` bytes. A boundary that nobody can guess cannot stand in it.
+    /// Frames ranges of a representation of `size` bytes. The boundary must be random, so that the content cannot
+    /// contain it.
     pub fn new(boundary: Uuid, size: u64) -> Self {
         Self { boundary, size }
     }
 
-    /// The value of `Content-Type`. The boundary is of hex digits only: some clients parse nothing else.
+    /// The `Content-Type` of the response. The boundary has hex digits only, since some clients parse nothing else.
     pub fn content_type(&self) -> String {
         format!("multipart/byteranges; boundary={}", self.boundary.simple())
     }
 
-    /// What goes before each of the ranges.
+    /// The boundary and the headers to send before each range.
     pub fn heads(&self, ranges: &[Range<u64>]) -> impl Iterator<Item = String> {
         let (boundary, kind) = (self.boundary.simple(), media_type::OCTET_STREAM);
         ranges.iter().enumerate().map(move |(i, range)| {
@@ -34,12 +35,12 @@ impl Byteranges {
         })
     }
 
-    /// What goes after the last one.
+    /// The closing boundary to send after the last range.
     pub fn tail(&self) -> String {
         format!("\r\n--{}--\r\n", self.boundary.simple())
     }
 
-    /// The length of the whole answer in bytes.
+    /// Length of the response body in bytes, with all boundaries and headers.
     pub fn len(&self, ranges: &[Range<u64>]) -> u64 {
         let heads: usize = self.heads(ranges).map(|head| head.len()).sum();
         let bytes: u64 = ranges.iter().map(|range| range.end - range.start).sum();

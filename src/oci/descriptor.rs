@@ -1,4 +1,4 @@
-//! Descriptors: what a manifest says about content it refers to.
+//! Descriptors, by which a manifest refers to other content.
 
 use std::fmt;
 
@@ -8,24 +8,24 @@ use serde::{Deserialize, Deserializer};
 
 use super::{Digest, is_well_formed, media_type};
 
-/// A reference from a manifest to content (image specification, descriptor.md). Fields that the registry has no use
-/// for are skipped.
+/// A reference from a manifest to content (image specification, descriptor.md). Fields that the registry does not use
+/// are skipped.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", remote = "Self")]
 pub struct Descriptor {
-    /// Type of the content; empty when it was left out.
+    /// Media type of the content, or empty when the manifest leaves it out.
     #[serde(default)]
     pub media_type: String,
-    /// Digest of the content as text: it may be of an algorithm that this registry does not compute.
+    /// Digest of the content. It stays text because its algorithm may be one that this registry does not compute.
     pub digest: String,
     /// Size of the content in bytes.
     pub size: u64,
-    /// Where else the content is to be had. Never fetched from here.
+    /// Other places that offer the content. The registry never fetches from them.
     #[serde(default)]
     pub urls: Option<Vec<String>>,
 }
 
-/// From an object only: what serde derives takes an array of the fields' values, too, which no client reads.
+/// Accepts only an object. The derived code would also accept an array of the fields' values, which no client can read.
 impl<'de> Deserialize<'de> for Descriptor {
     fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
         json.deserialize_map(Object)
@@ -47,23 +47,23 @@ impl<'de> Visitor<'de> for Object {
 }
 
 impl Descriptor {
-    /// The digest, when content could be stored under it here. `None`: such content does not exist in this registry.
+    /// The digest, or `None` when this registry does not compute its algorithm and so cannot hold the content.
     pub fn storable_digest(&self) -> Option<Digest> {
         self.digest.parse().ok()
     }
 
-    /// Whether the content may be absent: a non-distributable layer that says where to get it.
+    /// Whether the registry may lack the content: it is a non-distributable layer, and its `urls` say where to get it.
     pub fn is_loose(&self) -> bool {
         media_type::is_nondistributable(&self.media_type)
             && self.urls.as_ref().is_some_and(|urls| !urls.is_empty())
     }
 
-    /// What is wrong with it, if anything.
+    /// The first flaw of the descriptor, if it has one.
     pub(super) fn flaw(&self) -> Option<DescriptorFlaw> {
         if !is_well_formed(&self.digest) {
             return Some(DescriptorFlaw::Digest);
         }
-        // A registered algorithm has its length and alphabet; an unknown one has no more than the grammar.
+        // The length and alphabet are known for the registered algorithms only.
         if let Err(super::DigestError::Encoding(_)) = self.digest.parse::<Digest>() {
             return Some(DescriptorFlaw::Digest);
         }
@@ -71,11 +71,11 @@ impl Descriptor {
     }
 }
 
-/// What can be wrong with a descriptor that parsed.
+/// Flaws of a descriptor that is valid JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum DescriptorFlaw {
-    /// The digest is not of the grammar.
+    /// The digest is malformed.
     Digest,
-    /// The size is beyond signed 64 bits.
+    /// The size does not fit signed 64 bits.
     Size,
 }

@@ -16,7 +16,7 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// The name before the colon.
+    /// Name of the algorithm, as a digest has it before the colon.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Sha256 => "sha256",
@@ -24,7 +24,7 @@ impl Algorithm {
         }
     }
 
-    /// Length of the digest in bytes.
+    /// Length of the hash in bytes.
     pub fn hash_len(self) -> usize {
         match self {
             Self::Sha256 => 32,
@@ -54,18 +54,18 @@ impl fmt::Display for Algorithm {
 /// Why a string is not a digest that this registry can serve.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum DigestError {
-    /// Not of the grammar `algorithm ":" encoded` of the image specification (descriptor.md, Digests).
+    /// The string does not match the grammar `algorithm ":" encoded` (image specification, descriptor.md, "Digests").
     #[error("a digest is written algorithm:encoded, as in sha256:<64 lower-case hex digits>")]
     Malformed,
-    /// Of the grammar, but of an algorithm this registry does not compute.
+    /// The string matches the grammar, but this registry does not compute its algorithm.
     #[error("digest algorithm `{0}` is not supported; sha256 and sha512 are")]
     Unsupported(String),
-    /// A registered algorithm with a wrong length or characters other than lower-case hex.
+    /// The algorithm is known, but the encoded part has a wrong length or other characters than lower-case hex.
     #[error("a {0} digest has {n} lower-case hex digits", n = .0.hash_len() * 2)]
     Encoding(Algorithm),
 }
 
-/// A digest of a registered algorithm, checked in length and alphabet.
+/// A valid digest of an algorithm that this registry computes.
 ///
 /// Grammar: image specification, descriptor.md, "Digests".
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -78,29 +78,29 @@ impl Digest {
     /// Builds a digest from the raw hash.
     ///
     /// # Panics
-    /// When `hash` is not as long as the algorithm says: a mistake of the caller, never of a client.
+    /// When the length of `hash` is not that of the algorithm. No input of a client can cause this.
     pub fn from_hash(algorithm: Algorithm, hash: &[u8]) -> Self {
         assert_eq!(hash.len(), algorithm.hash_len(), "hash length of {algorithm}");
         let text = format!("{algorithm}:{}", HEXLOWER.encode(hash)).into();
         Self { algorithm, text }
     }
 
-    /// The algorithm it was computed with.
+    /// The algorithm that computes this digest.
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
 
-    /// The whole digest, algorithm included.
+    /// The digest as text, with its algorithm: `sha256:…`.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The part after the colon.
+    /// The hash in hex, without the algorithm.
     pub fn hex(&self) -> &str {
         &self.text[self.algorithm.as_str().len() + 1..]
     }
 
-    /// The raw hash.
+    /// The hash in bytes.
     pub fn hash(&self) -> Vec<u8> {
         HEXLOWER.decode(self.hex().as_bytes()).unwrap_or_default()
     }
@@ -137,7 +137,7 @@ impl fmt::Debug for Digest {
 
 /// Whether `s` has the shape of a digest of any algorithm: `alg (sep alg)* ":" encoded`.
 ///
-/// Descriptors inside a manifest may name algorithms that this registry does not compute.
+/// Descriptors in a manifest may name algorithms that this registry does not compute.
 pub fn is_well_formed(s: &str) -> bool {
     let Some((algorithm, encoded)) = s.split_once(':') else { return false };
     let component =

@@ -1,10 +1,10 @@
-//! Error codes of the API.
+//! Error codes of the distribution API.
 
 use std::fmt;
 
-/// A code in the body of an error answer (distribution specification, "Error Codes").
+/// A code in the body of an error response (distribution specification, "Error Codes").
 ///
-/// A 4xx may carry the fourteen of the specification only; `Unknown` and `Unavailable` are Docker's, for 5xx.
+/// A 4xx may carry only the fourteen codes of the specification. `Unknown` and `Unavailable` are Docker's, for 5xx.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "each is the code of its name")]
 pub enum ErrorCode {
@@ -27,7 +27,7 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
-    /// The code as it stands in the answer.
+    /// The code as it is written in the response.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::BlobUnknown => "BLOB_UNKNOWN",

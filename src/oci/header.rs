@@ -1,23 +1,22 @@
-//! Header names that the specification or its clients know and the http crate does not, in lower case as they go on
-//! the wire of HTTP/2.
+//! Header names of the specification and of its clients that the http crate lacks. Lower case, as HTTP/2 requires.
 
-/// The digest of what is answered, in the algorithm the client used.
+/// Digest of the content in the response, in the algorithm that the client used.
 pub const DOCKER_CONTENT_DIGEST: &str = "docker-content-digest";
 
-/// Names the upload session, beside its `Location`.
+/// Id of the upload. It stands beside the upload's `Location`.
 pub const DOCKER_UPLOAD_UUID: &str = "docker-upload-uuid";
 
-/// On `/v2/`: how Docker tells a registry from any other server.
+/// Header of `/v2/` by which Docker recognises a registry.
 pub const DOCKER_DISTRIBUTION_API_VERSION: &str = "docker-distribution-api-version";
 
 /// The value of [`DOCKER_DISTRIBUTION_API_VERSION`].
 pub const REGISTRY_2_0: &str = "registry/2.0";
 
-/// On the answer to a manifest with a subject: the subject's digest.
+/// Digest of the subject, in the response to a pushed manifest that has one.
 pub const OCI_SUBJECT: &str = "oci-subject";
 
-/// On the answer to a manifest pushed by digest with `?tag=`: one tag each.
+/// One tag, in the response to a manifest that was pushed by digest with `?tag=`. The header comes once for each tag.
 pub const OCI_TAG: &str = "oci-tag";
 
-/// On a referrers list: the filters that were applied.
+/// Filters that were applied to a list of referrers.
 pub const OCI_FILTERS_APPLIED: &str = "oci-filters-applied";

@@ -1,4 +1,4 @@
-//! Manifests: what the registry must know of one before it stores its bytes.
+//! Manifests: the parser, and what the registry must know of a manifest before it stores it.
 
 use std::collections::BTreeMap;
 use std::iter;
@@ -10,60 +10,60 @@ use serde::de::Error;
 use super::descriptor::DescriptorFlaw;
 use super::{Descriptor, ManifestKind, MediaTypeError};
 
-/// Most descriptors in one manifest. Each costs a look-up, so the 4 MiB that a manifest may have are no sufficient
-/// bound; the largest index seen in the wild has some hundreds.
+/// Most descriptors in one manifest. Each costs a look-up, so the limit of 4 MiB on a manifest does not bound the work
+/// well enough. The largest indexes in use have some hundreds.
 const MAX_DESCRIPTORS: usize = 4096;
 
-/// Most characters of the reason that is given for a manifest that cannot be read.
+/// Most characters of the parser's message that an error quotes.
 const MAX_REASON: usize = 200;
 
-/// Deepest nesting of arrays and objects, which is also what serde_json builds at most.
+/// Deepest nesting of arrays and objects. serde_json accepts no more either.
 const MAX_DEPTH: usize = 127;
 
-/// Why bytes are not a manifest that is stored here.
+/// Why the registry rejects bytes as a manifest.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
-    /// Not JSON, or not of the shape the image specification gives; the text says where.
+    /// The bytes are not JSON or do not have the fields that the image specification gives. The text says where.
     #[error("the manifest cannot be read: {}", brief(.0))]
     Json(#[from] serde_json::Error),
-    /// Arrays or objects nested too deeply.
+    /// Arrays or objects are nested too deeply.
     #[error("the manifest is nested deeper than {MAX_DEPTH} levels")]
     Depth,
-    /// `Content-Type` or `mediaType` is none of the known types. [`MediaTypeError::Schema1`] has its own answer.
+    /// `Content-Type` or `mediaType` is not the type of a manifest.
     #[error(transparent)]
     MediaType(#[from] MediaTypeError),
-    /// The header says one kind, the document another.
+    /// `Content-Type` and `mediaType` contradict each other.
     #[error("Content-Type says {header}, mediaType says {body}")]
     Disagree {
-        /// The kind of the header.
+        /// Media type in the `Content-Type` header.
         header: &'static str,
-        /// The `mediaType` of the document.
+        /// Media type in the document.
         body: String,
     },
-    /// Neither a `Content-Type` nor a `mediaType` nor a telling shape.
+    /// Neither `Content-Type` nor `mediaType` is given, and the fields do not identify the kind either.
     #[error("neither Content-Type nor mediaType says what kind of manifest this is")]
     Unidentified,
     /// `schemaVersion` is missing or not 2.
     #[error("schemaVersion is not 2")]
     SchemaVersion,
-    /// Both an index and an image (CVE-2021-41190).
+    /// The document has the fields of both an index and an image (CVE-2021-41190).
     #[error("the manifest has both `manifests` and `config` or `layers`")]
     Ambiguous,
-    /// An index by its type with the fields of an image, or the reverse.
+    /// The type says index and the fields say image, or the reverse.
     #[error("the manifest does not have the fields of its type {0}")]
     Shape(&'static str),
     /// A digest in a descriptor is malformed.
     #[error("`{0}` in a descriptor is not a digest")]
     Digest(String),
-    /// A size in a descriptor is beyond any file.
+    /// A size in a descriptor does not fit signed 64 bits.
     #[error("size {0} in a descriptor is too large")]
     Size(u64),
-    /// Over 4096 descriptors.
+    /// The manifest has more than 4096 descriptors.
     #[error("the manifest has more than {MAX_DESCRIPTORS} descriptors")]
     Descriptors,
 }
 
-/// The known fields. Serde refuses a known field that comes twice; unknown ones are kept in the raw bytes.
+/// The fields that the registry reads. Serde rejects one that comes twice. Other fields stay in the raw bytes.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Document {
@@ -77,7 +77,7 @@ struct Document {
     annotations: Option<BTreeMap<String, String>>,
 }
 
-/// A manifest of a known kind, checked in shape. The bytes are kept exactly as they came.
+/// A valid manifest of a known kind, with its bytes exactly as they came.
 #[derive(Debug)]
 pub struct Manifest {
     kind: ManifestKind,
@@ -91,9 +91,10 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// Parses what was pushed under the given `Content-Type` (distribution specification, "Pushing Manifests").
+    /// Parses a manifest that was pushed with the given `Content-Type` (distribution specification, "Pushing
+    /// Manifests").
     ///
-    /// A missing header is taken from `mediaType`; without that, too, the shape decides.
+    /// Without the header, `mediaType` decides which kind it is; without that as well, its fields do.
     pub fn parse(raw: &Bytes, content_type: Option<&str>) -> Result<Self, ManifestError> {
         let header = content_type.map(str::parse::<ManifestKind>).transpose()?;
         if is_deep(raw) {
@@ -117,12 +118,12 @@ impl Manifest {
         })
     }
 
-    /// What it is.
+    /// Whether it is an image or an index, of OCI or of Docker.
     pub fn kind(&self) -> ManifestKind {
         self.kind
     }
 
-    /// Its media type, without parameters, as it is served.
+    /// The media type to serve it with, without parameters.
     pub fn media_type(&self) -> &'static str {
         self.kind.media_type()
     }
@@ -132,28 +133,28 @@ impl Manifest {
         &self.raw
     }
 
-    /// Configuration and layers that must exist in the repository. May name one digest twice.
+    /// Configuration and layers that the repository must hold. A digest may come more than once.
     pub fn blobs(&self) -> impl Iterator<Item = &Descriptor> {
         self.config.iter().chain(&self.layers).filter(|blob| !blob.is_loose())
     }
 
-    /// Layers that may be absent: non-distributable, with `urls`.
+    /// Layers that the repository may lack: non-distributable ones with `urls`.
     pub fn loose_blobs(&self) -> impl Iterator<Item = &Descriptor> {
         self.config.iter().chain(&self.layers).filter(|blob| blob.is_loose())
     }
 
-    /// What an index lists: manifests, and in caches of BuildKit blobs. May name one digest twice.
+    /// Entries of an index: manifests, and blobs in the caches of BuildKit. A digest may come more than once.
     pub fn children(&self) -> impl Iterator<Item = &Descriptor> {
         self.children.iter()
     }
 
-    /// What it refers to; it need not exist.
+    /// The manifest that this one refers to. It need not exist.
     pub fn subject(&self) -> Option<&Descriptor> {
         self.subject.as_ref()
     }
 
-    /// The artifact type in a referrers list: its own; failing that, of an image manifest, the type of its
-    /// configuration (distribution specification, "Listing Referrers").
+    /// The artifact type for a list of referrers: its own, or else the type of an image's configuration (distribution
+    /// specification, "Listing Referrers").
     pub fn artifact_type(&self) -> Option<&str> {
         let own = self.artifact_type.as_deref();
         let config = || self.config.as_ref().map(|config| config.media_type.as_str());
@@ -210,7 +211,7 @@ impl Document {
         if self.manifests.is_some() && is_image {
             return Err(ManifestError::Ambiguous);
         }
-        // Go writes an empty list as null, so a list may be missing; a configuration may not.
+        // Go writes an empty list as null, so a list may be missing. A configuration may not.
         let fits = if kind.is_index() { !is_image } else { self.config.is_some() };
         if !fits {
             return Err(ManifestError::Shape(kind.media_type()));
@@ -237,7 +238,7 @@ impl Document {
     }
 }
 
-/// Whether brackets nest deeper than [`MAX_DEPTH`]. Of what is not JSON the answer does not matter.
+/// Whether brackets nest deeper than [`MAX_DEPTH`]. The result matters for valid JSON only.
 fn is_deep(json: &[u8]) -> bool {
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
     for byte in json {
@@ -256,7 +257,7 @@ fn is_deep(json: &[u8]) -> bool {
     false
 }
 
-/// What serde says, without all of what was pushed: it quotes a string that stands in the wrong place.
+/// The parser's message, cut: it quotes a misplaced string, which may be the whole manifest.
 fn brief(error: &serde_json::Error) -> String {
     let text = error.to_string();
     match text.char_indices().nth(MAX_REASON) {

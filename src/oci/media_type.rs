@@ -6,31 +6,28 @@ use thiserror::Error;
 
 /// An OCI image manifest.
 pub const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-/// An OCI image index, and every referrers list.
+/// An OCI image index. Every list of referrers is one.
 pub const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
 /// A Docker image manifest, version 2 schema 2.
 pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 /// A Docker manifest list.
 pub const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
-/// A Docker manifest of schema 1, signed or not, which no registry takes any more.
+/// A Docker manifest of schema 1, signed or not. Current registries reject both.
 pub const DOCKER_SCHEMA1: [&str; 2] = [
     "application/vnd.docker.distribution.manifest.v1+json",
     "application/vnd.docker.distribution.manifest.v1+prettyjws",
 ];
 
-/// What blobs are served as: they are the pushers' content and nothing a browser should interpret.
+/// Type that blobs are served as. Clients push them, and a browser must not interpret them.
 pub const OCTET_STREAM: &str = "application/octet-stream";
 
-/// The kinds of manifest that are stored.
+/// The kinds of manifest that the registry stores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "each is the media type of its name")]
 pub enum ManifestKind {
-    /// [`OCI_MANIFEST`]
     OciManifest,
-    /// [`OCI_INDEX`]
     OciIndex,
-    /// [`DOCKER_MANIFEST`]
     DockerManifest,
-    /// [`DOCKER_LIST`]
     DockerList,
 }
 
@@ -45,19 +42,19 @@ impl ManifestKind {
         }
     }
 
-    /// Whether it lists manifests, rather than layers.
+    /// Whether it lists manifests and not layers.
     pub fn is_index(self) -> bool {
         matches!(self, Self::OciIndex | Self::DockerList)
     }
 }
 
-/// A media type that is no kind of manifest stored here.
+/// Why a media type is not that of a manifest that the registry stores.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum MediaTypeError {
-    /// Docker's schema 1.
+    /// The type is that of Docker's schema 1.
     #[error("manifests of schema 1 are not supported; push with a current client")]
     Schema1,
-    /// Anything else.
+    /// The type is not that of any manifest.
     #[error("`{0}` is not a media type of a manifest")]
     Unknown(String),
 }
@@ -80,13 +77,13 @@ impl FromStr for ManifestKind {
     }
 }
 
-/// A media type without its parameters.
+/// Cuts the parameters off a media type.
 fn essence(media_type: &str) -> &str {
     media_type.split(';').next().unwrap_or_default().trim()
 }
 
-/// Whether layers of this type may be absent from the registry, when they name `urls`: the non-distributable layers of
-/// OCI and the foreign ones of Docker (image specification, layer.md).
+/// Whether the registry may lack layers of this type when they name `urls`. These are the non-distributable layers of
+/// OCI and the foreign layers of Docker (image specification, layer.md).
 pub fn is_nondistributable(media_type: &str) -> bool {
     const PREFIXES: [&str; 2] = [
         "application/vnd.oci.image.layer.nondistributable.",

@@ -1,8 +1,8 @@
-//! The vocabulary of the OCI Distribution and Image specifications: names, tags, digests, references and what
-//! else is spelled in a request or a manifest.
+//! The vocabulary of the OCI Distribution and Image specifications: names, tags, digests, references, and the rest of
+//! what a request or a manifest contains.
 //!
-//! Pure: nothing here is async, does I/O or knows another room. Bytes from outside become one of these types
-//! once, by `FromStr` or `parse`, and are never checked again.
+//! Pure: nothing here is async, does I/O or uses another room. Bytes from outside are parsed into one of these types
+//! once, by `FromStr` or `parse`, and never checked again.
 
 mod byteranges;
 mod descriptor;

@@ -9,12 +9,12 @@ use thiserror::Error;
 /// Why a string is not a repository name.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum NameError {
-    /// Not of the grammar.
+    /// The string does not match the grammar.
     #[error(
         "a repository name is made of lower-case letters and digits, joined by one of . _ __ or any run of -, in components joined by /"
     )]
     Malformed,
-    /// Over [`RepositoryName::MAX_LEN`] characters.
+    /// The string has more than [`RepositoryName::MAX_LEN`] characters.
     #[error("a repository name has at most {max} characters", max = RepositoryName::MAX_LEN)]
     TooLong,
 }
@@ -27,7 +27,7 @@ pub enum NameError {
 pub struct RepositoryName(Arc<str>);
 
 impl RepositoryName {
-    /// Clients bound host, slash and name together to 255 characters; a name alone can never pass that.
+    /// Clients limit host, slash and name together to 255 characters, so no name can be longer.
     pub const MAX_LEN: usize = 255;
 
     /// The name as text.

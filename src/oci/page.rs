@@ -1,4 +1,4 @@
-//! Pages of lists: `n`, `last` and the `Link` to the next one.
+//! Pages of lists: the parameters `n` and `last`, and the `Link` to the next page.
 
 use std::fmt::Write as _;
 
@@ -7,35 +7,35 @@ use thiserror::Error;
 
 use super::{Path, Query};
 
-/// Longest `last` that is looked at, in bytes; nothing listed here has a longer name.
+/// Longest accepted `last`, in bytes. No list has a longer entry.
 const MAX_LAST: usize = 1024;
 
-/// What stands in a query value as it is: the unreserved characters of RFC 3986.
+/// Characters to encode in a query value: all but the unreserved ones of RFC 3986.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Why `n` or `last` cannot be used.
+/// Why `n` or `last` is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum PageError {
-    /// `n` is negative or no number.
+    /// `n` is negative or not a number.
     #[error("n is a whole number, 0 or more")]
     Number,
-    /// `last` is longer than anything listed.
+    /// `last` is longer than any entry of a list.
     #[error("last has at most {MAX_LAST} bytes")]
     Last,
 }
 
-/// Which part of a list a client asks for (distribution specification, "Listing Tags").
+/// The part of a list that a client asks for (distribution specification, "Listing Tags").
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
-    /// How many entries at most; 0 is a list without entries. Absent: as many as the server likes.
+    /// Most entries of the page. 0 asks for none; without it the server decides.
     pub n: Option<u32>,
-    /// The entry to begin behind; it need not exist.
+    /// The entry after which the page begins. It need not exist.
     pub last: Option<String>,
 }
 
 impl Page {
-    /// Reads `n` and `last`. A number beyond `u32` counts as `u32::MAX`: clients that ask for too much get a page
-    /// and a `Link`, never an error.
+    /// Reads `n` and `last`. A number beyond `u32` counts as `u32::MAX`, so that a client that asks for too much gets a
+    /// page and a `Link`, never an error.
     pub fn parse(query: &Query) -> Result<Self, PageError> {
         let given = |key| query.first(key).filter(|value| !value.is_empty());
         let n = given("n").map(parse_count).transpose()?;
@@ -46,7 +46,7 @@ impl Page {
         Ok(Self { n, last })
     }
 
-    /// How many entries to give: what was asked for, at most `max`.
+    /// Entries to return: as many as the client asks for, at most `max`.
     pub fn limit(&self, max: u32) -> u32 {
         self.n.map_or(max, |n| n.min(max))
     }
@@ -59,8 +59,8 @@ fn parse_count(text: &str) -> Result<u32, PageError> {
     Ok(text.parse().unwrap_or(u32::MAX))
 }
 
-/// The `Link` header that leads to the page behind this one, `</v2/…?n=…&last=…>; rel="next"`. Relative, since
-/// clients refuse a link to another scheme or host; values are encoded, since some cut the header at `;`.
+/// The `Link` header that leads to the next page: `</v2/…?n=…&last=…>; rel="next"`. It is relative, since clients
+/// refuse a link to another scheme or host. The values are encoded, since some clients cut the header at `;`.
 pub fn next_link(path: &Path, parameters: &[(&str, &str)]) -> String {
     let mut link = format!("<{path}");
     for (i, (key, value)) in parameters.iter().enumerate() {

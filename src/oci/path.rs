@@ -1,4 +1,4 @@
-//! The grammar of paths under `/v2`, spelled once: the router reads it, `Location` and `Link` are written by it.
+//! The grammar of paths under `/v2`. The router parses it, and `Location` and `Link` are written with it.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,8 +9,9 @@ use super::{
     Digest, DigestError, NameError, Reference, ReferenceError, RepositoryName, TagError, UploadId,
 };
 
-/// A path of the API. `Display` writes it as it stands in a request line or a `Location`.
+/// A path of the API. `Display` writes it as a request line or a `Location` has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the fields are their names")]
 pub enum Path {
     /// `/v2/`, with or without the slash.
     Base,
@@ -19,46 +20,20 @@ pub enum Path {
     /// `/v2/_oci/ext/discover`
     Extensions,
     /// `/v2/<name>/blobs/<digest>`
-    Blob {
-        /// Where the blob is looked for.
-        repository: RepositoryName,
-        /// Which blob.
-        digest: Digest,
-    },
+    Blob { repository: RepositoryName, digest: Digest },
     /// `/v2/<name>/blobs/uploads/`, with or without the last slash.
-    Uploads {
-        /// Where the blob goes.
-        repository: RepositoryName,
-    },
+    Uploads { repository: RepositoryName },
     /// `/v2/<name>/blobs/uploads/<id>`
-    Upload {
-        /// Where the blob goes.
-        repository: RepositoryName,
-        /// Which upload session.
-        id: UploadId,
-    },
+    Upload { repository: RepositoryName, id: UploadId },
     /// `/v2/<name>/manifests/<reference>`
-    Manifest {
-        /// Where the manifest is.
-        repository: RepositoryName,
-        /// A tag or a digest.
-        reference: Reference,
-    },
+    Manifest { repository: RepositoryName, reference: Reference },
     /// `/v2/<name>/tags/list`
-    Tags {
-        /// Whose tags.
-        repository: RepositoryName,
-    },
+    Tags { repository: RepositoryName },
     /// `/v2/<name>/referrers/<digest>`
-    Referrers {
-        /// Where the referrers are.
-        repository: RepositoryName,
-        /// The subject.
-        digest: Digest,
-    },
+    Referrers { repository: RepositoryName, digest: Digest },
 }
 
-/// What the digest of a [`PathError::Digest`] would have named.
+/// The kind of content that a digest in a path names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DigestOf {
     /// `…/blobs/<digest>`
@@ -69,52 +44,38 @@ pub enum DigestOf {
     Subject,
 }
 
-/// Why a path names nothing. Where the repository is legal it is given, so that the caller can ask for permission
-/// before it explains anything.
+/// Why a path is rejected. A valid repository is part of the error, so that the caller can check permission before it
+/// explains anything.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[allow(missing_docs, reason = "the fields are their names")]
 pub enum PathError {
-    /// Not under `/v2`.
+    /// The path is not under `/v2`.
     #[error("not a path of the distribution API")]
     Foreign,
-    /// Under `/v2`, but of no known shape.
+    /// The path is under `/v2` and matches no path of the API.
     #[error("no such path in the distribution API")]
     Unknown,
-    /// The repository's name is illegal.
+    /// The name of the repository is invalid.
     #[error(transparent)]
     Name(#[from] NameError),
-    /// The digest is malformed ([`DigestError::Malformed`], [`DigestError::Encoding`]), or well-formed but of an
-    /// algorithm that nothing here was stored under ([`DigestError::Unsupported`]).
+    /// The digest is malformed ([`DigestError::Malformed`], [`DigestError::Encoding`]), or its algorithm is one that
+    /// this registry does not compute ([`DigestError::Unsupported`]).
     #[error("{error}")]
-    Digest {
-        /// The repository of the path.
-        repository: RepositoryName,
-        /// What was asked for.
-        of: DigestOf,
-        /// What is wrong with it.
-        error: DigestError,
-    },
-    /// The tag is malformed: reading, there is no such manifest; writing, it is the client's mistake.
+    Digest { repository: RepositoryName, of: DigestOf, error: DigestError },
+    /// The tag is malformed. To a read, such a manifest does not exist; to a write, it is the client's mistake.
     #[error("{error}")]
-    Tag {
-        /// The repository of the path.
-        repository: RepositoryName,
-        /// What is wrong with it.
-        error: TagError,
-    },
-    /// The upload's name is none that this registry gives out.
+    Tag { repository: RepositoryName, error: TagError },
+    /// The id of the upload is not one that this registry gives out.
     #[error("no such upload")]
-    UploadId {
-        /// The repository of the path.
-        repository: RepositoryName,
-    },
+    UploadId { repository: RepositoryName },
 }
 
 impl Path {
     /// Parses the raw path of a request, without its query.
     ///
-    /// The path is matched as it came and from the right, since `manifests` or `tags/list` are legal names.
-    /// Nothing is decoded or normalised: an encoded slash, `..`, `//` or `;` fails the grammar of the segment it is
-    /// in. The one exception is `%3A` for the colon of a digest, which some HTTP libraries insist on.
+    /// The path is matched from its end, since `manifests` and `tags/list` are valid names. Nothing is decoded or
+    /// normalised: an encoded slash, `..`, `//` or `;` does not match the grammar of its segment. The one exception is
+    /// `%3A` for the colon of a digest, which some HTTP libraries always encode.
     pub fn parse(raw: &str) -> Result<Self, PathError> {
         let rest = match raw.strip_prefix("/v2") {
             Some("" | "/") => return Ok(Self::Base),
@@ -173,7 +134,7 @@ impl Path {
         }
     }
 
-    /// The repository the path is in, when it is in one.
+    /// The repository that the path names, if it names one.
     pub fn repository(&self) -> Option<&RepositoryName> {
         match self {
             Self::Base | Self::Catalog | Self::Extensions => None,
@@ -186,17 +147,17 @@ impl Path {
         }
     }
 
-    /// The path of a blob, as `Location` gives it.
+    /// Path of a blob, for `Location`.
     pub fn blob(repository: &RepositoryName, digest: &Digest) -> String {
         Self::Blob { repository: repository.clone(), digest: digest.clone() }.to_string()
     }
 
-    /// The path of an upload session, as `Location` gives it.
+    /// Path of an upload, for `Location`.
     pub fn upload(repository: &RepositoryName, id: UploadId) -> String {
         Self::Upload { repository: repository.clone(), id }.to_string()
     }
 
-    /// The path of a manifest by digest, as `Location` gives it.
+    /// Path of a manifest by digest, for `Location`.
     pub fn manifest(repository: &RepositoryName, digest: &Digest) -> String {
         let reference = Reference::Digest(digest.clone());
         Self::Manifest { repository: repository.clone(), reference }.to_string()

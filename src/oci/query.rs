@@ -1,4 +1,4 @@
-//! Query strings.
+//! Query strings and HTML forms.
 
 use percent_encoding::percent_decode_str;
 use thiserror::Error;
@@ -6,27 +6,27 @@ use thiserror::Error;
 /// Why a query string cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum QueryError {
-    /// A `%` without two hex digits behind it.
+    /// A `%` is not followed by two hex digits.
     #[error("the query string holds a % that is not followed by two hex digits")]
     Percent,
-    /// Decoded, it is not UTF-8.
+    /// The decoded string is not UTF-8.
     #[error("the query string is not UTF-8")]
     Utf8,
-    /// A NUL: no parameter has one, and PostgreSQL cannot hold it in text.
+    /// The decoded string holds a NUL. No parameter needs one, and PostgreSQL cannot hold it in text.
     #[error("the query string holds a NUL")]
     Nul,
 }
 
-/// The parameters of a request in the order they came, percent-decoded.
+/// The parameters of a request, in the order they came and percent-decoded.
 ///
-/// Clients send digests and repositories raw (containerd) or encoded (`digest=sha256%3A…`), in any order and
-/// beside parameters of their own. A `+` is a plus sign: `artifactType=application/vnd.x+json` is sent raw, and no
-/// parameter of this API can hold the space that HTML forms would read it as.
+/// Clients send digests and repositories raw (containerd) or encoded (`digest=sha256%3A…`), in any order, and with
+/// parameters of their own. A `+` is a plus sign here and not a space as in an HTML form: clients send
+/// `artifactType=application/vnd.x+json` raw, and no parameter of this API can hold a space.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Query(Vec<(String, String)>);
 
 impl Query {
-    /// Parses what stands behind the `?`; `None` and the empty string hold no parameter.
+    /// Parses the text after the `?`. `None` and the empty string hold no parameter.
     pub fn parse(raw: Option<&str>) -> Result<Self, QueryError> {
         let pairs = raw.unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
         let pair = |pair: &str| {
@@ -36,17 +36,17 @@ impl Query {
         pairs.map(pair).collect::<Result<_, _>>().map(Self)
     }
 
-    /// Parses an HTML form, where a `+` is a space: what clients post to a token server, and what they ask it by GET.
+    /// Parses an HTML form, where a `+` is a space. Clients send forms to a token server, by POST and by GET.
     pub fn form(raw: &str) -> Result<Self, QueryError> {
         Self::parse(Some(&raw.replace('+', " ")))
     }
 
-    /// The first value under `key`.
+    /// The first value of the parameter `key`.
     pub fn first(&self, key: &str) -> Option<&str> {
         self.all(key).next()
     }
 
-    /// Every value under `key`, in order.
+    /// Every value of the parameter `key`, in order.
     pub fn all<'a>(&'a self, key: &str) -> impl Iterator<Item = &'a str> {
         self.0.iter().filter(move |(k, _)| k == key).map(|(_, value)| value.as_str())
     }

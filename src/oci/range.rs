@@ -1,34 +1,34 @@
-//! Byte ranges: those a client asks for when it pulls, and those of the chunks it pushes.
+//! Byte ranges: the `Range` of a pull and the `Content-Range` of a pushed chunk.
 
 use std::ops::Range;
 use std::str::FromStr;
 
 use thiserror::Error;
 
-/// More ranges than this in one request are answered with the whole: podman asks for up to 1024 pieces of a
+/// Most ranges of one request. More are answered with the whole content. podman asks for up to 1024 pieces of a
 /// zstd:chunked layer.
 const MAX_RANGES: usize = 1024;
 
-/// What of a representation a `Range` header selects.
+/// The bytes that a `Range` header selects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selection {
-    /// All of it, as 200: no usable range was asked for.
+    /// The whole content, with status 200: the client asked for no usable range.
     Whole,
-    /// One part, as 206.
+    /// One range, with status 206.
     One(Range<u64>),
-    /// Two or more disjoint parts in the order asked for, as 206 `multipart/byteranges`.
+    /// Two or more disjoint ranges in the order of the request, with status 206 as `multipart/byteranges`.
     Many(Vec<Range<u64>>),
-    /// Nothing of what was asked for exists: 416.
+    /// No requested byte exists: status 416.
     Unsatisfiable,
 }
 
 impl Selection {
-    /// Applies the value of a `Range` header to a representation of `size` bytes (RFC 9110, section 14).
+    /// Applies the value of a `Range` header to content of `size` bytes (RFC 9110, section 14).
     ///
-    /// An unknown unit or a value that does not parse is ignored. Of an empty representation there are no ranges, so
-    /// it is served whole (containerd asks for `bytes=0-` of everything). Unsatisfiable ranges beside satisfiable
-    /// ones are dropped. Overlapping ranges, and more than 1024, are answered whole; disjoint ones can never sum to more
-    /// than the size.
+    /// The whole content is selected when the unit is unknown, when the value does not parse, when ranges overlap and
+    /// when there are more than 1024. So a response never has more bytes than the content. Empty content has no
+    /// ranges and is always served whole: containerd asks for `bytes=0-` of everything. Unsatisfiable ranges are
+    /// dropped when others can be satisfied.
     pub fn parse(header: &str, size: u64) -> Self {
         let Some((unit, list)) = header.split_once('=') else { return Self::Whole };
         if !unit.trim().eq_ignore_ascii_case("bytes") || size == 0 {
@@ -56,7 +56,7 @@ impl Selection {
     }
 }
 
-/// `5-9`, `5-` or `-5`, cut at `size`; empty when unsatisfiable, `None` when not a range at all.
+/// Parses `5-9`, `5-` or `-5` and cuts it at `size`. An unsatisfiable range is empty; `None` is not a range.
 fn parse_spec(spec: &str, size: u64) -> Option<Range<u64>> {
     let (first, last) = spec.split_once('-')?;
     if first.is_empty() {
@@ -69,7 +69,7 @@ fn parse_spec(spec: &str, size: u64) -> Option<Range<u64>> {
     Some(first..end.max(first))
 }
 
-/// A decimal number of any length: beyond `u64` everything is equally far away.
+/// Parses a decimal number of any length. One beyond `u64` counts as `u64::MAX`, since no content is that long.
 fn parse_position(digits: &str) -> Option<u64> {
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;
@@ -83,13 +83,13 @@ fn overlap(ranges: &[Range<u64>]) -> bool {
     sorted.windows(2).any(|pair| pair[0].end > pair[1].start)
 }
 
-/// A string that is not the `Content-Range` of a chunk.
+/// A `Content-Range` that is not one of a chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("the Content-Range of an upload is written <first>-<last>, both counted from 0")]
 pub struct ChunkError;
 
 /// The `Content-Range` of an upload's `PATCH` or `PUT`: `^[0-9]+-[0-9]+$`, both ends inclusive (distribution
-/// specification, "Pushing a blob in chunks"). Not the syntax of RFC 9110.
+/// specification, "Pushing a blob in chunks"). RFC 9110 writes it in another way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Chunk {
     /// Offset of the first byte.
@@ -99,7 +99,7 @@ pub struct Chunk {
 }
 
 impl Chunk {
-    /// Bytes in the chunk, at least 1.
+    /// Length of the chunk in bytes, at least 1.
     pub fn size(self) -> u64 {
         self.last - self.first + 1
     }
@@ -112,7 +112,7 @@ impl FromStr for Chunk {
         let (first, last) = s.split_once('-').ok_or(ChunkError)?;
         let first = parse_position(first).ok_or(ChunkError)?;
         let last = parse_position(last).ok_or(ChunkError)?;
-        // PostgreSQL counts in signed 64 bits; no size may leave that.
+        // PostgreSQL stores sizes in signed 64 bits.
         if first <= last && last < i64::MAX as u64 {
             Ok(Self { first, last })
         } else {
@@ -121,18 +121,18 @@ impl FromStr for Chunk {
     }
 }
 
-/// The `Range` header of an upload that has `received` bytes: `0-<last>`, and `0-0` when it has none, which is all
-/// that Docker's parser takes.
+/// The `Range` header of an upload that holds `received` bytes: `0-<last>`. An empty upload has `0-0`, since Docker
+/// parses nothing else.
 pub fn received_range(received: u64) -> String {
     format!("0-{}", received.saturating_sub(1))
 }
 
-/// The `Content-Range` of one part of `size` bytes.
+/// The `Content-Range` of one range of content of `size` bytes.
 pub fn content_range(range: &Range<u64>, size: u64) -> String {
     format!("bytes {}-{}/{size}", range.start, range.end.saturating_sub(1))
 }
 
-/// The `Content-Range` of a 416.
+/// The `Content-Range` of a response with status 416.
 pub fn unsatisfied_range(size: u64) -> String {
     format!("bytes */{size}")
 }

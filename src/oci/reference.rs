@@ -1,4 +1,4 @@
-//! What the last segment of a manifest path names.
+//! References to a manifest: a tag or a digest.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,20 +10,20 @@ use super::{Digest, DigestError, Tag, TagError};
 /// Why a string is neither a tag nor a digest.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ReferenceError {
-    /// It holds a colon, so it was meant as a digest.
+    /// The string has a colon, so it was meant as a digest.
     #[error(transparent)]
     Digest(#[from] DigestError),
-    /// It holds none, so it was meant as a tag.
+    /// The string has no colon, so it was meant as a tag.
     #[error(transparent)]
     Tag(#[from] TagError),
 }
 
-/// A tag or a digest. What holds a colon is a digest or an error, never a tag.
+/// The last segment of a manifest's path. A string with a colon is a digest or an error, never a tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reference {
-    /// By digest: never changes what it names.
+    /// Names one manifest for ever.
     Digest(Digest),
-    /// By tag: may be moved.
+    /// Names the manifest that the tag points to now.
     Tag(Tag),
 }
 

@@ -1,11 +1,11 @@
-//! Tags.
+//! The grammar of tags.
 
 use std::fmt;
 use std::str::FromStr;
 
 use thiserror::Error;
 
-/// A string that is not of the tag grammar.
+/// A string that does not match the grammar of tags.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error(
     "a tag has 1 to 128 characters of A-Z a-z 0-9 _ . - and does not begin with a period or a hyphen"

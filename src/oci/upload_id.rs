@@ -1,4 +1,4 @@
-//! Names of upload sessions.
+//! Ids of uploads.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,12 +6,12 @@ use std::str::FromStr;
 use thiserror::Error;
 use uuid::Uuid;
 
-/// A string that is not a hyphenated UUID: no upload session was ever called that.
+/// A string that is not a hyphenated UUID, and so not the id of any upload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("an upload is named by a UUID of 36 characters")]
 pub struct UploadIdError;
 
-/// The name of an upload session, the last segment of its `Location`.
+/// The id of an upload: the last segment of its `Location`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct UploadId(pub Uuid);
 
@@ -19,7 +19,7 @@ impl FromStr for UploadId {
     type Err = UploadIdError;
 
     fn from_str(s: &str) -> Result<Self, UploadIdError> {
-        // Of the forms the uuid crate reads only the hyphenated one has 36 characters.
+        // The uuid crate accepts several forms. Only the hyphenated one has 36 characters.
         if s.len() != 36 {
             return Err(UploadIdError);
         }
