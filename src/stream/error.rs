@@ -6,38 +6,23 @@ use thiserror::Error;
 
 use crate::oci::Digest;
 
-/// The failure of a wrapped body, or that of the body inside it. One type serves every wrapper.
+/// The failure of a wrapper, or of the body inside it. All wrappers share this type.
 #[derive(Debug, Error)]
+#[allow(missing_docs, reason = "the fields are their names")]
 pub enum StreamError<E> {
     /// The body inside failed.
     #[error(transparent)]
     Inner(#[from] E),
-    /// No frame came in time.
+    /// The body sent no frame in time.
     #[error("no byte came for {limit:?}")]
-    Stalled {
-        /// How long was waited.
-        limit: Duration,
-    },
-    /// A body of known size ended early.
+    Stalled { limit: Duration },
+    /// The body ended before its announced size.
     #[error("the body ended after {received} of {expected} bytes")]
-    Short {
-        /// Bytes that came.
-        received: u64,
-        /// Bytes that were announced.
-        expected: u64,
-    },
-    /// A body of known size did not end.
+    Short { received: u64, expected: u64 },
+    /// The body goes on after its announced size.
     #[error("the body goes on after its {expected} bytes")]
-    Long {
-        /// Bytes that were announced.
-        expected: u64,
-    },
-    /// The bytes are not those of the digest.
+    Long { expected: u64 },
+    /// The bytes hash to another digest than the expected one.
     #[error("the bytes hash to {actual}, not to {expected}")]
-    Mismatch {
-        /// What they should have been.
-        expected: Digest,
-        /// What they are.
-        actual: Digest,
-    },
+    Mismatch { expected: Digest, actual: Digest },
 }

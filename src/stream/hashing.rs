@@ -1,11 +1,11 @@
-//! Digests of bytes that pass. Inline: SHA-256 runs at 1.5 GB/s per core here, and a hand-over to another thread
-//! costs more than it gives.
+//! Hashing of bytes as they pass. It runs in the task that moves them: SHA-256 takes 1.5 GB/s on one core, and a
+//! hand-over to another thread costs more than it saves.
 
 use ring::digest::{Context, SHA256, SHA512};
 
 use crate::oci::{Algorithm, Digest};
 
-/// A hash under way. Cloning it costs a hundred nanoseconds and forks the state.
+/// A running hash. A clone copies its state, which takes a hundred nanoseconds.
 #[derive(Clone)]
 pub struct Hasher {
     algorithm: Algorithm,
@@ -13,7 +13,7 @@ pub struct Hasher {
 }
 
 impl Hasher {
-    /// The hash of nothing yet.
+    /// Starts the hash of an empty input.
     pub fn new(algorithm: Algorithm) -> Self {
         let context = match algorithm {
             Algorithm::Sha256 => Context::new(&SHA256),
@@ -22,17 +22,17 @@ impl Hasher {
         Self { algorithm, context }
     }
 
-    /// What it computes.
+    /// The algorithm of the digest.
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
 
-    /// Takes in the next bytes.
+    /// Appends bytes to the input.
     pub fn update(&mut self, bytes: &[u8]) {
         self.context.update(bytes);
     }
 
-    /// The digest of all that was taken in.
+    /// The digest of the whole input.
     pub fn finish(self) -> Digest {
         Digest::from_hash(self.algorithm, self.context.finish().as_ref())
     }
@@ -44,14 +44,14 @@ impl std::fmt::Debug for Hasher {
     }
 }
 
-/// The digest of bytes that are all there.
+/// Hashes a whole input.
 pub fn digest(algorithm: Algorithm, bytes: &[u8]) -> Digest {
     let mut hasher = Hasher::new(algorithm);
     hasher.update(bytes);
     hasher.finish()
 }
 
-/// The SHA-256 of bytes that are all there.
+/// Hashes a whole input with SHA-256.
 pub fn sha256(bytes: &[u8]) -> Digest {
     digest(Algorithm::Sha256, bytes)
 }

@@ -1,8 +1,8 @@
-//! Wrappers around [`http_body::Body`]: each does one thing to the frames that pass, hands them on without copying,
-//! and forwards `size_hint` and `is_end_stream`.
+//! Wrappers around [`http_body::Body`]. Each does one thing to the frames that pass, copies none of them, and forwards
+//! `size_hint` and `is_end_stream`.
 //!
-//! A body ends in one of three ways: done (`None` after the last frame), failed (`Err`, after which nothing comes)
-//! or dropped by its reader. No domain words in here; of the other rooms only `oci`'s digests are known.
+//! A body ends in one of three ways: it is done (`None` after the last frame), it failed (`Err`, and nothing after it),
+//! or its reader dropped it. This room knows digests and no other word of the domain.
 
 mod error;
 pub mod hashing;

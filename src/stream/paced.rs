@@ -1,4 +1,4 @@
-//! A body that lets others run.
+//! A body that lets other tasks run.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -7,15 +7,15 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-/// Bytes after which a task that moves or hashes them lets others run. A frame of this size is hashed in under 0.2 ms.
+/// Bytes after which a task that moves or hashes them lets other tasks run. Hashing them takes under 0.2 ms.
 pub const STRIDE: usize = 256 * 1024;
 
 pin_project! {
-    /// Returns `Pending` once, and wakes itself, after every 256 KiB that passed.
+    /// Returns `Pending` once, and wakes itself, after every [`STRIDE`].
     ///
-    /// hyper polls a connection sixteen times in a row while a body is ready; with a fast source and hashing inline
-    /// that holds a worker for milliseconds, which every other request on it waits for. Resting bounds the wait to one
-    /// stride at the same throughput.
+    /// hyper polls a connection sixteen times in a row while its body is ready. With a fast source and hashing in the
+    /// same task, that blocks a worker thread for milliseconds, and every other request on the thread waits. Yielding
+    /// bounds the wait to one stride and costs no throughput.
     #[derive(Debug)]
     pub struct Paced<B> {
         #[pin]
@@ -25,7 +25,7 @@ pin_project! {
 }
 
 impl<B> Paced<B> {
-    /// Paces `inner`.
+    /// Makes `inner` yield after every [`STRIDE`].
     pub fn new(inner: B) -> Self {
         Self { inner, passed: 0 }
     }
@@ -51,7 +51,7 @@ impl<B: Body<Data = Bytes>> Body for Paced<B> {
                 let size = frame.data_ref().map_or(0, Bytes::len);
                 *this.passed = this.passed.saturating_add(size);
             }
-            // Whoever waits for bytes has let others run.
+            // A body that waits for bytes has let other tasks run.
             Poll::Pending => *this.passed = 0,
             Poll::Ready(_) => {}
         }
@@ -74,27 +74,27 @@ mod tests {
     use super::*;
     use crate::stream::testing::{Script, collect};
 
-    fn rests(frames: &[&str]) -> usize {
+    fn yields(frames: &[&str]) -> usize {
         let mut body = Box::pin(Paced::new(Script::known(frames)));
         let mut cx = Context::from_waker(Waker::noop());
-        let mut rests = 0;
+        let mut yields = 0;
         loop {
             match body.as_mut().poll_frame(&mut cx) {
-                Poll::Pending => rests += 1,
-                Poll::Ready(None) => return rests,
+                Poll::Pending => yields += 1,
+                Poll::Ready(None) => return yields,
                 Poll::Ready(Some(frame)) => drop(frame.unwrap()),
             }
         }
     }
 
     #[test]
-    fn rests_by_bytes_and_not_by_frames() {
+    fn yields_by_bytes_and_not_by_frames() {
         let whole = "x".repeat(STRIDE);
         let (quarter, whole) = (&whole[..STRIDE / 4], whole.as_str());
-        assert_eq!(rests(&["a"; 100]), 0);
-        assert_eq!(rests(&[quarter; 3]), 0);
-        assert_eq!(rests(&[quarter; 8]), 2);
-        assert_eq!(rests(&[whole; 3]), 3);
+        assert_eq!(yields(&["a"; 100]), 0);
+        assert_eq!(yields(&[quarter; 3]), 0);
+        assert_eq!(yields(&[quarter; 8]), 2);
+        assert_eq!(yields(&[whole; 3]), 3);
     }
 
     #[tokio::test]

@@ -1,4 +1,4 @@
-//! A body that may not fall silent.
+//! A body that fails when it stalls.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -14,7 +14,7 @@ use super::StreamError;
 
 pin_project! {
     /// Fails with [`StreamError::Stalled`] when its reader waits longer than the limit for one frame. The time that the
-    /// reader itself takes between frames does not count: a body under back-pressure does not stall.
+    /// reader takes between two frames does not count, so back-pressure never makes a body stall.
     #[derive(Debug)]
     pub struct Stalling<B> {
         #[pin]
@@ -28,7 +28,7 @@ pin_project! {
 }
 
 impl<B> Stalling<B> {
-    /// Gives `inner` the time `limit` for each frame.
+    /// Lets `inner` take at most `limit` for each frame.
     pub fn new(inner: B, limit: Duration) -> Self {
         Self { inner, limit, clock: None, waiting: false, failed: false }
     }
@@ -51,7 +51,7 @@ impl<B: Body<Data = Bytes>> Body for Stalling<B> {
             *this.failed = matches!(frame, Some(Err(_)));
             return Poll::Ready(frame.map(|frame| frame.map_err(StreamError::Inner)));
         }
-        // The timer is made at the first wait and moved at later ones; frames that are there cost nothing.
+        // The timer is made at the first wait and reset at later ones. A frame that is ready costs nothing.
         if !*this.waiting {
             *this.waiting = true;
             let deadline = Instant::now() + *this.limit;
@@ -98,14 +98,14 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn every_frame_starts_the_clock_anew() {
+    async fn every_frame_resets_the_clock() {
         let slow = Script::slow(&["a", "b", "c", "d"], LIMIT - Duration::from_secs(1));
         let body = Stalling::new(slow, LIMIT);
         assert_eq!(collect(body).await.unwrap(), "abcd");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_readers_own_time_does_not_count() {
+    async fn time_between_polls_does_not_count() {
         let mut body = Box::pin(Stalling::new(Script::slow(&["a", "b"], LIMIT / 2), LIMIT));
         let mut cx = Context::from_waker(Waker::noop());
         assert!(body.as_mut().poll_frame(&mut cx).is_pending());

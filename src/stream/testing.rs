@@ -1,4 +1,4 @@
-//! A body that does as it is told, for the tests of this room.
+//! A scripted body, for the tests of this room.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -12,14 +12,14 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use tokio::time::{Sleep, sleep};
 
-/// How a [`Script`] ends.
+/// What a [`Script`] does after its frames.
 enum End {
     Done,
     Broken,
     Silent,
 }
 
-/// Yields its frames and then ends in one of the ways a body can.
+/// Yields its frames and then ends, fails or stalls.
 pub(crate) struct Script {
     frames: VecDeque<Bytes>,
     announced: bool,
@@ -34,12 +34,12 @@ impl Script {
         Self { frames, announced, end, pause: Duration::ZERO, sleep: None }
     }
 
-    /// Ends well and tells its size beforehand.
+    /// Announces its size and ends well.
     pub(crate) fn known(frames: &[&str]) -> Self {
         Self::new(frames, true, End::Done)
     }
 
-    /// Ends well and does not tell its size.
+    /// Ends well without announcing its size.
     pub(crate) fn unknown(frames: &[&str]) -> Self {
         Self::new(frames, false, End::Done)
     }
@@ -54,7 +54,7 @@ impl Script {
         Self::new(frames, false, End::Silent)
     }
 
-    /// Takes `pause` before every frame.
+    /// Waits for `pause` before every frame.
     pub(crate) fn slow(frames: &[&str], pause: Duration) -> Self {
         Self { pause, ..Self::new(frames, false, End::Done) }
     }
@@ -98,7 +98,7 @@ impl Body for Script {
     }
 }
 
-/// Reads a body to its end; a failure comes with what was seen before it, and must be the last thing seen.
+/// Reads a body to its end. A failure is returned with the text before it. Panics if a frame follows the failure.
 pub(crate) async fn collect<B>(body: B) -> Result<String, (String, B::Error)>
 where
     B: Body<Data = Bytes>,

@@ -1,4 +1,4 @@
-//! A body that is never seen to end unless its bytes are those of the digest.
+//! A body that ends only if its bytes hash to a digest.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -12,10 +12,10 @@ use super::hashing::Hasher;
 use crate::oci::Digest;
 
 pin_project! {
-    /// Hashes a whole read on its way and holds the last frame back until the digest matches.
+    /// Hashes the bytes of a whole blob as they pass, and holds the last frame back until the digest matches.
     ///
-    /// The reader announced the size to its client, so a failure before the last frame leaves the client with fewer
-    /// bytes than it was told: the transfer is seen to be torn, never to be done. Trailers do not pass.
+    /// The server announced the size to its client. A failure before the last frame leaves the client with fewer bytes
+    /// than announced, so the client notices that the transfer broke. Trailers are dropped.
     #[derive(Debug)]
     pub struct Verified<B> {
         #[pin]
@@ -23,8 +23,9 @@ pin_project! {
         digest: Digest,
         size: u64,
         received: u64,
-        // Both are taken at the end; the hasher says whether the end was reached.
+        // `None` once the body has ended or failed.
         hasher: Option<Hasher>,
+        // The last frame, until the digest is known.
         held: Option<Bytes>,
         left: u64,
     }
@@ -74,7 +75,7 @@ impl<B: Body<Data = Bytes>> Body for Verified<B> {
             }
             *this.held = Some(data);
         }
-        // The body ended, or a failure was reported before.
+        // The inner body has ended. Without a hasher, this body has ended or failed before.
         let Some(hasher) = this.hasher.take() else { return Poll::Ready(None) };
         let held = this.held.take();
         if *this.received < *this.size {
@@ -90,7 +91,7 @@ impl<B: Body<Data = Bytes>> Body for Verified<B> {
         Poll::Ready(held.map(|data| Ok(Frame::data(data))))
     }
 
-    /// Only after the check: a reader that stops at a body which says it has ended would skip it.
+    /// True only after the check, which a reader would skip if it saw the end before.
     fn is_end_stream(&self) -> bool {
         self.hasher.is_none()
     }
@@ -111,7 +112,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn hands_on_what_matches() {
+    async fn passes_bytes_that_match() {
         let body = verified(Script::unknown(&["abc", "", "de"]), "abcde");
         assert_eq!(body.size_hint().exact(), Some(5));
         assert_eq!(collect(body).await.unwrap(), "abcde");
@@ -134,7 +135,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn holds_the_end_back_from_what_does_not_match() {
+    async fn holds_the_last_frame_back_on_a_mismatch() {
         let (seen, error) =
             collect(verified(Script::known(&["abc", "dx"]), "abcde")).await.unwrap_err();
         assert_eq!(seen, "abc");
@@ -144,7 +145,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn notices_short_long_and_broken_bodies() {
+    async fn fails_for_short_long_and_broken_bodies() {
         let (seen, error) = collect(verified(Script::known(&["abc"]), "abcde")).await.unwrap_err();
         assert_eq!(seen, "abc");
         assert!(matches!(error, StreamError::Short { received: 3, expected: 5 }));
