@@ -1,4 +1,4 @@
-//! Content identifiers of IPFS, as far as this registry meets them: version 1, base32, raw or dag-pb, SHA-256.
+//! Content identifiers of IPFS, of the one kind that this registry uses: version 1, base32, raw or dag-pb, SHA-256.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,16 +6,16 @@ use std::str::FromStr;
 use data_encoding::BASE32_NOPAD;
 use thiserror::Error;
 
-/// What the bytes behind a CID are.
+/// What kind of block a CID names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Codec {
-    /// `0x55`: the bytes themselves.
+    /// `0x55`: bytes of a file.
     Raw,
-    /// `0x70`: a UnixFS node that links to others.
+    /// `0x70`: a UnixFS node that links to other blocks.
     DagPb,
 }
 
-/// A string that is not a CID of the kind Kubo gives under the import profile this registry asks for.
+/// A string that is not a CID of the kind that Kubo makes under the import profile.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("`{0}` is not a version 1, base32, SHA-256 CID of a raw or dag-pb block")]
 pub struct CidError(String);
@@ -28,15 +28,15 @@ pub struct Cid {
 }
 
 impl Cid {
-    /// Length of the binary form.
+    /// Length of the binary form in bytes.
     pub const BYTES: usize = 36;
 
-    /// The CID of a block whose SHA-256 is known.
+    /// Makes the CID of a block from its SHA-256.
     pub fn new(codec: Codec, sha256: [u8; 32]) -> Self {
         Self { codec, sha256 }
     }
 
-    /// Whether this names bytes or a node.
+    /// The kind of block that it names.
     pub fn codec(&self) -> Codec {
         self.codec
     }
@@ -60,7 +60,7 @@ impl Cid {
         bytes
     }
 
-    /// Reads the binary form.
+    /// Parses the binary form. `None` for a CID of another kind.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let codec = match bytes.get(..4)? {
             [0x01, 0x55, 0x12, 0x20] => Codec::Raw,

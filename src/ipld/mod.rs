@@ -1,6 +1,6 @@
-//! Content identifiers and the tree above the leaves of a file, as Kubo's import profile `unixfs-v1-2025` makes them.
+//! Content identifiers, and the tree above the leaves of a file as Kubo's import profile `unixfs-v1-2025` builds it.
 //!
-//! Pure: no async, no I/O, no client of Kubo.
+//! Pure: nothing here is async or does I/O.
 
 mod cid;
 pub mod dag;

@@ -1,7 +1,8 @@
-//! A node, written.
+//! Writing a node.
 //!
-//! The canonical form: links first, then the UnixFS message (dag-pb specification, "Serial Format"; UnixFS
-//! specification, `dag-pb` `File`). Go's protobuf writes `blocksizes` unpacked, so that is what names a file.
+//! In the canonical form the links come first, then the UnixFS message (dag-pb specification, "Serial Format"; UnixFS
+//! specification, `dag-pb` `File`). `blocksizes` is unpacked, as Go's protobuf writes it: packed, a file would get
+//! another CID.
 
 use super::tree::{Link, Node, sha256};
 use super::varint;
@@ -19,9 +20,9 @@ pub(super) const FILE: [u8; 2] = [0x08, 0x02];
 pub(super) const FILE_SIZE: u8 = 0x18;
 pub(super) const BLOCK_SIZE: u8 = 0x20;
 
-/// Writes a node over `links`, a file of all their bytes, and gives the link that its parent holds.
+/// Writes the node of a file that consists of `links`. Returns it with the link that its parent holds.
 ///
-/// The sizes and totals of the links are of one file: their sums stay far below 64 bits.
+/// The links are of one file, so the sums of their sizes and totals stay far below 64 bits.
 pub fn write_node(links: &[Link]) -> (Node, Link) {
     let size: u64 = links.iter().map(|link| link.size).sum();
     let bytes = bytes(links, size);
@@ -30,7 +31,7 @@ pub fn write_node(links: &[Link]) -> (Node, Link) {
     (Node { cid, bytes: bytes.into() }, Link { cid, size, total })
 }
 
-/// The block of a node over `links`, a file of `size` bytes.
+/// The block of a node over `links` that together hold `size` bytes.
 fn bytes(links: &[Link], size: u64) -> Vec<u8> {
     let mut out = Vec::with_capacity(64 + links.len() * 64);
     for link in links {

@@ -1,14 +1,14 @@
-//! The balanced tree of the profile.
+//! Building the balanced tree of the profile.
 
 use super::encode::write_node;
 use super::tree::{Layout, Leaf, Link, sha256};
 use crate::ipld::profile::{LEAF_BYTES, MAX_LINKS};
 use crate::ipld::{Cid, Codec};
 
-/// The tree that `ipfs add` builds over these leaves: level by level, [`MAX_LINKS`] children a node, the last node of
-/// a level with what is left. One leaf is the file itself; no leaf is the empty file, whose block is empty.
+/// The tree that `ipfs add` builds over these leaves: level by level, with [`MAX_LINKS`] children in each node but the
+/// last of a level. A single leaf is the file itself. Without a leaf the file is an empty block.
 ///
-/// The CID equals Kubo's when every leaf but the last has 1 MiB.
+/// The CID equals Kubo's when every leaf but the last has [`LEAF_BYTES`].
 pub fn layout(leaves: &[Leaf]) -> Layout {
     let mut level: Vec<Link> = leaves
         .iter()
@@ -28,7 +28,7 @@ pub fn layout(leaves: &[Leaf]) -> Layout {
     Layout { root, nodes }
 }
 
-/// The size that Kubo reports of a file of `size` bytes: that of all its blocks, nodes included.
+/// The size that Kubo reports for a file of `size` bytes: that of all its blocks, nodes included.
 pub fn stored_size(size: u64) -> u64 {
     let leaf = |size| Leaf { cid: Cid::new(Codec::Raw, [0; 32]), size };
     let mut leaves: Vec<Leaf> = (0..size / LEAF_BYTES).map(|_| leaf(LEAF_BYTES)).collect();

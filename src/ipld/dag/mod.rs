@@ -1,8 +1,8 @@
-//! The tree above the leaves of a file: UnixFS in dag-pb, read and written.
+//! The tree above the leaves of a file, in UnixFS and dag-pb: a parser and a writer.
 //!
-//! Only the canonical form is known, the one that `ipfs add` writes under the import [`profile`](super::profile)
-//! (dag-pb and UnixFS specifications; boxo `ipld/unixfs/importer/balanced`). So a file composed here gets the CID
-//! that Kubo would give it.
+//! Both know only the canonical form, which `ipfs add` writes under the import [`profile`](super::profile) (dag-pb and
+//! UnixFS specifications; boxo `ipld/unixfs/importer/balanced`). So a file that is composed here gets the CID that Kubo
+//! would give it.
 
 mod encode;
 mod layout;

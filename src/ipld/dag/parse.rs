@@ -1,4 +1,5 @@
-//! A node, read. Takes the canonical form alone: what it accepts, [`super::layout`] would write byte for byte.
+//! Parsing a node. The parser accepts only the canonical form: [`write_node`](super::write_node) would write each
+//! accepted node byte for byte.
 
 use thiserror::Error;
 
@@ -10,21 +11,21 @@ use crate::ipld::Cid;
 /// Why a block is not a file node of the profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum DagError {
-    /// A number or length ends beyond its block, or is not in its shortest form.
+    /// A number or length reaches beyond the block, or is not in its shortest form.
     #[error("a field is cut or badly written")]
     Cut,
-    /// A field that the canonical form does not have at this place.
+    /// The canonical form does not have this field at this place.
     #[error("a field that a file node of this profile does not have")]
     Field,
-    /// A link to something other than a version 1 SHA-256 CID of a raw or dag-pb block.
+    /// A link is not a version 1 SHA-256 CID of a raw or dag-pb block.
     #[error("a link to an unknown kind of CID")]
     Cid,
-    /// Links, `blocksizes` and `filesize` contradict each other, or are of more than 64 bits together.
+    /// Links, `blocksizes` and `filesize` contradict each other, or their sum exceeds 64 bits.
     #[error("links and sizes do not match")]
     Sizes,
 }
 
-/// Reads the children of a file node, in the order of the file.
+/// Parses a file node and returns its children in the order of the file.
 pub fn parse_node(block: &[u8]) -> Result<Vec<Link>, DagError> {
     let mut rest = block;
     let mut links = Vec::new();
@@ -41,7 +42,7 @@ pub fn parse_node(block: &[u8]) -> Result<Vec<Link>, DagError> {
     Ok(links)
 }
 
-/// A `PBLink`; its `size` is known only from the UnixFS message.
+/// Parses a `PBLink`. Its `size` follows later, from the UnixFS message.
 fn link(mut rest: &[u8]) -> Result<Link, DagError> {
     let cid = Cid::from_bytes(field(&mut rest, LINK_HASH)?).ok_or(DagError::Cid)?;
     if !field(&mut rest, LINK_NAME)?.is_empty() {
@@ -51,7 +52,7 @@ fn link(mut rest: &[u8]) -> Result<Link, DagError> {
     if rest.is_empty() { Ok(Link { cid, size: 0, total }) } else { Err(DagError::Field) }
 }
 
-/// Takes the size of each child from the UnixFS message.
+/// Sets the size of each child from the UnixFS message.
 fn sizes(data: &[u8], links: &mut [Link]) -> Result<(), DagError> {
     let mut rest = data.strip_prefix(&FILE).ok_or(DagError::Field)?;
     let size = number(&mut rest, FILE_SIZE)?;
@@ -66,7 +67,7 @@ fn sizes(data: &[u8], links: &mut [Link]) -> Result<(), DagError> {
     if rest.is_empty() && sum == size { Ok(()) } else { Err(DagError::Sizes) }
 }
 
-/// Takes a field of bytes.
+/// Consumes a field of bytes.
 fn field<'a>(rest: &mut &'a [u8], tag: u8) -> Result<&'a [u8], DagError> {
     let len = usize::try_from(number(rest, tag)?).map_err(|_| DagError::Cut)?;
     let (value, after) = rest.split_at_checked(len).ok_or(DagError::Cut)?;
@@ -74,7 +75,7 @@ fn field<'a>(rest: &mut &'a [u8], tag: u8) -> Result<&'a [u8], DagError> {
     Ok(value)
 }
 
-/// Takes a field that is a number.
+/// Consumes a field that is a number.
 fn number(rest: &mut &[u8], tag: u8) -> Result<u64, DagError> {
     match rest.split_first() {
         None => Err(DagError::Cut),

@@ -1,4 +1,4 @@
-//! Trees against the CIDs that a real Kubo gave to the same bytes.
+//! Tests that compare trees with the CIDs that a real Kubo gave to the same bytes.
 
 use proptest::prelude::{Just, Strategy, any, prop, prop_oneof, proptest};
 
@@ -7,10 +7,10 @@ use crate::ipld::profile::{LEAF_BYTES, MAX_LINKS};
 use crate::ipld::{Cid, Codec};
 
 const MIB: usize = LEAF_BYTES as usize;
-/// Bytes of a file repeat after so many leaves.
+/// Number of leaves after which the bytes of a test file repeat.
 const PATTERN: usize = 7;
 
-/// Leaf `i` is 1 MiB of the byte `i mod 7`; a tail of `extra` bytes follows in the same manner.
+/// Leaf `i` is 1 MiB of the byte `i mod 7`. A last leaf of `extra` bytes follows the same rule.
 fn leaves(mib: usize, extra: usize) -> Vec<Leaf> {
     let leaf = |i: usize, size: usize| {
         let hash = sha256(&vec![(i % PATTERN) as u8; size]);
@@ -24,7 +24,7 @@ fn leaves(mib: usize, extra: usize) -> Vec<Leaf> {
     leaves
 }
 
-/// Made by `ipfs add -Q` of Kubo 0.43.0 after `ipfs config profile apply unixfs-v1-2025`.
+/// MiB, extra bytes and CID, from `ipfs add -Q` of Kubo 0.43.0 after `ipfs config profile apply unixfs-v1-2025`.
 const KUBO: [(usize, usize, &str); 12] = [
     (0, 0, "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku"),
     (0, 5, "bafkreieikviivlpbn3cxhuq6njef37ikoysaqxa2cs26zxleqxpay2bzuq"),
@@ -130,7 +130,7 @@ fn other_forms_of_a_node_are_refused() {
     }
 }
 
-/// Nothing writes such a node, for its parent could not name its total.
+/// No writer makes such a node, since its parent could not hold its total.
 #[test]
 fn totals_beyond_64_bits_are_refused() {
     let child = Link { cid: Cid::new(Codec::Raw, [1; 32]), size: 5, total: 1 << 62 };
@@ -142,7 +142,7 @@ fn totals_beyond_64_bits_are_refused() {
     assert_eq!(parse_node(&bytes), Err(DagError::Sizes));
 }
 
-/// Links whose sizes do not overflow together.
+/// Links whose sizes do not overflow when they are added.
 fn links() -> impl Strategy<Value = Vec<Link>> {
     let codec = prop_oneof![Just(Codec::Raw), Just(Codec::DagPb)];
     let link = (codec, any::<[u8; 32]>(), 0u64..1 << 50, 0u64..1 << 50)
@@ -161,9 +161,9 @@ proptest! {
         let _ = parse_node(&bytes);
     }
 
-    /// What is accepted after an edit is still the one spelling of what it says.
+    /// A node that the parser accepts after a random edit is still in canonical form.
     #[test]
-    fn what_is_accepted_is_canonical(
+    fn accepted_nodes_are_canonical(
         links in links(), at in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<bool>(),
     ) {
         let mut bytes = write_node(&links).0.bytes.to_vec();

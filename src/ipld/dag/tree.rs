@@ -5,21 +5,21 @@ use bytes::Bytes;
 use crate::ipld::Cid;
 use crate::stream::hashing::sha256_bytes;
 
-/// A raw block of a file.
+/// A raw block with bytes of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Leaf {
-    /// Its CID, of codec raw.
+    /// CID of codec raw.
     pub cid: Cid,
-    /// Bytes in it.
+    /// Length in bytes.
     pub size: u64,
 }
 
-/// A node as it is stored.
+/// A node that links to leaves or to other nodes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
-    /// Its CID, of codec dag-pb.
+    /// CID of codec dag-pb.
     pub cid: Cid,
-    /// Its block, at most some 54 KiB.
+    /// The encoded block, at most about 54 KiB.
     pub bytes: Bytes,
 }
 
@@ -28,22 +28,22 @@ pub struct Node {
 pub struct Layout {
     /// The CID of the file.
     pub root: Cid,
-    /// Children before parents, the root last. Empty when the file is a single leaf.
+    /// All nodes, children before their parents and the root last. Empty when the file has at most one leaf.
     pub nodes: Vec<Node>,
 }
 
-/// A child of a node, in the order of the file.
+/// A link of a node to a child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Link {
     /// CID of the child.
     pub cid: Cid,
-    /// Bytes of the file below it (UnixFS `blocksizes`).
+    /// Bytes of the file below the child (UnixFS `blocksizes`).
     pub size: u64,
-    /// Bytes of all blocks below it, its own included (dag-pb `Tsize`).
+    /// Bytes of the child's block and of all blocks below it (dag-pb `Tsize`).
     pub total: u64,
 }
 
-/// The SHA-256 that names a block.
+/// Hashes a block with SHA-256, for its CID.
 pub fn sha256(block: &[u8]) -> [u8; 32] {
     sha256_bytes(block)
 }

@@ -1,9 +1,9 @@
-//! Unsigned LEB128, as protobuf writes numbers and lengths.
+//! Variable-length integers (unsigned LEB128), as protobuf writes numbers and lengths.
 
-/// Bytes that the longest number takes.
+/// Length of the longest encoded number in bytes.
 const MAX_LEN: usize = 10;
 
-/// Appends `n`.
+/// Appends the encoded `n` to `out`.
 pub(super) fn put(out: &mut Vec<u8>, mut n: u64) {
     while n >= 0x80 {
         out.push(n as u8 | 0x80);
@@ -12,12 +12,12 @@ pub(super) fn put(out: &mut Vec<u8>, mut n: u64) {
     out.push(n as u8);
 }
 
-/// Length of `n` when written.
+/// Length of the encoded `n` in bytes.
 pub(super) fn len(n: u64) -> usize {
     (64 - (n | 1).leading_zeros() as usize).div_ceil(7)
 }
 
-/// Takes a number off the front of `input`. `None` when it is cut, over 64 bits or not in its shortest form.
+/// Consumes a number at the front of `input`. `None` when it is cut off, exceeds 64 bits or is not in its shortest form.
 pub(super) fn take(input: &mut &[u8]) -> Option<u64> {
     let mut n = 0u64;
     for (i, byte) in input.iter().copied().enumerate().take(MAX_LEN) {
