@@ -1,4 +1,4 @@
-//! The registry, and its handles: one for each noun.
+//! The registry, and one handle for each noun.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::store::Store;
 /// The bounds within which the registry works.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Uploads that may transfer bytes at the same time. Further ones wait, and are refused after a while.
+    /// Most uploads that may transfer bytes at the same time. Further ones wait and are refused after a while.
     pub uploads: usize,
     /// How long an upload may stay untouched before it expires.
     pub upload_idle: Duration,
@@ -36,15 +36,15 @@ struct Parts {
     unpins: Notify,
 }
 
-/// Blobs: find, read, mount and delete them.
+/// The operations on blobs: find, read, mount and delete.
 #[derive(Clone, Copy)]
 pub struct Blobs<'r>(pub(super) &'r Registry);
 
-/// Uploads: start them, receive their bytes and finish them as blobs.
+/// The operations on uploads, from `start` to `finish`.
 #[derive(Clone, Copy)]
 pub struct Uploads<'r>(pub(super) &'r Registry);
 
-/// Manifests: store, read and delete them.
+/// The operations on manifests: put, read and delete.
 #[derive(Clone, Copy)]
 pub struct Manifests<'r>(pub(super) &'r Registry);
 
@@ -75,7 +75,7 @@ impl Registry {
         Manifests(self)
     }
 
-    /// The lists.
+    /// The lists of repositories, tags and referrers.
     pub fn lists(&self) -> Lists<'_> {
         Lists(self)
     }
@@ -103,12 +103,12 @@ impl Registry {
         &self.0.limits
     }
 
-    /// Running hashes and write locks of the uploads that this process has seen.
+    /// Running hashes and write locks of the uploads that this process knows.
     pub(super) fn sessions(&self) -> &Sessions {
         &self.0.sessions
     }
 
-    /// Slots of the uploads that may transfer bytes at the same time.
+    /// Transfer slots: one for each upload that may transfer bytes.
     pub(super) fn transfers(&self) -> &Arc<Semaphore> {
         &self.0.transfers
     }

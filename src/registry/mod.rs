@@ -1,10 +1,10 @@
-//! The domain: what a registry does with names, digests and bytes. Typed in, typed out, no HTTP.
+//! The domain: what a registry does with names, digests and bytes. It knows no HTTP status and no header.
 //!
-//! A folder holds a noun and its files the verbs: `registry.manifests().put(..)` stands in `manifest/put.rs`. Rows
-//! come from `store`; bytes go to `ipfs` and come from it. What takes bytes or writes rows in several steps runs to
-//! its end even if its caller goes away ([`detached`]).
+//! Each folder is a noun and each of its files a verb: `registry.manifests().put(..)` is in `manifest/put.rs`. Metadata
+//! is in `store`, bytes are in `ipfs`. An operation that receives bytes or has several steps runs to its end even if
+//! its caller goes away (`detached.rs`).
 //!
-//! Every function may fail with [`RegistryError::Store`], and one that moves bytes with [`RegistryError::Ipfs`].
+//! Every operation may fail with [`RegistryError::Store`], and one that moves bytes also with [`RegistryError::Ipfs`].
 
 pub mod blob;
 mod detached;

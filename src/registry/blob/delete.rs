@@ -1,14 +1,14 @@
-//! Taking content out of a repository. Bytes stay until a collector finds that nobody needs them.
+//! Deleting a blob from a repository. Its bytes stay until no repository needs them.
 
 use crate::oci::{Digest, RepositoryName};
 use crate::registry::{Blobs, RegistryError};
 use crate::store::Unlink;
 
 impl Blobs<'_> {
-    /// Unlinks a blob from this repository; others that hold it keep it.
+    /// Unlinks a blob from this repository. Other repositories keep it.
     ///
     /// # Errors
-    /// [`RegistryError::BlobUnknown`], or [`RegistryError::BlobReferenced`] while a manifest here needs it.
+    /// [`RegistryError::BlobUnknown`], or [`RegistryError::BlobReferenced`] while a manifest of this repository needs it.
     pub async fn delete(
         self,
         repository: &RepositoryName,

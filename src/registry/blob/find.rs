@@ -8,20 +8,20 @@ use crate::rights::Access;
 /// A blob that a repository holds.
 #[derive(Clone, Debug)]
 pub struct Blob {
-    /// The digest under which it was asked for.
+    /// Digest that the client asked for.
     pub digest: Digest,
-    /// The file in Kubo that holds its bytes.
+    /// CID of the file in Kubo that holds its bytes.
     pub cid: Cid,
-    /// Its length in bytes.
+    /// Length of the blob in bytes.
     pub size: u64,
 }
 
 impl Blobs<'_> {
-    /// Finds a blob for a `HEAD`. Kubo is not asked.
+    /// Finds a blob without reading it: for `HEAD`, where Kubo is not asked.
     ///
     /// # Errors
-    /// [`RegistryError::BlobUnknown`], also for a blob under quarantine: a client that asks whether it must push
-    /// then pushes, and that repairs the blob.
+    /// [`RegistryError::BlobUnknown`], also for a blob under quarantine. A client that checks whether it must push
+    /// then pushes the blob again, which repairs it.
     pub async fn head(self, access: &Access, digest: &Digest) -> Result<Blob, RegistryError> {
         match self.find(access, digest).await {
             Err(RegistryError::Quarantined(digest)) => Err(RegistryError::BlobUnknown(digest)),

@@ -1,14 +1,11 @@
-//! Linking a blob that another repository holds.
+//! Mounting a blob of another repository.
 
 use crate::oci::{Digest, RepositoryName};
 use crate::registry::{Blobs, RegistryError};
 use crate::store::MountSource;
 
 impl Blobs<'_> {
-    /// Links `digest` into `target` when it is in `source` and may be read there. Says whether it did.
-    ///
-    /// # Errors
-    /// Only those of the store.
+    /// Links `digest` into `target` if the caller may read it in `source`. Returns whether it did.
     pub async fn mount(
         self,
         target: &RepositoryName,

@@ -1,4 +1,4 @@
-//! The download pipeline.
+//! Reading the bytes of a blob from Kubo.
 
 use std::ops::Range;
 use std::pin::Pin;
@@ -15,11 +15,11 @@ use crate::stream::StreamError;
 use crate::stream::verified::Verified;
 
 impl Blobs<'_> {
-    /// Opens the bytes of a blob, or of one range of them. A whole read is hashed on the way and its last frame
-    /// held back until the digest matches; a range can only be counted.
+    /// Opens the bytes of a blob, or of one range of it. A whole read is hashed as it passes, and its last frame is held
+    /// back until the digest matches. A range can only be counted.
     ///
     /// # Errors
-    /// Those of Kubo. Bytes that turn out lost or wrong put the blob under quarantine.
+    /// Those of Kubo. A blob whose bytes prove lost or wrong is put under quarantine.
     pub async fn read(
         self,
         blob: &Blob,
@@ -41,7 +41,7 @@ impl Blobs<'_> {
         } else {
             Source::Range { body }
         };
-        Ok(BlobBody { source, watch: Some((self.0.clone(), blob.clone())) })
+        Ok(BlobBody { source, report_to: Some((self.0.clone(), blob.clone())) })
     }
 }
 
@@ -55,19 +55,19 @@ pin_project! {
 }
 
 pin_project! {
-    /// The bytes of a blob. Ends only after the last byte was found right; anything else is an error, upon which the
-    /// connection must be cut.
+    /// The bytes of a blob. The body ends only after the last byte has been verified. After an error the server must
+    /// cut the connection.
     pub struct BlobBody {
         #[pin]
         source: Source,
-        // Taken at the first error: whom to tell, and of what.
-        watch: Option<(Registry, Blob)>,
+        // Taken by the first error, which reports the blob.
+        report_to: Option<(Registry, Blob)>,
     }
 }
 
 impl BlobBody {
     fn empty() -> Self {
-        Self { source: Source::Empty, watch: None }
+        Self { source: Source::Empty, report_to: None }
     }
 }
 
@@ -89,7 +89,7 @@ impl Body for BlobBody {
         };
         Poll::Ready(match frame {
             Some(Ok(frame)) => Some(Ok(frame)),
-            Some(Err(error)) => Some(Err(fault(this.watch.take(), error))),
+            Some(Err(error)) => Some(Err(fault(this.report_to.take(), error))),
             None => None,
         })
     }
@@ -111,10 +111,10 @@ impl Body for BlobBody {
     }
 }
 
-/// Tells the registry what went wrong with a blob and makes it an error of this room.
-fn fault(watch: Option<(Registry, Blob)>, error: StreamError<IpfsError>) -> RegistryError {
-    let Some((registry, blob)) = watch else {
-        return RegistryError::Cut(String::from("the read had failed before"));
+/// Reports the blob to the registry and turns the error of its body into one of this room.
+fn fault(report_to: Option<(Registry, Blob)>, error: StreamError<IpfsError>) -> RegistryError {
+    let Some((registry, blob)) = report_to else {
+        return RegistryError::Cut(String::from("this read has failed before"));
     };
     match error {
         StreamError::Inner(error) => {

@@ -1,4 +1,4 @@
-//! Blobs whose bytes are in doubt.
+//! Checking a blob after a failed read, and putting it under quarantine.
 
 use http_body::Body;
 use http_body_util::BodyExt;
@@ -11,42 +11,44 @@ use crate::stream::StreamError;
 use crate::stream::verified::Verified;
 use crate::telemetry::metrics;
 
-/// What a second look at a blob found.
+/// Result of checking a blob.
 enum Finding {
     Sound,
     Damaged,
+    /// A partner failed, so the bytes may be sound or damaged.
     Unknown,
 }
 
 impl Blobs<'_> {
-    /// A read failed. It may be the connection or the bytes: looks again without a client, and puts the blob under
-    /// quarantine if Kubo is well and the bytes are not.
+    /// Checks a blob whose read failed, in a task of its own: the cause may be the connection or the bytes. Puts the
+    /// blob under quarantine if Kubo answers and the bytes are damaged.
     pub(super) fn suspect(self, blob: &Blob) {
         let (registry, blob) = (self.0.clone(), blob.clone());
         tokio::spawn(async move {
-            match registry.blobs().look_again(&blob).await {
+            match registry.blobs().check(&blob).await {
                 Finding::Damaged => registry.blobs().quarantine(blob),
                 Finding::Sound | Finding::Unknown => {}
             }
         });
     }
 
-    /// The bytes of a blob are lost or wrong: it is not served again until somebody pushes it anew.
+    /// Puts a blob under quarantine, since its bytes are lost or wrong. It is not served again until a client pushes
+    /// it anew.
     pub(super) fn quarantine(self, blob: Blob) {
         metrics::quarantined();
         error!(
             event = "blob_quarantined", digest = %blob.digest, ipfs_cid = %blob.cid, size = blob.size,
-            "stored bytes do not match their digest"
+            "the stored bytes of a blob do not match its digest; it is not served until it is pushed again"
         );
         let registry = self.0.clone();
         tokio::spawn(async move {
             if let Err(error) = registry.store().quarantine_blob(&blob.digest, &blob.cid).await {
-                warn!(event = "quarantine_failed", digest = %blob.digest, %error, "the row could not be marked");
+                warn!(event = "quarantine_failed", digest = %blob.digest, %error, "a damaged blob could not be put under quarantine; its next read will try again");
             }
         });
     }
 
-    async fn look_again(self, blob: &Blob) -> Finding {
+    async fn check(self, blob: &Blob) -> Finding {
         let read = self.0.ipfs().read(&blob.cid, blob.size, None).await;
         if let Ok(body) = read {
             let mut body = Box::pin(Verified::new(body, blob.digest.clone(), blob.size));
@@ -56,7 +58,7 @@ impl Blobs<'_> {
                 Err(_) => return Finding::Damaged,
             }
         }
-        // A gateway cuts an answer in the same way for a lost block and when Kubo goes down: ask for each block.
+        // A gateway cuts a response in the same way when a block is lost and when Kubo stops. So ask for each block.
         match self.0.ipfs().examine(&blob.cid, blob.size).await {
             Err(IpfsError::Missing(_) | IpfsError::Broken(_)) => Finding::Damaged,
             Ok(()) | Err(IpfsError::Unavailable(_) | IpfsError::Refused { .. }) => Finding::Unknown,

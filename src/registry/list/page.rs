@@ -1,28 +1,28 @@
-//! One page of a list.
+//! Pages of a list.
 
-/// One page of a list: its entries, and where the next page begins.
+/// One page of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page<T> {
-    /// The entries in order: a list of names, or an image index.
+    /// Entries of this page in order: names, or an image index.
     pub entries: T,
-    /// Last entry of this page, when the list goes on behind it. It is the `last` of the next request.
+    /// Last entry of this page if more entries follow. The request for the next page has it as `last`.
     pub next: Option<String>,
 }
 
 impl Page<Vec<String>> {
-    /// Makes a page of at most `n` names from rows that were asked for with [`one_more`]: the surplus row says that
-    /// the list goes on.
+    /// Makes a page of at most `n` names. The caller queries [`one_more`]; a surplus row means that more entries
+    /// follow.
     pub(super) fn of_names(mut names: Vec<String>, n: u32) -> Self {
         let n = usize::try_from(n).unwrap_or(usize::MAX);
         let more = names.len() > n;
         names.truncate(n);
-        // A page without entries has no last entry, and no page follows it.
+        // A page of no entries has no last entry, so no page follows it.
         let next = names.last().filter(|_| more).cloned();
         Self { entries: names, next }
     }
 }
 
-/// Rows to ask for, so that a page of `n` entries can say whether the list goes on.
+/// Rows to query for a page of `n` entries.
 pub(super) fn one_more(n: u32) -> u32 {
     n.saturating_add(1)
 }

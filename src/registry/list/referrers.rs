@@ -1,4 +1,4 @@
-//! The manifests that name another as their subject.
+//! The list of manifests that name another one as their subject.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -9,10 +9,11 @@ use crate::registry::{Lists, RegistryError};
 use crate::rights::Access;
 use crate::store::Referrer;
 
-/// A page ends before it grows past this: most clients never ask for a second page, none reads an index over 4 MiB.
+/// Most bytes of a page. Pages are this large because most clients never ask for a second one, and no larger because no
+/// client reads an index over 4 MiB.
 const PAGE_BYTES: usize = 4 << 20;
 
-/// Rows asked from the store at once.
+/// Rows of one query.
 const BATCH: u32 = 100;
 
 #[derive(Serialize)]
@@ -40,8 +41,8 @@ impl From<Referrer> for Entry {
 }
 
 impl Lists<'_> {
-    /// The referrers of `subject` in digest order, after the digest `last`, of any of `artifact_types` (none: all).
-    /// The subject itself need not exist (distribution specification, "Listing Referrers").
+    /// The referrers of `subject` in digest order, after the digest `last`. They have one of `artifact_types`, or any
+    /// type if none is given. The subject need not exist (distribution specification, "Listing Referrers").
     pub async fn referrers(
         self,
         access: &Access,
@@ -77,8 +78,7 @@ impl Lists<'_> {
     }
 }
 
-/// An image index (image specification, image-index.md) that lists referrers. Grows by an entry at a time up to
-/// [`PAGE_BYTES`].
+/// An image index that lists referrers (image specification, image-index.md), at most [`PAGE_BYTES`] long.
 #[derive(Debug)]
 pub struct ImageIndex {
     json: Vec<u8>,
@@ -92,8 +92,8 @@ impl ImageIndex {
         Self { json: head.into_bytes(), entries: 0 }
     }
 
-    /// Adds an entry and answers whether it fitted. The first always fits: without an entry on each page, a client
-    /// would never come to the end of the list.
+    /// Adds an entry and returns whether it fitted. The first entry always fits: a client would never reach the end of
+    /// a list with an empty page.
     fn push(&mut self, entry: Entry) -> bool {
         let Ok(entry) = serde_json::to_vec(&entry) else { return true };
         let full = self.json.len() + entry.len() + 3 > PAGE_BYTES;
@@ -108,7 +108,7 @@ impl ImageIndex {
         true
     }
 
-    /// The document as it is served.
+    /// The complete JSON document.
     pub fn into_json(mut self) -> Vec<u8> {
         self.json.extend_from_slice(b"]}");
         self.json

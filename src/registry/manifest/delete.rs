@@ -1,10 +1,10 @@
-//! Taking a tag or a manifest out of a repository.
+//! Deleting a tag or a manifest.
 
 use crate::oci::{Reference, RepositoryName};
 use crate::registry::{Manifests, RegistryError};
 
 impl Manifests<'_> {
-    /// Removes a tag alone, or by digest a manifest with all its tags in this repository.
+    /// Deletes a tag and keeps its manifest, or deletes a manifest by digest together with its tags in this repository.
     ///
     /// # Errors
     /// [`RegistryError::ManifestUnknown`].

@@ -1,4 +1,4 @@
-//! Checking a manifest and storing it with its tags.
+//! Storing a manifest and moving its tags.
 
 use bytes::Bytes;
 
@@ -11,32 +11,32 @@ use crate::stream::hashing;
 /// A manifest as a client pushes it.
 #[derive(Clone, Debug)]
 pub struct Pushed {
-    /// Where to.
+    /// Repository that the manifest is pushed to.
     pub repository: RepositoryName,
-    /// What it is pushed as.
+    /// The tag or digest of the request's path.
     pub reference: Reference,
-    /// Tags beside the reference.
+    /// Further tags, from the query of a push by digest.
     pub tags: Vec<Tag>,
-    /// The Content-Type header, if there was one.
+    /// The `Content-Type` header.
     pub content_type: Option<String>,
-    /// The exact bytes.
+    /// The request body, which is stored byte for byte.
     pub raw: Bytes,
 }
 
-/// A manifest that is stored.
+/// What the registry answers about a manifest that it stored.
 #[derive(Clone, Debug)]
 pub struct Accepted {
-    /// Of the algorithm that the client used.
+    /// Digest in the algorithm of the reference; SHA-256 for a tag.
     pub digest: Digest,
-    /// The subject it names.
+    /// Digest of its subject, as the manifest spells it.
     pub subject: Option<String>,
-    /// Its length in bytes.
+    /// Length of the manifest in bytes.
     pub size: u64,
 }
 
 impl Manifests<'_> {
     /// Stores a manifest whose blobs and children this repository holds, and moves its tags, in one transaction.
-    /// Ends what it began even if the caller stops waiting.
+    /// Runs to its end even if the caller stops waiting.
     ///
     /// # Errors
     /// [`RegistryError::ManifestInvalid`], [`RegistryError::DigestMismatch`],
@@ -82,7 +82,7 @@ impl Manifests<'_> {
     }
 }
 
-/// The digest of the bytes, in the algorithm of the reference; it must be the one that the reference names.
+/// The digest of the bytes in the algorithm of the reference. Fails if the reference names another digest.
 fn digest_of(pushed: &Pushed) -> Result<Digest, RegistryError> {
     let algorithm = match &pushed.reference {
         Reference::Digest(named) => named.algorithm(),
@@ -97,7 +97,7 @@ fn digest_of(pushed: &Pushed) -> Result<Digest, RegistryError> {
     }
 }
 
-/// The digests a manifest names. One of an algorithm that this registry cannot compute cannot be here.
+/// The digests that a manifest names, sorted by what the repository must hold.
 struct References {
     blobs: Vec<Digest>,
     loose_blobs: Vec<Digest>,
@@ -112,6 +112,7 @@ impl References {
             for descriptor in descriptors {
                 match descriptor.storable_digest() {
                     Some(digest) => digests.push(digest),
+                    // No repository holds content under an algorithm that the registry does not compute.
                     None => unknown.push(descriptor.digest.clone()),
                 }
             }
@@ -122,7 +123,7 @@ impl References {
         let mut loose_blobs: Vec<_> =
             manifest.loose_blobs().filter_map(Descriptor::storable_digest).collect();
         if allow_sparse {
-            // Whoever mirrors a part of an index mirrors a part of its layers too.
+            // A mirror that takes a part of an index may also lack some layers of its images.
             loose_blobs.append(&mut blobs);
             unknown.clear();
         }

@@ -1,4 +1,4 @@
-//! Reading manifests: one round trip, no Kubo.
+//! Reading manifests. Takes one round trip to PostgreSQL and none to Kubo.
 
 use crate::oci::Reference;
 use crate::registry::{Manifests, RegistryError};
@@ -6,7 +6,7 @@ use crate::rights::Access;
 use crate::store::{ManifestHead, StoredManifest};
 
 impl Manifests<'_> {
-    /// A manifest, its bytes exactly as they were pushed.
+    /// Finds a manifest and returns its bytes exactly as they were pushed.
     ///
     /// # Errors
     /// [`RegistryError::ManifestUnknown`].
@@ -19,7 +19,7 @@ impl Manifests<'_> {
         found.ok_or_else(|| RegistryError::ManifestUnknown(reference.to_string()))
     }
 
-    /// What a manifest is, without its bytes.
+    /// Finds a manifest and returns its digest, type and size without its bytes.
     ///
     /// # Errors
     /// [`RegistryError::ManifestUnknown`].

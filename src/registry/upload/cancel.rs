@@ -1,10 +1,10 @@
-//! Ending an upload without a blob.
+//! Cancelling an upload.
 
 use super::UploadKey;
 use crate::registry::{RegistryError, Uploads};
 
 impl Uploads<'_> {
-    /// Ends an upload and gives up its bytes.
+    /// Ends an upload and queues its parts for unpinning.
     ///
     /// # Errors
     /// [`RegistryError::UploadUnknown`].

@@ -15,14 +15,14 @@ use crate::stream::hashing::Hasher;
 /// A blob that is stored, pinned and linked.
 #[derive(Clone, Copy, Debug)]
 pub struct Stored {
-    /// The file in Kubo that holds its bytes.
+    /// CID of the file in Kubo that holds its bytes.
     pub cid: Cid,
-    /// Its length in bytes.
+    /// Length of the blob in bytes.
     pub size: u64,
 }
 
 impl Uploads<'_> {
-    /// A blob of one leaf: verified before a byte of it is stored, and its CID follows from its bytes.
+    /// Commits a blob of at most one leaf. It is verified before any byte is stored.
     pub(super) async fn commit_leaf(
         self,
         repository: &RepositoryName,
@@ -39,7 +39,7 @@ impl Uploads<'_> {
         Ok(Stored { cid, size })
     }
 
-    /// A blob of the parts that an upload holds.
+    /// Commits the parts of an upload as a blob.
     pub(super) async fn commit_parts(
         self,
         key: &UploadKey,
@@ -69,7 +69,8 @@ impl Uploads<'_> {
         }
     }
 
-    /// Commits the row. Whoever claims a CID learns whether its pin was dropped since Kubo answered, and pins again.
+    /// Commits the row. If the pin may have been dropped since Kubo answered, the claim says so, and the CID is pinned
+    /// again.
     async fn commit(
         self,
         repository: &RepositoryName,

@@ -1,4 +1,4 @@
-//! Making one file of an upload's parts, with the CID that one `ipfs add` of the whole would give.
+//! Composing one file of an upload's parts, with the CID that one `ipfs add` of the whole would give.
 
 use super::readback::extents;
 use crate::ipld::Cid;
@@ -9,12 +9,12 @@ use crate::store::Upload;
 /// A file that Kubo holds and pins.
 pub(super) struct Composed {
     pub(super) cid: Cid,
-    /// Nodes between root and leaves: pinned while no root held them, needless once it does.
+    /// Nodes between root and leaves. Each was pinned before the root was; the pin of the root makes theirs needless.
     pub(super) inner: Vec<Cid>,
 }
 
 impl Uploads<'_> {
-    /// Writes the nodes above the leaves of all parts. Nothing is copied: the leaves are already there.
+    /// Writes the nodes above the leaves of all parts. No byte is copied, since Kubo already has the leaves.
     pub(super) async fn compose(self, upload: &Upload) -> Result<Composed, RegistryError> {
         let extents = extents(upload);
         match extents.as_slice() {

@@ -1,4 +1,4 @@
-//! Ending an upload as a blob.
+//! Finishing an upload as a blob.
 
 use super::UploadKey;
 use super::commit::Stored;
@@ -10,12 +10,12 @@ use crate::registry::detached::detached;
 use crate::registry::{RegistryError, Uploads};
 
 impl Uploads<'_> {
-    /// Stores the last bytes of an upload, if `body` has any, and makes the upload the blob `digest`. Ends what it
-    /// began even if the caller stops waiting.
+    /// Stores the last bytes of an upload, if `body` has any, and makes the upload the blob `digest`. Runs to its end
+    /// even if the caller stops waiting.
     ///
     /// # Errors
-    /// Those of [`receive`](Uploads::receive), which leave the upload open; [`RegistryError::DigestMismatch`], which
-    /// ends it.
+    /// Those of [`receive`](Uploads::receive), after which the upload stays open, and [`RegistryError::DigestMismatch`],
+    /// after which it is gone.
     pub async fn finish(
         self,
         key: UploadKey,

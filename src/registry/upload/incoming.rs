@@ -1,4 +1,4 @@
-//! A body that brings the bytes of a blob.
+//! Bodies that carry the bytes of a blob.
 
 use std::collections::VecDeque;
 use std::fmt::Display;
@@ -11,13 +11,13 @@ use crate::oci::Chunk;
 use crate::registry::RegistryError;
 use crate::telemetry::metrics;
 
-/// A body that brings the bytes of a blob. Every body of [`Bytes`] is one that a task can own.
+/// A body that carries the bytes of a blob. Every body of [`Bytes`] that a task can own is one.
 pub trait Incoming: Body<Data = Bytes, Error: Display> + Unpin + Send + 'static {}
 
 impl<B: Body<Data = Bytes, Error: Display> + Unpin + Send + 'static> Incoming for B {}
 
-/// The data frames of a body, counted, and compared with the length that its chunk announces. Frames that were read
-/// ahead come out again first.
+/// Counts the data frames of a body and compares them with the length that the chunk announces. Frames that were read
+/// ahead come first.
 pub(super) struct CountedBody<B> {
     body: B,
     chunk: Option<Chunk>,
@@ -39,8 +39,8 @@ impl<B: Incoming> CountedBody<B> {
         }
     }
 
-    /// Reads ahead, at most `most` bytes and one frame. Returns the whole body when it ends within `most` bytes;
-    /// otherwise `None`, and [`next`](Self::next) gives every frame.
+    /// Reads ahead until the body ends or exceeds `most` bytes. Returns a body that ended. Otherwise returns `None`, and
+    /// [`next`](Self::next) still gives every frame.
     pub(super) async fn whole(&mut self, most: u64) -> Result<Option<Vec<Bytes>>, RegistryError> {
         while self.total <= most {
             match self.read_frame().await? {

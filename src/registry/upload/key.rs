@@ -1,22 +1,23 @@
-//! Which upload a request is about, and how far it got.
+//! The name of an upload and its progress.
 
 use crate::oci::{RepositoryName, UploadId};
 
-/// An upload, as a request names it. No request finds the upload of another repository or subject.
+/// The name of an upload. All three parts must match, so that nobody reaches the upload of another repository or
+/// subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UploadKey {
     /// Repository that the blob is pushed to.
     pub repository: RepositoryName,
-    /// Name of the upload.
+    /// Last segment of the upload's path.
     pub id: UploadId,
-    /// Who started it.
+    /// Account that started the upload.
     pub subject: String,
 }
 
-/// How far an upload got, as clients see it.
+/// The progress of an upload, as clients see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UploadState {
-    /// Name of the upload.
+    /// Id of the upload.
     pub id: UploadId,
     /// Bytes that are durably stored.
     pub received: u64,

@@ -1,4 +1,4 @@
-//! One writer at a time: locking an upload, and asking how far it got.
+//! Locking an upload, so that it has one writer at a time, and asking for its progress.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use super::{UploadKey, UploadState};
 use crate::registry::{RegistryError, Uploads};
 use crate::store::Upload;
 
-/// How long a request waits for the one before it on the same upload, which may be storing the last bytes of a
-/// connection that broke.
+/// How long a request waits for another one on the same upload. That one may be storing the last bytes of a connection
+/// that broke.
 const WRITER_WAIT: Duration = Duration::from_secs(10);
 
 /// An upload that no other request of this process writes to.
@@ -21,14 +21,14 @@ pub(super) struct LockedUpload {
 }
 
 impl Uploads<'_> {
-    /// How far an upload got. Waits for a request that still stores bytes in it.
+    /// The progress of an upload. Waits for a request that still stores bytes in it.
     ///
     /// # Errors
     /// [`RegistryError::UploadUnknown`].
     pub async fn status(self, key: &UploadKey) -> Result<UploadState, RegistryError> {
         match self.lock(key).await {
             Ok(locked) => Ok(UploadState { id: key.id, received: locked.upload.received }),
-            // Another request is still writing. Its rows say what is stored so far.
+            // The other request is still writing. The rows say what is stored so far.
             Err(RegistryError::OutOfOrder { received }) => Ok(UploadState { id: key.id, received }),
             Err(error) => Err(error),
         }
@@ -39,13 +39,13 @@ impl Uploads<'_> {
     /// # Errors
     /// [`RegistryError::OutOfOrder`] when the wait was too long.
     pub(super) async fn lock(self, key: &UploadKey) -> Result<LockedUpload, RegistryError> {
-        // Before the wait, so that no session is made for an id that a client made up.
+        // Read before the wait, so that an id that a client made up gets no session.
         let before = self.row(key).await?;
         let session = self.0.sessions().session(key.id.0).lock_owned();
         let Ok(session) = timeout(WRITER_WAIT, session).await else {
             return Err(RegistryError::OutOfOrder { received: before.received });
         };
-        // After the wait, since the writer before has moved or ended the upload.
+        // Read again after the wait, since the previous writer has moved or ended the upload.
         match self.row(key).await {
             Ok(upload) => Ok(LockedUpload { session, upload }),
             Err(error) => {

@@ -1,11 +1,11 @@
-//! The upload pipeline.
+//! Uploads, by which clients push blobs.
 //!
-//! An upload is a list of parts. A part is one Kubo `add` of at most [`PART_BYTES`], streamed while it arrives; its
-//! row is committed after Kubo has answered that the bytes are stored and pinned. What the rows cover is what a client
-//! may count on after a cut connection or a restart.
+//! An upload is a list of parts. A part is one Kubo `add` of at most [`PART_BYTES`], streamed while it arrives. Its row
+//! is committed after Kubo has answered that the bytes are stored and pinned. A client may count on the bytes that rows
+//! cover, after a cut connection as after a restart.
 //!
 //! `start` opens an upload, `receive` stores bytes in it, `finish` makes it a blob, `cancel` ends it without one. `put`
-//! takes a whole blob in one body. [`Incoming`] is a body that any of them takes.
+//! takes a whole blob in one body. All of them accept any body that is [`Incoming`].
 
 mod cancel;
 mod commit;

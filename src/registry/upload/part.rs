@@ -1,4 +1,4 @@
-//! One part on its way into Kubo.
+//! Sending one part to Kubo.
 
 use std::pin::Pin;
 
@@ -8,14 +8,14 @@ use crate::ipfs::{Add, IpfsError, Kubo};
 use crate::ipld::Cid;
 use crate::ipld::profile::LEAF_BYTES;
 
-/// Most bytes of one part: 64 leaves, so that its root is one small node and Kubo's lock is held only so long. Parts
-/// begin at leaf borders, so that the leaves of an upload are the leaves that one `ipfs add` of the whole would make.
+/// Most bytes of one part. With 64 leaves its root is one small node, and Kubo holds its lock only for so long. Parts
+/// begin at leaf borders, so that an upload has the leaves that one `ipfs add` of the whole would make.
 pub const PART_BYTES: u64 = 64 * LEAF_BYTES;
 
-/// A part that takes bytes. Its first leaf is held back: a part of one leaf is stored as a raw block, in a single
-/// short call whose CID follows from the bytes.
+/// A part that takes bytes. Its first leaf is held back, since a part of one leaf is stored as a raw block in a single
+/// short call.
 ///
-/// Dropping it tears its connection, so that Kubo never takes what came for a whole file.
+/// Dropping an open part resets its connection, so that Kubo never takes the bytes for a whole file.
 pub(super) struct OpenPart<'k> {
     ipfs: &'k Kubo,
     head: Vec<Bytes>,
@@ -23,7 +23,7 @@ pub(super) struct OpenPart<'k> {
     add: Option<Add>,
 }
 
-/// A part whose bytes are all handed over. Resolves to its CID once Kubo has stored and pinned it.
+/// Resolves to the CID of a part once Kubo has stored and pinned it.
 pub(super) type StoringPart = Pin<Box<dyn Future<Output = Result<Cid, IpfsError>> + Send>>;
 
 impl<'k> OpenPart<'k> {
@@ -53,7 +53,7 @@ impl<'k> OpenPart<'k> {
         Ok(())
     }
 
-    /// Ends the part.
+    /// Hands the last bytes over. The returned future waits for Kubo.
     pub(super) fn finish(self) -> StoringPart {
         match self.add {
             Some(add) => {

@@ -1,4 +1,4 @@
-//! Storing a whole blob that comes in one body (distribution specification, "Single POST").
+//! Storing a blob that comes whole in one request (distribution specification, "Single POST").
 
 use super::UploadKey;
 use super::commit::Stored;
@@ -9,8 +9,8 @@ use crate::registry::detached::detached;
 use crate::registry::{RegistryError, Uploads};
 
 impl Uploads<'_> {
-    /// Stores a whole blob. A small one needs no upload; a large one gets an upload that ends with this call. Ends
-    /// what it began even if the caller stops waiting.
+    /// Stores a whole blob. A small blob needs no upload. A large one gets an upload that ends with this call. Runs to
+    /// its end even if the caller stops waiting.
     ///
     /// # Errors
     /// Those of [`finish`](Uploads::finish).

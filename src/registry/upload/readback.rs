@@ -1,4 +1,4 @@
-//! Reading an upload's parts back, to hash what this process did not see pass.
+//! Reading an upload's parts back, to hash bytes that this process has no running hash of.
 
 use http_body_util::BodyExt;
 
@@ -7,7 +7,8 @@ use crate::registry::{RegistryError, Uploads};
 use crate::store::{Part, Upload};
 use crate::stream::hashing::Hasher;
 
-/// The bytes that each part contributes: up to where the next begins, which repeats a partial last leaf.
+/// Each part with the number of its bytes that belong to the blob: those before the next part begins, which repeats
+/// a partial last leaf.
 pub(super) fn extents(upload: &Upload) -> Vec<(Part, u64)> {
     let ends = upload.parts.iter().skip(1).map(|next| next.offset).chain([upload.received]);
     upload.parts.iter().cloned().zip(ends).map(|(part, end)| (part, end - part.offset)).collect()

@@ -23,12 +23,12 @@ use crate::telemetry::metrics::{self, Refusal};
 const SLOT_WAIT: Duration = Duration::from_secs(30);
 
 impl Uploads<'_> {
-    /// Stores the bytes of `body` in an upload, behind those that it holds. Receives to the end even if the caller
-    /// stops waiting; when the body breaks off, everything up to its last whole part stays.
+    /// Appends the bytes of `body` to an upload. Runs to its end even if the caller stops waiting. When the body breaks
+    /// off, its whole parts stay.
     ///
     /// # Errors
-    /// [`RegistryError::UploadUnknown`]; [`RegistryError::OutOfOrder`] and [`RegistryError::SizeMismatch`] for a body
-    /// that is not what `chunk` says; [`RegistryError::Body`] when the client went away or stalled.
+    /// [`RegistryError::UploadUnknown`], [`RegistryError::OutOfOrder`] and [`RegistryError::SizeMismatch`] when `chunk`
+    /// does not fit the upload or the body, [`RegistryError::Body`] when the client goes away or stalls.
     pub async fn receive(
         self,
         key: UploadKey,
@@ -53,7 +53,7 @@ impl Uploads<'_> {
         Ok(UploadState { id: key.id, received: locked.upload.received })
     }
 
-    /// Stores the frames of `body` as parts. The caller holds the upload's lock and a transfer slot.
+    /// Stores the frames of `body` as parts. The caller must hold the upload's lock and a transfer slot.
     pub(super) async fn store_frames(
         self,
         locked: &mut LockedUpload,
@@ -66,14 +66,14 @@ impl Uploads<'_> {
         match writer.write_all(&mut body).await {
             Ok(()) => writer.finish().await,
             Err(error) => {
-                // The client may count on every whole part, also on one that Kubo is still storing.
+                // A whole part counts even if Kubo is still storing it.
                 writer.record_closed_part().await?;
                 Err(error)
             }
         }
     }
 
-    /// Waits for a slot among the transfers, but not for ever.
+    /// Waits at most [`SLOT_WAIT`] for a transfer slot.
     pub(super) async fn transfer_slot(self) -> Result<OwnedSemaphorePermit, RegistryError> {
         let slot = Arc::clone(self.0.transfers()).acquire_owned();
         match timeout(SLOT_WAIT, slot).await {
@@ -85,8 +85,8 @@ impl Uploads<'_> {
         }
     }
 
-    /// The bytes behind the last whole leaf. The next part begins with them again, so that every leaf but the last of
-    /// the blob is full.
+    /// The stored bytes after the last whole leaf. The next part begins with them again, so that every leaf of the blob
+    /// but the last is full.
     async fn tail(self, upload: &Upload) -> Result<Option<Bytes>, RegistryError> {
         let length = upload.received % LEAF_BYTES;
         let (Some(last), 1..) = (upload.parts.last(), length) else { return Ok(None) };

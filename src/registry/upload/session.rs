@@ -1,4 +1,4 @@
-//! What this process remembers of an open upload beside its rows: its running hash, behind the lock of its writer.
+//! State of an open upload in this process: its running hash, and the lock that admits one writer.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,14 +17,14 @@ pub(super) struct RunningHash {
     pub(super) hasher: Hasher,
 }
 
-/// What is remembered of one upload. Losing it costs time, never bytes: the parts can be read back.
+/// State of one upload. Losing it costs time but no bytes, since the parts can be read back.
 #[derive(Default)]
 pub(super) struct Session {
     pub(super) running: Option<RunningHash>,
 }
 
 impl Session {
-    /// The hash of exactly the bytes that are stored, when this process has it.
+    /// The running hash at `received` bytes, if this process has it.
     pub(super) fn hasher_at(&self, received: u64, algorithm: Algorithm) -> Option<Hasher> {
         match &self.running {
             Some(running) if running.received == received => Some(running.hasher.clone()),
@@ -35,7 +35,7 @@ impl Session {
     }
 }
 
-/// The uploads that this process has seen.
+/// The uploads that this process knows.
 #[derive(Default)]
 pub(in crate::registry) struct Sessions(Mutex<HashMap<Uuid, Seen>>);
 
@@ -45,7 +45,7 @@ struct Seen {
 }
 
 impl Sessions {
-    /// The session of an upload. Its lock makes requests on one upload take turns.
+    /// The session of an upload. Requests on one upload take turns by its lock.
     pub(super) fn session(&self, id: Uuid) -> Arc<AsyncMutex<Session>> {
         let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let seen = sessions

@@ -5,7 +5,8 @@ use crate::oci::{Algorithm, RepositoryName, UploadId};
 use crate::registry::{RegistryError, Uploads};
 
 impl Uploads<'_> {
-    /// Starts an upload that only `subject` may use. `algorithm` is that of the digest which the client will name.
+    /// Starts an upload that only `subject` may use. The client may announce the `algorithm` of the digest that it will
+    /// name at the end.
     pub async fn start(
         self,
         repository: &RepositoryName,

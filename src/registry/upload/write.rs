@@ -1,4 +1,4 @@
-//! Frames in, hashed as they pass, parts out to Kubo, one row committed for each.
+//! Writing frames into parts: hash them, stream them to Kubo, and commit a row for each part.
 
 use bytes::Bytes;
 
@@ -11,7 +11,7 @@ use crate::store::{Part, Recorded, Upload};
 use crate::stream::hashing::Hasher;
 use crate::stream::paced::STRIDE;
 
-/// A part whose bytes are all on their way, and the hash up to its end.
+/// A part that takes no more bytes, and the running hash at its end.
 struct ClosedPart {
     storing: StoringPart,
     offset: u64,
@@ -26,7 +26,7 @@ pub(super) struct PartWriter<'r> {
     session: &'r mut Session,
     upload: &'r mut Upload,
     hasher: Option<Hasher>,
-    /// Where the open part begins.
+    /// Offset in the blob at which the open part begins.
     offset: u64,
     open: OpenPart<'r>,
     closed: Option<ClosedPart>,
@@ -49,7 +49,7 @@ impl<'r> PartWriter<'r> {
         Ok(Self { registry, session, upload, hasher, offset, open, closed: None })
     }
 
-    /// Writes the body to its end. Frames are hashed in this task, so it lets others run after every [`STRIDE`].
+    /// Writes all frames of the body. They are hashed in this task, so it lets other tasks run after every [`STRIDE`].
     pub(super) async fn write_all(
         &mut self,
         body: &mut CountedBody<impl Incoming>,
@@ -66,7 +66,7 @@ impl<'r> PartWriter<'r> {
         Ok(())
     }
 
-    /// Hashes one frame and appends it to the open part, cut where the part is full.
+    /// Hashes a frame and appends it to the open part. Splits it where the part is full.
     async fn write(&mut self, mut frame: Bytes) -> Result<(), RegistryError> {
         while !frame.is_empty() {
             let room = usize::try_from(PART_BYTES - self.open.size()).unwrap_or(usize::MAX);
@@ -82,8 +82,8 @@ impl<'r> PartWriter<'r> {
         Ok(())
     }
 
-    /// Closes the open part and opens the next one, which fills while Kubo stores the closed one. Waits until the
-    /// part before is recorded, so that rows appear in order.
+    /// Closes the open part and opens the next one, which fills while Kubo stores the closed one. First records the
+    /// part that was closed before, so that rows appear in order.
     async fn close_part(&mut self) -> Result<(), RegistryError> {
         self.record_closed_part().await?;
         let full = std::mem::replace(&mut self.open, OpenPart::new(self.registry.ipfs()));
@@ -117,12 +117,12 @@ impl<'r> PartWriter<'r> {
         Ok(())
     }
 
-    /// Closes and records what is left.
+    /// Closes the open part and records all parts.
     pub(super) async fn finish(mut self) -> Result<(), RegistryError> {
         let written = self.offset + self.open.size();
         let closed = self.closed.as_ref();
         let covered = closed.map_or(self.upload.received, |closed| closed.offset + closed.size);
-        // An open part may hold nothing but the repeated tail of the part before.
+        // An open part that holds only the repeated tail of the part before is dropped.
         if written > covered {
             self.close_part().await?;
         }
