@@ -10,14 +10,14 @@ use crate::store::StoreError;
 /// The one error of this room. Each message is one line, and holds no secret.
 #[derive(Clone, Debug, Error)]
 pub enum AccountsError {
-    /// The name is not the name of such an account.
+    /// The name is malformed, or belongs to the other kind of account.
     #[error(transparent)]
     Name(#[from] AccountNameError),
     /// The password is not acceptable. The text says why, and goes on after "the password".
     #[error("the password {0}")]
     Password(String),
     /// The name of a new account belongs to another account.
-    #[error("there is an account {0} already")]
+    #[error("there is an account {0} already; choose another name")]
     Taken(AccountName),
     /// No account has this name.
     #[error("there is no account {0}")]
@@ -26,17 +26,19 @@ pub enum AccountsError {
     #[error("there is no repository {0}")]
     NoRepository(RepositoryName),
     /// The account does not hold the grant that was to be removed.
-    #[error("{account} holds no such grant on exactly {pattern}")]
+    #[error("{account} has no such role on exactly the pattern {pattern}")]
     #[allow(missing_docs, reason = "the fields are their names")]
     NoGrant { account: AccountName, pattern: Pattern },
     /// A robot was to get rights beyond its namespace.
-    #[error("{pattern} is not within {namespace}, and {account} is a robot of that namespace")]
+    #[error(
+        "a robot may have rights in its own namespace only: {account} belongs to {namespace}, and {pattern} is not within {namespace}"
+    )]
     #[allow(missing_docs, reason = "the fields are their names")]
     OutsideNamespace { account: AccountName, namespace: RepositoryName, pattern: Pattern },
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A bug or a broken environment, such as a thread that could not be started.
+    /// A password could not be hashed. This is a bug, or the process is out of resources.
     #[error("{0}")]
     Internal(String),
 }

@@ -1,24 +1,24 @@
-//! The first administrator, without whom nobody could give anybody a right from outside.
+//! The first administrator, who is added at the first start with a login, so that a new registry can be used at once.
 
 use super::{AccountName, AccountsError, NewPassword, Users, random_password};
 use crate::config::Secret;
 
-/// An administrator who was made just now.
+/// An administrator who has just been added.
 #[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "the other field is its name")]
 pub struct FirstAdmin {
-    /// Their name.
     pub name: String,
-    /// Their password if it was made up here: to be shown once, and to nobody but the operator.
+    /// The password, if it was generated. It may be shown once, and only to the operator.
     pub password: Option<Secret>,
 }
 
 impl FirstAdmin {
-    /// What the operator has to be told, once and not in the log: it holds the password in the clear. `None` when they
-    /// chose it themselves.
+    /// A line that shows the operator a generated password. It must not go to the log, which is kept and sent on. `None`
+    /// when the operator chose the password.
     pub fn notice(&self) -> Option<String> {
         let password = self.password.as_ref()?.expose();
         Some(format!(
-            "af-registry: made the first administrator: user {}, password {password} (shown this once; \
+            "af-registry: added the first administrator: user {}, password {password} (it is not shown again; \
              `af-registry user passwd {}` changes it)",
             self.name, self.name
         ))
@@ -26,18 +26,18 @@ impl FirstAdmin {
 }
 
 impl Users<'_> {
-    /// Adds a user who may do everything, if there is no user yet. An empty `password` stands for a random one. When
+    /// Adds a user who may do everything, if there is no user yet. If `password` is empty, a random one is generated. When
     /// several instances start at once, one of them adds the user, and the others get `None`.
     ///
     /// # Errors
-    /// [`AccountsError::Name`] and [`AccountsError::Password`] for a name or a password that is not acceptable. Neither
-    /// is checked when there is a user already.
+    /// [`AccountsError::Name`] and [`AccountsError::Password`] if there is no user yet, and the name or the password is not
+    /// acceptable.
     pub async fn add_first_admin(
         self,
         user: &str,
         password: &Secret,
     ) -> Result<Option<FirstAdmin>, AccountsError> {
-        // Robots do not count: they cannot let anybody else in.
+        // Robots do not count: their rights end at their namespace.
         if !self.list().await?.is_empty() {
             return Ok(None);
         }

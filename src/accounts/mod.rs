@@ -1,10 +1,10 @@
 //! Accounts and their rights, and every operation on them: users, robots, grants, visibility of repositories.
 //!
-//! The operations take typed values and return typed values, which serialize to the JSON that is shown to the outside.
-//! They know neither the command line nor HTTP, so that both can offer them. A change counts at every running server
-//! with its next request, because servers keep no rights in memory.
+//! Operations take typed values and return typed values. The returned values serialize to the JSON that users see. This
+//! room knows neither the command line nor HTTP, so both can offer the operations. A change takes effect at every running
+//! server with its next request, because servers check rights in the database.
 //!
-//! An operation fails with [`AccountsError::Store`] when the database does; its documentation names the other errors.
+//! Every operation may fail with [`AccountsError::Store`]. Its documentation names the other errors.
 
 mod account;
 mod error;

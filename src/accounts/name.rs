@@ -1,4 +1,4 @@
-//! Names of accounts.
+//! Names of users and robots.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,27 +7,28 @@ use thiserror::Error;
 
 use crate::oci::RepositoryName;
 
-/// What stands between the namespace and the rest of a robot's name; no user's name holds it.
+/// Separates the namespace from the rest of a robot's name. A user's name never contains it.
 const SEPARATOR: char = '+';
 
-/// Why a string is not the name of an account.
+/// The string is not the name of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum AccountNameError {
-    /// Not a user's name.
+    /// It is not a user's name, and does not look like a robot's.
     #[error(
-        "a user name is made of lower-case letters, digits and . _ @ -, begins with a letter or digit, and has at most {max} characters",
+        "a user name has only lower-case letters, digits and . _ @ -, begins with a letter or digit, and has at most {max} characters",
         max = AccountName::MAX_LEN
     )]
     User,
-    /// Holds a plus and is not a robot's name.
+    /// It is not a robot's name. For a string that contains a plus, or where a robot is expected.
     #[error(
-        "a robot is called namespace+name: the namespace as a repository is called, the name of lower-case letters, digits and . _ -"
+        "a robot is called namespace+name: the namespace is written like the name of a repository, and the name has only lower-case letters, digits and . _ -"
     )]
     Robot,
 }
 
 /// The name of an account: `[a-z0-9][a-z0-9._@-]{0,127}` for a user, `<namespace>+[a-z0-9][a-z0-9._-]{0,127}` for a robot,
-/// where the namespace is a repository's name. Never with a colon, which ends the name in Basic credentials.
+/// where the namespace is written like a repository's name. It never contains a colon, because a colon ends the name in
+/// Basic credentials.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AccountName {
     text: String,
@@ -35,20 +36,20 @@ pub struct AccountName {
 }
 
 impl AccountName {
-    /// Characters of a user's name, and of a robot's without its namespace.
+    /// Most characters of a user's name, and of a robot's name without the namespace.
     pub const MAX_LEN: usize = 128;
 
-    /// The name as text.
+    /// The whole name, with the namespace of a robot.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The namespace that a robot belongs to; `None` for a user.
+    /// The namespace of a robot; `None` for a user.
     pub fn namespace(&self) -> Option<&RepositoryName> {
         self.namespace.as_ref()
     }
 
-    /// The name, if it is a user's.
+    /// The name of a user.
     ///
     /// # Errors
     /// [`AccountNameError::User`] for a robot's name.
@@ -59,7 +60,7 @@ impl AccountName {
         }
     }
 
-    /// The namespace, if it is a robot's name.
+    /// The namespace of a robot.
     ///
     /// # Errors
     /// [`AccountNameError::Robot`] for a user's name.
@@ -67,7 +68,7 @@ impl AccountName {
         self.namespace().ok_or(AccountNameError::Robot)
     }
 
-    /// Whether it is a robot's.
+    /// Whether it is the name of a robot.
     pub fn is_robot(&self) -> bool {
         self.namespace.is_some()
     }
@@ -92,7 +93,7 @@ impl FromStr for AccountName {
     }
 }
 
-/// `[a-z0-9][a-z0-9<others>]{0,127}`
+/// Whether `text` matches `[a-z0-9][a-z0-9<others>]{0,127}`.
 fn is_name(text: &str, others: &[u8]) -> bool {
     let alphanumeric = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     let bytes = text.as_bytes();
@@ -122,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn users_and_robots_are_told_apart() {
+    fn a_plus_makes_the_name_of_a_robot() {
         for user in ["a", "0", "ann", "ann.b_c-d", "ann@example.org", "a..", &"a".repeat(128)] {
             let name = parse(user).unwrap();
             assert_eq!((name.as_str(), name.is_robot()), (user, false));
@@ -135,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_is_a_name() {
+    fn other_strings_are_refused() {
         let long = "a".repeat(129);
         for bad in ["", ".a", "@a", "A", "a b", "a:b", "a/b", "a\0", "ä", "a\n", &long] {
             assert_eq!(parse(bad), Err(AccountNameError::User), "{bad}");

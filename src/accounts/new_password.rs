@@ -3,10 +3,10 @@
 use super::{AccountsError, hash_password};
 use crate::config::Secret;
 
-/// Fewest characters.
+/// Fewest characters of a password.
 const SHORTEST: usize = 8;
 
-/// What registries and their manuals give as a password, in lower case. Whoever tries to get in tries these first.
+/// Common passwords in lower case: those in the manuals of registries, and others that attackers try first.
 const KNOWN: [&str; 24] = [
     "00000000",
     "11111111",
@@ -34,30 +34,30 @@ const KNOWN: [&str; 24] = [
     "testpassword",
 ];
 
-/// A password that may be given to a user.
+/// A password that a user may get.
 pub struct NewPassword(Secret);
 
 impl NewPassword {
-    /// Most bytes. They must fit into a header of any client.
+    /// Most bytes of a password. It must fit into a header of any client.
     pub const MAX_BYTES: usize = 512;
 
-    /// Checks it against what is too easy to guess.
+    /// Refuses a password of `user` that is too easy to guess, or that a client could not send.
     ///
     /// # Errors
-    /// [`AccountsError::Password`].
+    /// [`AccountsError::Password`], with a reason that does not contain the password.
     pub fn parse(user: &str, password: Secret) -> Result<Self, AccountsError> {
         let text = password.expose();
         let lower = text.to_lowercase();
         let wrong = if text.is_empty() {
             "is empty".to_owned()
         } else if text.chars().any(char::is_control) {
-            "holds a line break or another control character".to_owned()
+            "contains a line break or another control character".to_owned()
         } else if text.chars().count() < SHORTEST {
-            format!("is too short: {SHORTEST} characters at least")
+            format!("is too short: it needs at least {SHORTEST} characters")
         } else if text.len() > Self::MAX_BYTES {
-            format!("is too long: {} bytes at most", Self::MAX_BYTES)
+            format!("is too long: it may have at most {} bytes", Self::MAX_BYTES)
         } else if KNOWN.contains(&lower.as_str()) {
-            "is one that everybody tries first; choose another".to_owned()
+            "is a common one, which attackers try first; choose another".to_owned()
         } else if lower == user {
             "is the user's name; choose another".to_owned()
         } else {
@@ -66,7 +66,7 @@ impl NewPassword {
         Err(AccountsError::Password(wrong))
     }
 
-    /// What is kept of it.
+    /// The hash that the database stores.
     pub async fn hash(&self) -> Result<String, AccountsError> {
         hash_password(&self.0).await
     }
@@ -81,9 +81,9 @@ mod tests {
     }
 
     #[test]
-    fn what_everybody_tries_first_is_refused() {
+    fn weak_passwords_are_refused() {
         for known in ["password", "Harbor12345", "PASSWORD", "12345678"] {
-            assert!(wrong(known).contains("tries first"), "{known}");
+            assert!(wrong(known).contains("try first"), "{known}");
         }
         for short in ["admin", "secret", "äöüßäöü"] {
             assert!(wrong(short).contains("too short"), "{short}");
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn no_refusal_shows_the_password() {
+    fn no_refusal_contains_the_password() {
         for password in ["hunter2", "password1", "x\ny"] {
             assert!(!wrong(password).contains(password));
         }

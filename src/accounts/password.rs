@@ -1,4 +1,4 @@
-//! Passwords of users, as argon2id keeps them.
+//! Hashing and comparing the passwords of users, with argon2id.
 
 use std::num::NonZero;
 use std::sync::Arc;
@@ -11,75 +11,64 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::{AccountsError, random_password};
 use crate::config::Secret;
 
-/// Hashes with argon2id: 19 MiB, two passes, one lane (OWASP, "Password Storage Cheat Sheet"), a random salt. Takes
-/// tens of milliseconds. The result is in PHC form.
-///
-/// # Errors
-/// [`AccountsError::Internal`]: a mistake of this program.
+/// Hashes a password with argon2id and a random salt: 19 MiB, two passes, one lane (OWASP, "Password Storage Cheat
+/// Sheet"). The result is in PHC form. This takes tens of milliseconds of a core.
 pub async fn hash_password(password: &Secret) -> Result<String, AccountsError> {
     let password = password.clone();
     blocking(move || hash(&password)).await?
 }
 
-/// Whether two hashes are the same, in the same time for all of a length.
+/// Whether two hashes are equal. The time it takes depends only on their length, so it reveals nothing about them.
 pub(crate) fn is_same(a: &[u8], b: &[u8]) -> bool {
     a.ct_eq(b).into()
 }
 
-/// Compares passwords, as many at a time as there are cores: each takes 19 MiB and a core for tens of milliseconds.
+/// Compares passwords with hashes. At most as many comparisons run at once as there are cores, since each takes 19 MiB
+/// and a core for tens of milliseconds.
 #[derive(Debug)]
 pub(crate) struct Passwords {
-    permits: Arc<Semaphore>,
-    /// A hash like any other, of a password that nobody knows.
+    slots: Arc<Semaphore>,
+    /// The hash of a random password, to compare with when there is no account.
     dummy: String,
 }
 
-/// The right to compare one password.
+/// The right to run one comparison.
 #[derive(Debug)]
-pub(crate) struct Turn {
+pub(crate) struct Slot {
     _permit: OwnedSemaphorePermit,
 }
 
 impl Passwords {
-    /// Takes tens of milliseconds.
-    ///
-    /// # Errors
-    /// As [`hash_password`].
+    /// Hashes a random password, which takes tens of milliseconds.
     pub(crate) async fn new() -> Result<Self, AccountsError> {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         let dummy = hash_password(&random_password()).await?;
-        Ok(Self { permits: Arc::new(Semaphore::new(cores)), dummy })
+        Ok(Self { slots: Arc::new(Semaphore::new(cores)), dummy })
     }
 
-    /// Waits for a turn.
-    ///
-    /// # Errors
-    /// [`AccountsError::Internal`]: a mistake of this program.
-    pub(crate) async fn turn(&self) -> Result<Turn, AccountsError> {
-        let permit = Arc::clone(&self.permits).acquire_owned().await;
+    /// Waits until a comparison may run.
+    pub(crate) async fn slot(&self) -> Result<Slot, AccountsError> {
+        let permit = Arc::clone(&self.slots).acquire_owned().await;
         permit
-            .map(|permit| Turn { _permit: permit })
+            .map(|permit| Slot { _permit: permit })
             .map_err(|error| AccountsError::Internal(error.to_string()))
     }
 
-    /// Whether `password` is the one that `hash` was made of. Without a hash it takes as long and is not: who is not
-    /// there and whose password is wrong must look alike. Whoever stops waiting does not end their turn before the
-    /// work is done.
-    ///
-    /// # Errors
-    /// As [`Passwords::turn`].
+    /// Whether `password` has this `hash`. Without a hash the answer is no after the same time: a caller must not be able
+    /// to tell a missing account from a wrong password. The slot is moved into the work and back, so that it stays
+    /// occupied until the work is done, even if the caller stops waiting.
     pub(crate) async fn compare(
         &self,
         hash: Option<String>,
         password: &Secret,
-        turn: Turn,
-    ) -> Result<(bool, Turn), AccountsError> {
+        slot: Slot,
+    ) -> Result<(bool, Slot), AccountsError> {
         let (hash, known) = match hash {
             Some(hash) => (hash, true),
             None => (self.dummy.clone(), false),
         };
         let password = password.clone();
-        blocking(move || (verify(&hash, &password) & known, turn)).await
+        blocking(move || (verify(&hash, &password) & known, slot)).await
     }
 }
 
@@ -92,7 +81,7 @@ fn hash(password: &Secret) -> Result<String, AccountsError> {
         })
 }
 
-/// With the cost that the hash itself names.
+/// Compares with the cost parameters that the hash itself names.
 fn verify(hash: &str, password: &Secret) -> bool {
     let Ok(hash) = PasswordHash::new(hash) else { return false };
     Argon2::default().verify_password(password.expose().as_bytes(), &hash).is_ok()
@@ -112,19 +101,19 @@ mod tests {
     use super::*;
 
     async fn compare(passwords: &Passwords, hash: Option<&str>, password: &str) -> bool {
-        let (turn, hash) = (passwords.turn().await.unwrap(), hash.map(str::to_owned));
-        passwords.compare(hash, &Secret::new(password), turn).await.unwrap().0
+        let (slot, hash) = (passwords.slot().await.unwrap(), hash.map(str::to_owned));
+        passwords.compare(hash, &Secret::new(password), slot).await.unwrap().0
     }
 
     #[tokio::test]
-    async fn only_the_password_itself_is_right() {
+    async fn only_the_same_password_matches() {
         let long = "x".repeat(200);
         let hash = hash_password(&Secret::new(&*long)).await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
         assert_ne!(hash_password(&Secret::new(&*long)).await.unwrap(), hash);
         let passwords = Passwords::new().await.unwrap();
         assert!(compare(&passwords, Some(&hash), &long).await);
-        // Nothing is cut off.
+        // Every byte of a long password counts.
         for wrong in ["", &long[1..], &format!("{long}x"), &"X".repeat(200)] {
             assert!(!compare(&passwords, Some(&hash), wrong).await);
         }
@@ -135,7 +124,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_is_not_there_costs_as_much_as_who_is() {
+    async fn a_missing_account_costs_as_much_as_a_wrong_password() {
         let passwords = Passwords::new().await.unwrap();
         let hash = hash_password(&Secret::new("x")).await.unwrap();
         let cost = |hash: &str| hash.rsplitn(3, '$').last().unwrap().to_owned();
@@ -143,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn hashes_are_compared_whole() {
+    fn hashes_are_compared_to_the_end() {
         assert!(is_same(b"abc", b"abc") && !is_same(b"abc", b"abd") && !is_same(b"abc", b"ab"));
     }
 }

@@ -1,6 +1,6 @@
-//! Secrets that this program makes up: those of robots, and the first administrator's password.
+//! Generated secrets: those of robots, and the password of the first administrator.
 //!
-//! 32 random bytes cannot be guessed, so their plain SHA-256 is as good as any slow hash, and costs nothing at login.
+//! 32 random bytes cannot be guessed, so their plain SHA-256 is as safe as a slow hash, and much cheaper at login.
 
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 
@@ -8,20 +8,20 @@ use crate::config::Secret;
 use crate::seal::random;
 use crate::stream::hashing::sha256_bytes;
 
-/// What every robot's secret begins with, so that one that got lost is known for what it is.
+/// Beginning of every robot's secret. Scanners for leaked secrets recognize it by this.
 const ROBOT_PREFIX: &str = "afr_";
 
-/// A new secret for a robot: the prefix and 43 characters of base64url.
+/// Generates a secret for a robot: the prefix `afr_` and 43 characters of base64url, which encode 32 random bytes.
 pub fn new_robot_secret() -> Secret {
     Secret::new(format!("{ROBOT_PREFIX}{}", BASE64URL_NOPAD.encode(&random::bytes::<32>())))
 }
 
-/// What is kept of a robot's secret: its SHA-256 in hex.
+/// The hash of a robot's secret that the database stores: SHA-256 in hex.
 pub fn robot_secret_hash(secret: &Secret) -> String {
     HEXLOWER.encode(&sha256_bytes(secret.expose().as_bytes()))
 }
 
-/// A new password for a person to type once: 24 characters of base64url.
+/// Generates a password: 24 characters of base64url, which encode 18 random bytes.
 pub(crate) fn random_password() -> Secret {
     Secret::new(BASE64URL_NOPAD.encode(&random::bytes::<18>()))
 }
@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_are_long_and_never_the_same() {
+    fn secrets_are_long_and_differ() {
         let (one, two) = (new_robot_secret(), new_robot_secret());
         assert!(one.expose().starts_with("afr_") && one.expose().len() == 47);
         assert!(one != two);

@@ -195,17 +195,17 @@ impl Parts {
             return Ok(self.succeeded(robot.clone(), client));
         }
         let user_account = account.filter(|account| !account.is_robot());
-        let turn = self.passwords.turn().await?;
+        let slot = self.passwords.slot().await?;
         // Asked again, for others may have failed meanwhile: of a thousand that come at once no more get a turn than
         // of a thousand that come one by one, but for the few that have theirs at the same time.
         self.limits.may_try(Some(user), client)?;
         let hash = user_account.as_ref().map(|account| account.secret_hash.clone());
-        let (right, turn) = self.passwords.compare(hash, password, turn).await?;
+        let (right, slot) = self.passwords.compare(hash, password, slot).await?;
         match user_account {
             Some(account) if right => Ok(self.succeeded(account, client)),
             _ => {
                 self.limits.failed(Some(user), client);
-                drop(turn);
+                drop(slot);
                 Err(AuthError::Credentials)
             }
         }

@@ -49,7 +49,7 @@ async fn a_password_is_never_an_argument() {
     let operator = Operator::on(&settings);
     for arguments in ["--password tell-tale", "--password=tell-tale", "-p tell-tale", "tell-tale"] {
         for command in ["user add ann", "user passwd ann"] {
-            let words = &["no argument", "--password-stdin"];
+            let words = &["must not be an argument", "--password-stdin"];
             let line = operator.refused(&format!("{command} {arguments}"), PASSWORD, words);
             assert!(!line.contains("tell-tale"), "{line}");
         }
@@ -65,8 +65,8 @@ async fn bad_passwords_and_names_are_refused_before_anything_is_done() {
         ("", "empty"),
         ("\n", "empty"),
         ("seven77", "8 characters"),
-        ("Harbor12345\n", "tries first"),
-        ("passw0rd", "tries first"),
+        ("Harbor12345\n", "try first"),
+        ("passw0rd", "try first"),
         ("two lines\nof it", "line break"),
     ] {
         let line = operator.refused("user add ann", password, &["the password", why]);
