@@ -1,4 +1,4 @@
-//! The one who knows who asks.
+//! The state of authentication on one server.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,32 +17,32 @@ use super::{AuthError, LoginLimits};
 use crate::seal::{Sealer, SigningSecret};
 use crate::store::Store;
 
-/// How often the keys are loaded again.
+/// Time between two reloads of the signing keys.
 const RELOAD: Duration = Duration::from_secs(60);
 
-/// What must be known to let people log in.
+/// Settings of a server that asks for a login.
 #[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "the other fields are their names")]
 pub struct Settings {
-    /// What seals the signing keys.
+    /// Seals the signing keys in the database.
     pub secret: SigningSecret,
-    /// Who issues tokens, claim `iss`.
+    /// Name of this registry as the claim `iss` of its tokens.
     pub issuer: String,
-    /// What they are for, claim `aud` and `service` of the challenge.
+    /// Name of this registry as the claim `aud` of its tokens, and as `service` in the challenge.
     pub service: String,
-    /// How long a token is good for.
+    /// How long an access token is valid.
     pub token_life: Duration,
-    /// How often one may fail.
     pub limits: LoginLimits,
 }
 
-/// Who asks, and what they may do. Cheap to clone.
+/// Identifies callers, issues tokens and grants rights. Cheap to clone.
 #[derive(Clone)]
 pub struct Auth {
     store: Store,
     authority: Option<Arc<Authority>>,
 }
 
-/// What a server has that asks for a login.
+/// What only a server with login needs.
 pub(super) struct Authority {
     pub(super) keys: Arc<SharedKeys>,
     pub(super) logins: Logins,
@@ -51,14 +51,15 @@ pub(super) struct Authority {
 }
 
 impl Auth {
-    /// A server that asks for a login. Loads the signing keys, and makes the first; starts nothing.
+    /// Opens the state of a server that asks for a login. Loads the signing keys, or creates the first one. Starts no task.
     ///
     /// # Errors
-    /// [`AuthError::Unavailable`] when the database does not answer, [`AuthError::Internal`] with one line that names
-    /// OPEN_REGISTRY_SIGNING_SECRET when the keys were sealed under another.
+    /// [`AuthError::Unavailable`] if the database does not answer, and [`AuthError::Internal`] if the keys were sealed
+    /// under another secret; its message is one line that names OPEN_REGISTRY_SIGNING_SECRET.
     pub async fn open(store: Store, settings: Settings) -> Result<Self, AuthError> {
         let sealer = Sealer::new(&settings.secret, "signing keys");
-        // As long as the last token that a key signed may matter, and as another instance may go on signing with it.
+        // A key stays valid until its last token is of no use any more. Another instance may go on signing with it until
+        // it reloads its keys.
         let late = Duration::from_secs((LATEST + LEEWAY).unsigned_abs()) + 2 * RELOAD;
         let keys = SharedKeys::open(store.clone(), sealer, settings.token_life + late).await?;
         let keys = Arc::new(keys);
@@ -77,7 +78,7 @@ impl Auth {
         Ok(Self { store, authority: Some(Arc::new(authority)) })
     }
 
-    /// A server that asks for no login: whoever reaches it may do everything.
+    /// The state of a server that asks for no login: every caller may do everything.
     pub fn without_login(store: Store) -> Self {
         Self { store, authority: None }
     }
@@ -101,17 +102,17 @@ impl Auth {
         }
     }
 
-    /// Whether it asks for a login.
+    /// Whether this server asks for a login.
     pub fn asks_for_login(&self) -> bool {
         self.authority.is_some()
     }
 
-    /// What tokens are for, as the challenge names it; empty when there are none.
+    /// The `service` that the challenge names; empty on a server that asks for no login.
     pub fn service(&self) -> &str {
         self.authority.as_ref().map_or("", |authority| &authority.tokens.expectation().service)
     }
 
-    /// The public keys that tokens are verified by, as a JSON Web Key Set (RFC 7517).
+    /// The public keys that verify tokens, as a JSON Web Key Set (RFC 7517).
     pub fn jwks(&self) -> Value {
         match &self.authority {
             Some(authority) => authority.keys.jwks(),
@@ -119,7 +120,7 @@ impl Auth {
         }
     }
 
-    /// Issues and verifies tokens.
+    /// The part that issues and verifies tokens.
     ///
     /// # Errors
     /// [`AuthError::Malformed`] on a server that asks for no login.
@@ -139,10 +140,10 @@ impl Auth {
         &self.store
     }
 
-    /// What knows tokens and logins.
+    /// The state that only a server with login has.
     ///
     /// # Errors
-    /// [`AuthError::Malformed`] on a server that has neither.
+    /// [`AuthError::Malformed`] on a server that asks for no login.
     pub(super) fn authority(&self) -> Result<&Authority, AuthError> {
         let none = || AuthError::Malformed("this registry asks for no login".to_owned());
         self.authority.as_deref().ok_or_else(none)

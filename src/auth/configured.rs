@@ -1,15 +1,15 @@
-//! Who is let in, as the settings say.
+//! Opens [`Auth`] as the settings say.
 
 use super::{Auth, AuthError, LoginLimits, Settings};
 use crate::config::{self, Config};
 use crate::seal::SigningSecret;
 use crate::store::Store;
 
-/// What tokens are for where the registry has no name.
+/// Name of the registry in tokens, if the settings give it no domain.
 const UNNAMED: &str = "af-registry";
 
 impl Auth {
-    /// Asks for a login or not, as `config` says.
+    /// Opens the state of a server that asks for a login or does not, as `config` says.
     ///
     /// # Errors
     /// As [`Auth::open`] and [`SigningSecret::of`].

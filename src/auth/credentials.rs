@@ -1,4 +1,4 @@
-//! What a client says of itself: the value of `Authorization` (RFC 9110, 11.6.2).
+//! The credentials of a request: the value of its `Authorization` header (RFC 9110, 11.6.2).
 
 use std::fmt;
 
@@ -7,35 +7,31 @@ use data_encoding::BASE64;
 use super::AuthError;
 use crate::config::Secret;
 
-/// Longest bearer token, in bytes. Ours stay below a quarter of it.
+/// Most bytes of a bearer token. The tokens that we issue have less than a quarter of it.
 pub(super) const TOKEN_BYTES: usize = 16 * 1024;
 
-/// Longest `user:password` in base64, in bytes.
+/// Most bytes of the base64 of `user:password`.
 const BASIC_BYTES: usize = 4 * 1024;
 
-/// What a client says of itself.
+/// The credentials of a request.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Credentials {
-    /// Nothing.
+    /// The caller is anonymous.
     None,
-    /// A name and a password (RFC 7617).
-    Basic {
-        /// The name.
-        user: String,
-        /// The password.
-        password: Secret,
-    },
-    /// A token (RFC 6750), not yet looked at.
+    /// A user name and a password (RFC 7617).
+    #[allow(missing_docs, reason = "the fields are their names")]
+    Basic { user: String, password: Secret },
+    /// A token (RFC 6750) that has not been verified.
     Bearer(String),
 }
 
 impl Credentials {
-    /// Reads the value of `Authorization`. No header is [`Credentials::None`], and so is an empty name with an empty
-    /// password: clients that were told to send a login and have none send that.
+    /// Parses the value of `Authorization`. A missing header gives [`Credentials::None`]. So does an empty user name with an
+    /// empty password, which clients send that are configured to log in but have no login.
     ///
     /// # Errors
-    /// [`AuthError::Credentials`] for a scheme that is not offered and for a Basic login that cannot be read,
-    /// [`AuthError::Token`] for a token that is none at first sight.
+    /// [`AuthError::Credentials`] for an unknown scheme and for a malformed Basic login, and [`AuthError::Token`] for a
+    /// token that is too long or has invalid characters.
     pub fn parse(header: Option<&[u8]>) -> Result<Self, AuthError> {
         let Some(header) = header else { return Ok(Self::None) };
         let value = std::str::from_utf8(header).map_err(|_| AuthError::Credentials)?.trim();
@@ -63,11 +59,11 @@ impl fmt::Debug for Credentials {
 
 fn bearer(token: &str) -> Result<Credentials, AuthError> {
     if token.len() > TOKEN_BYTES {
-        return Err(AuthError::Token("too long"));
+        return Err(AuthError::Token("it is too long"));
     }
-    // token68 without the characters that no JWT holds is what is looked for; the rest is told apart by its parts.
+    // The grammar is token68 (RFC 9110, 11.2). This accepts any visible ASCII; the parser of the token checks the rest.
     if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(AuthError::Token("empty, or not of visible characters"));
+        return Err(AuthError::Token("it is empty, or has characters other than visible ASCII"));
     }
     Ok(Credentials::Bearer(token.to_owned()))
 }
@@ -78,12 +74,12 @@ fn basic(encoded: &str) -> Result<Credentials, AuthError> {
     }
     let decoded = BASE64.decode(encoded.as_bytes()).map_err(|_| AuthError::Credentials)?;
     let pair = String::from_utf8(decoded).map_err(|_| AuthError::Credentials)?;
-    // A password may hold colons, a name may not.
+    // A password may contain colons, a user name may not.
     let (user, password) = pair.split_once(':').ok_or(AuthError::Credentials)?;
     if user.is_empty() && password.is_empty() {
         return Ok(Credentials::None);
     }
-    // RFC 7617, 2. PostgreSQL takes no NUL either.
+    // RFC 7617, section 2, forbids control characters. PostgreSQL accepts no NUL either.
     if user.is_empty() || pair.chars().any(char::is_control) {
         return Err(AuthError::Credentials);
     }
@@ -107,13 +103,13 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_nobody() {
+    fn no_credentials_are_anonymous() {
         assert_eq!(Credentials::parse(None).unwrap(), Credentials::None);
         assert_eq!(basic_of(":").unwrap(), Credentials::None);
     }
 
     #[test]
-    fn a_name_ends_at_the_first_colon() {
+    fn the_user_name_ends_at_the_first_colon() {
         let expected = |user: &str, password| Credentials::Basic {
             user: user.into(),
             password: Secret::new(password),
@@ -128,12 +124,12 @@ mod tests {
     }
 
     #[test]
-    fn a_login_that_cannot_be_read_is_a_wrong_one() {
+    fn a_malformed_login_is_wrong_credentials() {
         for pair in ["me", ":password", "", "m\0e:x", "me:x\n", "me\r:x", "me:\u{7f}"] {
             assert!(is_wrong(basic_of(pair)), "{pair:?}");
         }
         assert!(is_wrong(basic_of([0xff, b':', b'x'])));
-        // `me:x` without its padding, with one too many, URL-safe, with a bit set behind the end.
+        // `me:x` without padding and with too much, URL-safe base64, a bit set after the end, and blanks.
         for bad in ["bWU6eA", "bWU6eA===", "-_-_", "bWU6eB==", "bWU6 eA==", "bWU6eA== x", "%%%"] {
             assert!(is_wrong(parse(&format!("Basic {bad}"))), "{bad}");
         }
@@ -141,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_are_taken_as_they_are() {
+    fn tokens_are_not_changed() {
         let token = |text: &str| Credentials::Bearer(text.into());
         assert_eq!(parse("Bearer a.b.c").unwrap(), token("a.b.c"));
         assert_eq!(parse("bearer   a.b.c ").unwrap(), token("a.b.c"));
@@ -153,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn other_schemes_are_not_offered() {
+    fn other_schemes_are_refused() {
         for bad in ["", "Digest username=me", "Basicx y", "Negotiate", "me:x", "Bearer: a.b.c"] {
             assert!(is_wrong(parse(bad)), "{bad}");
         }
@@ -161,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_secret_is_shown() {
+    fn debug_output_contains_no_secret() {
         let shown = format!("{:?} {:?}", basic_of("me:hunter2"), parse("Bearer hunter2"));
         assert!(shown.contains("me") && !shown.contains("hunter2"), "{shown}");
     }

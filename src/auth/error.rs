@@ -1,4 +1,4 @@
-//! Why somebody is not let through.
+//! Why a caller is refused.
 
 use std::time::Duration;
 
@@ -9,43 +9,43 @@ use crate::seal::SecretError;
 use crate::store::StoreError;
 use crate::telemetry::metrics::Refusal;
 
-/// The one error of this room.
+/// The one error of this room. Messages may be sent to clients, except those of `Unavailable` and `Internal`.
 #[derive(Clone, Debug, Error)]
 pub enum AuthError {
-    /// Nobody said who asks, and that must be known.
+    /// The caller is anonymous, and must log in.
     #[error("log in first")]
     Login,
-    /// Name and password, or an authority's word, do not fit an account that may log in.
+    /// User name, password or client certificate do not belong to an account that may log in.
     #[error("user name or password is wrong")]
     Credentials,
-    /// A token that does not hold. Why is for the log only.
+    /// The token is not valid, for this reason.
     #[error("the token is not valid: {0}")]
     Token(&'static str),
-    /// The token holds and is not good for this.
-    #[error("the token does not cover this")]
+    /// The token is valid, but lacks the scope.
+    #[error("the token does not have the scope for this")]
     Scope,
-    /// The caller is known and may not.
-    #[error("you may not do this here")]
+    /// The caller has logged in, but has no right to do this.
+    #[error("you have no right to do this here")]
     Denied,
-    /// Too many attempts, or too many tokens.
+    /// Too many failed logins, or too many tokens, in a short time.
     #[error("too many attempts; try again later")]
     TooMany {
-        /// After how long.
+        /// Time until the next attempt is allowed.
         retry: Duration,
     },
-    /// Credentials or a request for a token that cannot be read.
+    /// The request for a token is malformed, or this server issues none.
     #[error("{0}")]
     Malformed(String),
-    /// PostgreSQL does not answer; trying again later may help.
+    /// PostgreSQL does not answer. Trying again later may help.
     #[error("{0}")]
     Unavailable(StoreError),
-    /// A mistake of this program, or of its set-up.
+    /// A bug, or a mistake in the set-up of the server.
     #[error("{0}")]
     Internal(String),
 }
 
 impl AuthError {
-    /// The reason under which a refusal is counted; `None` for what is no refusal.
+    /// The reason under which the metrics count a refusal. `None` if this is no refusal, or is counted elsewhere.
     pub fn reason(&self) -> Option<Refusal> {
         match self {
             Self::Login => Some(Refusal::NoLogin),
@@ -54,7 +54,7 @@ impl AuthError {
             Self::Scope => Some(Refusal::Scope),
             Self::Denied => Some(Refusal::Denied),
             Self::Malformed(_) => Some(Refusal::Malformed),
-            // Counted by the limit that it went over.
+            // `auth/limits.rs` counts it by the limit that was exceeded.
             Self::TooMany { .. } => None,
             Self::Unavailable(_) | Self::Internal(_) => None,
         }

@@ -1,7 +1,7 @@
-//! How often somebody may fail to log in, and how many tokens they may have.
+//! Limits on failed logins and on tokens.
 //!
-//! Counted by address, of IPv6 by the network of 64 bits that one customer has, and by account. Who reaches a limit
-//! waits; nobody is locked out for longer than it takes to earn the next attempt.
+//! Both are counted by account and by address. For IPv6, an address means the /64 network that one customer has. A caller
+//! who exceeds a limit waits until the next attempt is earned; nobody is locked out for longer.
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
@@ -19,42 +19,42 @@ use super::AuthError;
 use crate::config::Network;
 use crate::telemetry::metrics::{self, Refusal};
 
-/// The most keys that a limit counts apart. More come only from a flood; they are counted together then.
+/// Most keys that a limit counts separately. Only a flood brings more, and those are counted together.
 const KEYS: usize = 50_000;
 
-/// The most blocked keys, and addresses of users, that are remembered.
+/// Most blocked keys, and most familiar addresses of users, that are remembered.
 const REMEMBERED: usize = 10_000;
 
-/// When there are so many, those that no longer matter are looked for at most this often.
+/// Shortest time between two searches for keys to forget while there are [`KEYS`] of them.
 const PRUNE: Duration = Duration::from_secs(1);
 
-/// The limits, each a number a minute that may also come all at once; 0 sets none.
+/// Limits per minute. The whole number may also be used at once. 0 means no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LoginLimits {
-    /// Failed logins under one name. Where that name has logged in before is counted apart, so that who tries
-    /// passwords from elsewhere does not keep its owner out.
+    /// Failed logins under one name. Addresses from which the name has logged in before have their own count, so that
+    /// somebody who guesses from elsewhere does not lock out the owner.
     pub user_failures: u32,
-    /// Failed logins from one address, under whatever names.
+    /// Failed logins from one address, under any names.
     pub address_failures: u32,
-    /// Tokens for one account, and for one address that asks without a login. To be generous with: a fleet of CI
-    /// machines shares an account or an address and takes a token for every image. 100 a second cost a tenth of a core.
+    /// Tokens for one account, and for anonymous callers at one address. Be generous: a fleet of CI machines shares an
+    /// account or an address and requests a token for every image. 100 tokens a second cost a tenth of a core.
     pub tokens: u32,
 }
 
-/// What is counted together.
+/// Attempts with the same key are counted together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Key {
-    /// The addresses of one customer.
+    /// Attempts from one network.
     Address(Network),
-    /// A name, hashed: who tries it may have made it long.
+    /// Attempts under one name. The name is hashed, because a client may send a long one.
     User(u64),
-    /// A name where it has logged in before.
+    /// Attempts under one name from a network where it has logged in before.
     Familiar(u64, Network),
-    /// All that there is no place for.
+    /// Attempts with a key that is beyond the first [`KEYS`].
     Rest,
 }
 
-/// The limits and what was counted against them.
+/// The limits and their counts.
 #[derive(Debug)]
 pub(super) struct Limits {
     user_failures: Option<Rate>,
@@ -75,7 +75,7 @@ impl Limits {
         }
     }
 
-    /// Whether another login may be tried under `user`, if a name is given, from `client`. Counts nothing.
+    /// Checks whether a login from `client` may be attempted, under `user` if a name is given. Counts nothing.
     ///
     /// # Errors
     /// [`AuthError::TooMany`].
@@ -87,7 +87,7 @@ impl Limits {
         refuse(by_user.max(by_address), Refusal::LoginRate)
     }
 
-    /// Counts a login that failed.
+    /// Counts a failed login.
     pub(super) fn failed(&self, user: Option<&str>, client: IpAddr) {
         if let (Some(rate), Some(user)) = (&self.user_failures, user) {
             rate.count_and_block(self.user(user, client));
@@ -97,12 +97,12 @@ impl Limits {
         }
     }
 
-    /// Remembers where `user` logs in from.
+    /// Remembers that `user` has logged in from `client`.
     pub(super) fn succeeded(&self, user: &str, client: IpAddr) {
         self.familiar.insert((self.hasher.hash_one(user), Network::of_customer(client)), ());
     }
 
-    /// Counts a token for the account called `user`, or else for `client`.
+    /// Counts a token for the account `user`, or for `client` if the caller is anonymous.
     ///
     /// # Errors
     /// [`AuthError::TooMany`].
@@ -114,7 +114,7 @@ impl Limits {
         refuse(self.tokens.as_ref().and_then(|rate| rate.count(key).err()), Refusal::TokenRate)
     }
 
-    /// Forgets whoever has not come near a limit lately.
+    /// Forgets keys without recent attempts.
     pub(super) fn prune(&self) {
         let rates = [&self.user_failures, &self.address_failures, &self.tokens];
         rates.into_iter().flatten().for_each(Rate::prune);
@@ -133,9 +133,9 @@ impl Limits {
 #[derive(Debug)]
 struct Rate {
     limiter: RateLimiter<Key, DashMapStateStore<Key>, MonotonicClock, StateInformationMiddleware>,
-    /// In which one more is earned.
+    /// Time in which one more attempt is earned.
     period: Duration,
-    /// Until when nothing is tried: the limiter can be asked only by counting.
+    /// When blocked keys may try again. Kept here because asking the limiter also counts an attempt.
     blocked: Cache<Key, Instant>,
     pruned: Mutex<Instant>,
 }
@@ -152,7 +152,7 @@ impl Rate {
         })
     }
 
-    /// Counts one, and answers how many are left; or how long to wait for one.
+    /// Counts an attempt, and returns how many are left, or the time until the next one is earned.
     fn count(&self, key: Key) -> Result<u32, Duration> {
         match self.limiter.check_key(&self.place(key)) {
             Ok(state) => Ok(state.remaining_burst_capacity()),
@@ -160,7 +160,7 @@ impl Rate {
         }
     }
 
-    /// Counts one, and blocks whoever has used up what there is.
+    /// Counts an attempt, and blocks the key if none are left.
     fn count_and_block(&self, key: Key) {
         let wait = match self.count(key) {
             Ok(0) => self.period,
@@ -170,13 +170,13 @@ impl Rate {
         self.blocked.insert(key, Instant::now() + wait);
     }
 
-    /// For how long `key` is blocked.
+    /// How long `key` remains blocked.
     fn blocked(&self, key: Key) -> Option<Duration> {
         let until = self.blocked.get(&key)?;
         Some(until.saturating_duration_since(Instant::now())).filter(|wait| !wait.is_zero())
     }
 
-    /// The key, or the one for all when there are too many.
+    /// The key under which to count: `key`, or [`Key::Rest`] when there are too many keys.
     fn place(&self, key: Key) -> Key {
         if self.limiter.len() < KEYS {
             return key;
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_fails_so_often_and_no_more() {
+    fn a_name_is_blocked_after_its_failures() {
         let limits = limits(3, 100);
         for _ in 0..3 {
             assert!(may(&limits, "me", "192.0.2.1"));
@@ -228,7 +228,7 @@ mod tests {
         let refused = limits.may_try(Some("me"), address("192.0.2.1")).unwrap_err();
         let AuthError::TooMany { retry } = refused else { panic!("{refused}") };
         assert!(retry > Duration::ZERO && retry <= Duration::from_secs(20), "{retry:?}");
-        // From wherever it is tried, and nobody else is held up.
+        // The name is blocked for every address, and other names are not.
         assert!(!may(&limits, "me", "192.0.2.2"));
         assert!(may(&limits, "you", "192.0.2.1"));
     }
@@ -250,7 +250,7 @@ mod tests {
         for name in ["a", "b", "c"] {
             limits.failed(Some(name), address("2001:db8:1:2::1"));
         }
-        // The same customer, with another of their addresses; and one who is another.
+        // Another address in the same /64 network, and an address in another network.
         assert!(!may(&limits, "d", "2001:db8:1:2:ffff::1"));
         assert!(may(&limits, "d", "2001:db8:1:3::1"));
         (0..3).for_each(|_| limits.failed(None, address("192.0.2.1")));
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_are_counted_for_the_account_or_else_the_address() {
+    fn tokens_are_counted_by_account_or_by_address_if_anonymous() {
         let limits = limits(2, 3);
         let (one, other) = (address("192.0.2.1"), address("192.0.2.2"));
         (0..2).for_each(|_| limits.issue(Some("me"), one).unwrap());
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn no_limit_is_none() {
+    fn zero_means_no_limit() {
         let limits = limits(0, 0);
         for _ in 0..1000 {
             limits.failed(Some("me"), address("192.0.2.1"));
@@ -287,7 +287,7 @@ mod tests {
             let _ = rate.count(Key::Address(Network::of_customer(IpAddr::V6((n << 64).into()))));
         }
         assert!(rate.limiter.len() <= KEYS + 1);
-        // Those for whom there is no place share what one of them would have.
+        // The keys beyond the limit share one count.
         assert!(rate.count(Key::User(7)).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! A name and a password become an account.
+//! Logins: finding the account for a user name and a password.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -19,23 +19,23 @@ use crate::seal::random;
 use crate::store::{Account, Store};
 use crate::telemetry::metrics;
 
-/// For how long a login that succeeded is taken for granted. Clients log in again with every request or scope. That
-/// the account is still what it was is asked of the rows each time, by the revision that the login found.
+/// How long a successful login is remembered. Clients log in again with every request or scope. The gate checks each time
+/// that the account still has the revision that the login found.
 const REMEMBERED_FOR: Duration = Duration::from_secs(60);
 
-/// The most logins that are remembered.
+/// Most logins that are remembered.
 const REMEMBERED: usize = 10_000;
 
-/// No account has a longer name, and no client a good reason for a longer password.
+/// Most bytes of a user name or password. No account has a longer name, and no password may be longer.
 const LONGEST: usize = 4096;
 
-/// A name and password, as only this process can tell them from others.
+/// HMAC of a user name and password, under a key that only this process has.
 type Fingerprint = [u8; 32];
 
-/// What became of a login, for all who wait for it.
+/// Result of a login that is being checked. All callers with the same credentials wait for it.
 type Outcome = Arc<OnceCell<Result<Arc<Account>, AuthError>>>;
 
-/// Logs in. Cheap to clone.
+/// Checks logins and remembers the successful ones. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Logins(Arc<Parts>);
 
@@ -45,15 +45,12 @@ struct Parts {
     limits: Arc<Limits>,
     key: hmac::Key,
     remembered: Cache<Fingerprint, (Arc<Account>, Instant)>,
-    /// By fingerprint and address, those that are being found out.
+    /// Logins that are being checked, by fingerprint and address.
     running: Mutex<HashMap<(Fingerprint, IpAddr), Outcome>>,
 }
 
 impl Logins {
-    /// Takes tens of milliseconds.
-    ///
-    /// # Errors
-    /// [`AuthError::Internal`]: a mistake of this program.
+    /// Hashes a random password to compare with later, which takes tens of milliseconds.
     pub(super) async fn new(store: Store, limits: Arc<Limits>) -> Result<Self, AuthError> {
         Ok(Self(Arc::new(Parts {
             store,
@@ -65,11 +62,12 @@ impl Logins {
         })))
     }
 
-    /// The account of that name and password, as it was at most a minute ago. A client that sends the same for every
-    /// request, or many times at once, has it computed once.
+    /// The account for a user name and password, in its state of at most a minute ago. The password is hashed once for
+    /// all requests of a client in that minute, and once for concurrent requests.
     ///
     /// # Errors
-    /// [`AuthError::Credentials`] for whatever is wrong with them, [`AuthError::TooMany`], [`AuthError::Unavailable`].
+    /// [`AuthError::Credentials`] for everything that may be wrong with them, [`AuthError::TooMany`] and
+    /// [`AuthError::Unavailable`].
     pub(super) async fn login(
         &self,
         user: &str,
@@ -84,14 +82,14 @@ impl Logins {
             return Ok(account);
         }
         let running = Running::join(&self.0, (fingerprint, client));
-        let result = running.outcome.get_or_init(|| self.find_out(user, password, client)).await;
+        let result = running.outcome.get_or_init(|| self.check(user, password, client)).await;
         if let Ok(account) = result {
             self.0.remembered.insert(fingerprint, (Arc::clone(account), Instant::now()));
         }
         result.clone()
     }
 
-    /// As [`Logins::login`], and the account is still what it was.
+    /// As [`Logins::login`], and checks that the account has not changed since.
     ///
     /// # Errors
     /// As [`Logins::login`].
@@ -111,27 +109,27 @@ impl Logins {
         }
     }
 
-    /// Forgets every login that found an account in this state.
+    /// Forgets every login that found an account with this revision.
     pub(super) fn forget(&self, revision: i64) {
         self.0.remembered.retain(|_, (account, _)| account.revision != revision);
     }
 
-    /// In a task of its own: a failure counts also when the client no longer waits for it, or whoever hangs up early
-    /// could keep every core busy.
-    async fn find_out(
+    /// Checks a login in a task of its own. A failure must count even if the client hangs up early: otherwise such a client
+    /// could keep every core busy without ever reaching a limit.
+    async fn check(
         &self,
         user: &str,
         password: &Secret,
         client: IpAddr,
     ) -> Result<Arc<Account>, AuthError> {
         let (parts, user, password) = (Arc::clone(&self.0), user.to_owned(), password.clone());
-        tokio::spawn(async move { parts.find_out(&user, &password, client).await })
-            .await
-            .map_err(|error| AuthError::Internal(format!("a login was not finished: {error}")))?
+        tokio::spawn(async move { parts.check(&user, &password, client).await }).await.map_err(
+            |error| AuthError::Internal(format!("the task that checked a login failed: {error}")),
+        )?
     }
 }
 
-/// A login under way, for as long as somebody waits for it.
+/// A caller who waits for a login that is being checked.
 struct Running<'a> {
     parts: &'a Parts,
     key: (Fingerprint, IpAddr),
@@ -148,7 +146,7 @@ impl<'a> Running<'a> {
 impl Drop for Running<'_> {
     fn drop(&mut self) {
         let mut running = self.parts.running();
-        // Nobody joins meanwhile, and one of the two is in the map.
+        // The map holds one reference, and the lock keeps others from joining: no one else waits.
         if Arc::strong_count(&self.outcome) <= 2 {
             running.remove(&self.key);
         }
@@ -156,7 +154,7 @@ impl Drop for Running<'_> {
 }
 
 impl Parts {
-    async fn find_out(
+    async fn check(
         &self,
         user: &str,
         password: &Secret,
@@ -176,7 +174,8 @@ impl Parts {
         result
     }
 
-    /// One lookup and, unless it is a robot's right secret, one argon2, whatever is wrong.
+    /// Does one lookup and one argon2, regardless of what is wrong, so that the time reveals nothing. Only the right secret
+    /// of a robot needs no argon2.
     async fn compare(
         &self,
         user: &str,
@@ -196,8 +195,8 @@ impl Parts {
         }
         let user_account = account.filter(|account| !account.is_robot());
         let slot = self.passwords.slot().await?;
-        // Asked again, for others may have failed meanwhile: of a thousand that come at once no more get a turn than
-        // of a thousand that come one by one, but for the few that have theirs at the same time.
+        // Checked again, because other logins may have failed while this one waited for its slot. Of a thousand concurrent
+        // guesses, only those that run at the same time can exceed the limit.
         self.limits.may_try(Some(user), client)?;
         let hash = user_account.as_ref().map(|account| account.secret_hash.clone());
         let (right, slot) = self.passwords.compare(hash, password, slot).await?;
@@ -218,7 +217,7 @@ impl Parts {
 
     fn fingerprint(&self, user: &str, password: &Secret) -> Fingerprint {
         let mut tag = hmac::Context::with_key(&self.key);
-        // The length says where the name ends.
+        // The length marks the end of the name.
         tag.update(&(user.len() as u64).to_be_bytes());
         tag.update(user.as_bytes());
         tag.update(password.expose().as_bytes());

@@ -1,6 +1,6 @@
-//! The one structure that is written here: RSAPrivateKey (RFC 8017, A.1.2) in DER, a sequence of nine integers.
+//! Writes an RSAPrivateKey (RFC 8017, A.1.2) in DER: a sequence of nine integers.
 
-/// Of `version, n, e, d, p, q, dP, dQ, qInv`, each but the version big-endian without a sign, the DER.
+/// The DER of a key. `numbers` are `n, e, d, p, q, dP, dQ, qInv`, big-endian and unsigned; the version is added here.
 pub(super) fn private_key(numbers: [&[u8]; 8]) -> Vec<u8> {
     let mut body = integer(&[0]);
     for number in numbers {
@@ -9,7 +9,7 @@ pub(super) fn private_key(numbers: [&[u8]; 8]) -> Vec<u8> {
     element(0x30, &body)
 }
 
-/// INTEGER: the fewest bytes, and one that is zero before a first bit that would be a sign.
+/// An INTEGER in as few bytes as possible. A zero byte goes first if the top bit would otherwise look like a sign.
 fn integer(number: &[u8]) -> Vec<u8> {
     let zeros = number.iter().take_while(|byte| **byte == 0).count();
     let digits = &number[zeros..];
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn integers_are_as_short_as_they_may_be() {
+    fn integers_have_no_needless_zeros() {
         assert_eq!(integer(&[0]), [2, 1, 0]);
         assert_eq!(integer(&[]), [2, 1, 0]);
         assert_eq!(integer(&[0, 0, 1, 0]), [2, 2, 1, 0]);

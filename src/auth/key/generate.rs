@@ -1,4 +1,4 @@
-//! Makes keys.
+//! Generates signing keys.
 
 use std::convert::Infallible;
 
@@ -10,34 +10,33 @@ use super::{KeyPair, der};
 use crate::auth::AuthError;
 use crate::seal::random;
 
-/// Size of a key. Tokens live for minutes, and a server checks a new one with every pull.
+/// Bits of the modulus. Tokens live for minutes, so more would protect nothing, and would slow the check of a new token
+/// that comes with every pull.
 const BITS: usize = 2048;
 
-/// Makes a key. Takes the better part of a second, in a thread where that holds up nobody.
-///
-/// # Errors
-/// [`AuthError::Internal`]: a mistake of this program.
+/// Generates a key. This takes most of a second, in a thread for blocking work.
 pub(in crate::auth) async fn generate() -> Result<KeyPair, AuthError> {
     tokio::task::spawn_blocking(generate_now)
         .await
-        .map_err(|error| AuthError::Internal(format!("no signing key could be made: {error}")))?
+        .map_err(|error| AuthError::Internal(format!("cannot generate a signing key: {error}")))?
 }
 
 fn generate_now() -> Result<KeyPair, AuthError> {
-    let failed = |reason: String| AuthError::Internal(format!("no signing key: {reason}"));
+    let failed =
+        |reason: String| AuthError::Internal(format!("cannot generate a signing key: {reason}"));
     let key = PrivateKey::new(&mut System, BITS).map_err(|error| failed(error.to_string()))?;
     let (Some(p), Some(q)) = (key.primes().first(), key.primes().get(1)) else {
-        return Err(failed("without two primes".to_owned()));
+        return Err(failed("it lacks two primes".to_owned()));
     };
     let (Some(dp), Some(dq), Some(qinv)) = (key.dp(), key.dq(), key.crt_coefficient()) else {
-        return Err(failed("without exponents".to_owned()));
+        return Err(failed("it lacks the CRT exponents".to_owned()));
     };
     let numbers = [key.n().as_ref(), key.e(), key.d(), p.as_ref(), q.as_ref(), dp, dq, &qinv];
     let numbers = numbers.map(|number| number.to_be_bytes());
     KeyPair::from_der(der::private_key(numbers.each_ref().map(|number| &**number)))
 }
 
-/// The random numbers of the system, as ring reads them.
+/// Lets `rsa` use our source of random bytes.
 struct System;
 
 impl TryRng for System {

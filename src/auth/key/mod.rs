@@ -1,8 +1,8 @@
 //! The RSA keys that sign tokens.
 //!
-//! ring signs and verifies, and cannot make an RSA key; the crate `rsa` does that and nothing else (`generate`). Its
-//! open advisory, RUSTSEC-2023-0071, is about the time that private-key operations take, decryption above all: it
-//! performs none here, once a key is made it is handed over as DER and only ring ever uses it.
+//! ring signs and verifies but cannot generate an RSA key, so the crate `rsa` does that, and nothing else (`generate`).
+//! Its open advisory RUSTSEC-2023-0071 says that the time of private-key operations, mainly decryption, leaks the key.
+//! It does not apply here: `rsa` performs no such operation. A generated key is handed to ring as DER.
 
 mod der;
 mod generate;

@@ -1,4 +1,4 @@
-//! A key that signs, and the part of it that everybody may know.
+//! A signing key and its public part.
 
 use std::fmt;
 
@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use crate::auth::AuthError;
 use crate::stream::hashing::sha256_bytes;
 
-/// The fewest bytes of a modulus: 2048 bits. Keys of fewer are not loaded, and ring would not verify by them.
+/// Fewest bytes of a modulus: 2048 bits. Smaller keys are refused, and ring would not verify with them.
 const MODULUS_BYTES: usize = 256;
 
-/// A key that signs.
+/// A private key with its public part.
 pub(in crate::auth) struct KeyPair {
     pair: Pair,
     public: PublicKey,
@@ -22,18 +22,19 @@ pub(in crate::auth) struct KeyPair {
 }
 
 impl KeyPair {
-    /// Reads an RSAPrivateKey (RFC 8017, A.1.2).
+    /// Parses an RSAPrivateKey (RFC 8017, A.1.2).
     ///
     /// # Errors
-    /// [`AuthError::Internal`] when it is none, or of fewer than 2048 bits.
+    /// `der` is not such a key, or the key has fewer than 2048 bits.
     pub(in crate::auth) fn from_der(der: Vec<u8>) -> Result<Self, AuthError> {
-        let pair = Pair::from_der(&der)
-            .map_err(|error| AuthError::Internal(format!("not a signing key: {error}")))?;
+        let pair = Pair::from_der(&der).map_err(|error| {
+            AuthError::Internal(format!("a signing key in the database is malformed: {error}"))
+        })?;
         let public = PublicKey::new(PublicKeyComponents::from(pair.public()))?;
         Ok(Self { pair, public, der })
     }
 
-    /// The same again, to be sealed and stored.
+    /// The RSAPrivateKey, to be sealed and stored.
     pub(in crate::auth) fn der(&self) -> &[u8] {
         &self.der
     }
@@ -47,15 +48,16 @@ impl KeyPair {
         &self.public
     }
 
-    /// Signs by RSASSA-PKCS1-v1_5 with SHA-256.
+    /// Signs with RSASSA-PKCS1-v1_5 and SHA-256.
     ///
     /// # Errors
-    /// [`AuthError::Internal`] when the system has no random numbers, which blind the computation.
+    /// ring could not sign. It does not say why; one reason is that it blinds the computation with random numbers, and
+    /// the system has none.
     pub(in crate::auth) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, AuthError> {
         let mut signature = vec![0; self.pair.public().modulus_len()];
         self.pair
             .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut signature)
-            .map_err(|_| AuthError::Internal("the signing key does not sign".to_owned()))?;
+            .map_err(|_| AuthError::Internal("the signing key failed to sign".to_owned()))?;
         Ok(signature)
     }
 }
@@ -76,23 +78,23 @@ pub(in crate::auth) struct PublicKey {
 impl PublicKey {
     fn new(components: PublicKeyComponents<Vec<u8>>) -> Result<Self, AuthError> {
         if components.n.len() < MODULUS_BYTES {
-            return Err(AuthError::Internal("a signing key of fewer than 2048 bits".to_owned()));
+            return Err(AuthError::Internal("a signing key has fewer than 2048 bits".to_owned()));
         }
         let kid = thumbprint(&components);
         Ok(Self { components, kid })
     }
 
-    /// The name of the key: its thumbprint, which nobody can choose.
+    /// The name of the key (`kid`): its thumbprint, so that nobody can choose the name.
     pub(in crate::auth) fn kid(&self) -> &str {
         &self.kid
     }
 
-    /// Whether the key signed `message`.
+    /// Whether `signature` is the signature of `message` by this key.
     pub(in crate::auth) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         self.components.verify(&RSA_PKCS1_2048_8192_SHA256, message, signature).is_ok()
     }
 
-    /// As a JSON Web Key (RFC 7517).
+    /// The JSON Web Key (RFC 7517).
     pub(in crate::auth) fn jwk(&self) -> Value {
         json!({
             "kty": "RSA",
@@ -105,7 +107,7 @@ impl PublicKey {
     }
 }
 
-/// SHA-256 of the members that make the key, in the order of the alphabet (RFC 7638).
+/// The thumbprint (RFC 7638): the SHA-256 of a JSON object with the members of the key in alphabetical order.
 fn thumbprint(key: &PublicKeyComponents<Vec<u8>>) -> String {
     let (n, e) = (BASE64URL_NOPAD.encode(&key.n), BASE64URL_NOPAD.encode(&key.e));
     let members = format!(r#"{{"e":"{e}","kty":"RSA","n":"{n}"}}"#);
@@ -117,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_thumbprint_is_that_of_the_standard() {
+    fn the_thumbprint_matches_the_example_of_the_rfc() {
         // RFC 7638, 3.1.
         let n = "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw";
         let key = PublicKeyComponents {

@@ -1,4 +1,4 @@
-//! The keys that are believed now, and the one of them that signs.
+//! The valid signing keys, and the one of them that signs new tokens.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::auth::AuthError;
 use crate::seal::Sealer;
 use crate::store::SigningKey;
 
-/// Keys by their `kid`, which is looked up here and used for nothing else.
+/// Keys by their `kid`. A token names its key; the name is only looked up here.
 #[derive(Debug)]
 pub(in crate::auth) struct KeySet {
     keys: HashMap<String, Arc<KeyPair>>,
@@ -18,11 +18,11 @@ pub(in crate::auth) struct KeySet {
 }
 
 impl KeySet {
-    /// The keys in `rows`, as far as they were opened `before` without opening them again. The public part is taken
-    /// from the sealed private one: a row that somebody wrote without knowing the secret makes no key.
+    /// Unseals the keys in `rows`, except those that `before` holds already. The public part is computed from the sealed
+    /// private part, so that nobody can add a key to the database without knowing the signing secret.
     ///
     /// # Errors
-    /// [`AuthError::Internal`], in one line, when one does not open or none signs.
+    /// A key does not open, or none is in use for signing. The message is one line.
     pub(super) fn open(
         rows: &[SigningKey],
         sealer: &Sealer,
@@ -39,22 +39,24 @@ impl KeySet {
         }
         let signing = rows.iter().find(|row| row.signs).and_then(|row| keys.get(&row.kid));
         let signing = signing.cloned().ok_or_else(|| {
-            AuthError::Internal("none of the keys in signing_keys signs".to_owned())
+            AuthError::Internal(
+                "none of the keys in the table signing_keys is due to sign".to_owned(),
+            )
         })?;
         Ok(Self { keys, signing })
     }
 
-    /// The key that signs.
+    /// The key that signs new tokens.
     pub(in crate::auth) fn signing(&self) -> &KeyPair {
         &self.signing
     }
 
-    /// The key of that name.
+    /// The public key called `kid`.
     pub(in crate::auth) fn public(&self, kid: &str) -> Option<&PublicKey> {
         self.keys.get(kid).map(|key| key.public())
     }
 
-    /// All of them, also those that will sign only later, as a JSON Web Key Set (RFC 7517).
+    /// All public keys as a JSON Web Key Set (RFC 7517), with those that will sign only later.
     pub(super) fn jwks(&self) -> Value {
         let mut keys: Vec<_> = self.keys.values().map(|key| key.public()).collect();
         keys.sort_by(|a, b| a.kid().cmp(b.kid()));
@@ -66,14 +68,17 @@ fn unseal(row: &SigningKey, sealer: &Sealer) -> Result<KeyPair, AuthError> {
     let der = sealer.open(row.kid.as_bytes(), &row.sealed).ok_or_else(|| {
         AuthError::Internal(
             "the keys that sign tokens were sealed under another OPEN_REGISTRY_SIGNING_SECRET: give every instance the \
-             one that they were made under, or empty the table signing_keys to have new ones made, which ends every \
-             token"
+             secret under which the keys were created, or empty the table signing_keys, which lets a server create a new \
+             key and ends every token"
                 .to_owned(),
         )
     })?;
     let key = KeyPair::from_der(der)?;
     match key.public().kid() == row.kid {
         true => Ok(key),
-        false => Err(AuthError::Internal(format!("the key {} goes by a wrong name", row.kid))),
+        false => Err(AuthError::Internal(format!(
+            "the name {} in the table signing_keys does not belong to its key",
+            row.kid
+        ))),
     }
 }

@@ -1,4 +1,4 @@
-//! The keys in the database, which all instances share.
+//! The signing keys in the database, which all instances share.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,31 +14,33 @@ use crate::auth::AuthError;
 use crate::seal::Sealer;
 use crate::store::Store;
 
-/// A new key signs after this long: every instance reloads many times before, and so does who reads the public keys.
+/// Time from the creation of a key to its first signature. Before that, every instance and every reader of the public
+/// keys has loaded them several times.
 const LEAD: Duration = Duration::from_secs(10 * 60);
 
-/// A token may name a key that this instance has not heard of, or make one up: no more than one look at the database
-/// in this time.
+/// Shortest time between two reloads on account of a token that names an unknown key. The key may be new, or the token
+/// may be forged.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// The keys in use. Reads take no lock.
+/// The signing keys. Reading them takes no lock.
 #[derive(Debug)]
 pub struct SharedKeys {
     store: Store,
     sealer: Sealer,
+    /// How long a key stays valid after the next one has taken over.
     overlap: Duration,
     current: ArcSwap<KeySet>,
-    /// When somebody last looked for a key that was not there, and what became of it.
+    /// Time and result of the last reload on account of an unknown key.
     looked: Mutex<Option<(Instant, Result<(), AuthError>)>>,
 }
 
 impl SharedKeys {
-    /// Loads the keys, and makes the first one if there is none. Of several instances that start at once, all end
-    /// with the same. A key is believed for `overlap` after another took its place.
+    /// Loads the keys. If there are none, this creates the first one; when several instances do so at once, they all end
+    /// with the same key. A key stays valid for `overlap` after the next one has taken over.
     ///
     /// # Errors
-    /// [`AuthError::Unavailable`] when the database does not answer, [`AuthError::Internal`] with one clear line when
-    /// the keys were sealed under another secret.
+    /// [`AuthError::Unavailable`] if the database does not answer, and [`AuthError::Internal`] if the keys were sealed
+    /// under another secret.
     pub(in crate::auth) async fn open(
         store: Store,
         sealer: Sealer,
@@ -50,7 +52,7 @@ impl SharedKeys {
             let kid = key.public().kid();
             let sealed = seal(&sealer, &key);
             if store.add_first_signing_key(kid, key.public_der(), &sealed).await? {
-                info!(event = "signing_key_made", kid, "the first signing key was made");
+                info!(event = "signing_key_made", kid, "created the first signing key");
             }
             rows = store.signing_keys().await?;
         }
@@ -58,12 +60,12 @@ impl SharedKeys {
         Ok(Self { store, sealer, overlap, current, looked: Mutex::new(None) })
     }
 
-    /// The keys as they were last loaded.
+    /// The keys that were loaded last.
     pub(in crate::auth) fn current(&self) -> Arc<KeySet> {
         self.current.load_full()
     }
 
-    /// Loads them again. On failure those loaded before stay.
+    /// Loads the keys again. If this fails, the keys loaded before stay in use.
     ///
     /// # Errors
     /// As [`SharedKeys::open`].
@@ -74,10 +76,10 @@ impl SharedKeys {
         Ok(())
     }
 
-    /// The keys, with the one called `kid` among them if it can be found.
+    /// The keys, reloaded if the key called `kid` is not among them and the last such reload is some seconds ago.
     ///
     /// # Errors
-    /// As [`SharedKeys::open`]: whether the key exists is not known then.
+    /// As [`SharedKeys::open`]. It is then unknown whether the key exists.
     pub(in crate::auth) async fn with(&self, kid: &str) -> Result<Arc<KeySet>, AuthError> {
         let current = self.current();
         if current.public(kid).is_some() {
@@ -99,19 +101,22 @@ impl SharedKeys {
         Ok(self.current())
     }
 
-    /// Makes a signing key that takes over in ten minutes, when all instances know it. The key before it is valid for as
-    /// long as any of its tokens may be. Returns the name of the new key.
+    /// Creates a signing key that takes over in ten minutes, when all instances know it. The previous key stays valid until
+    /// the last token that it signed has expired. Returns the name of the new key.
     pub async fn rotate(&self) -> Result<String, AuthError> {
         let key = generate().await?;
         let kid = key.public().kid().to_owned();
         let sealed = seal(&self.sealer, &key);
         self.store.add_signing_key(&kid, key.public_der(), &sealed, LEAD, self.overlap).await?;
         self.reload().await?;
-        info!(event = "signing_key_made", kid, "a new signing key takes over in ten minutes");
+        info!(
+            event = "signing_key_made",
+            kid, "created a signing key, which takes over in ten minutes"
+        );
         Ok(kid)
     }
 
-    /// As a JSON Web Key Set.
+    /// The public keys as a JSON Web Key Set (RFC 7517).
     pub(in crate::auth) fn jwks(&self) -> Value {
         self.current.load().jwks()
     }

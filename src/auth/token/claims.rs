@@ -1,4 +1,4 @@
-//! What a token says.
+//! The claims of a token.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -7,49 +7,48 @@ use serde::{Deserialize, Serialize};
 use crate::rights::Grantee;
 use crate::rights::Scope;
 
-/// Clocks may differ by this much, in seconds, either way.
+/// Seconds by which the clocks of two machines may differ.
 pub(in crate::auth) const LEEWAY: i64 = 60;
 
-/// The longest life that a token may claim, in seconds.
+/// Longest life of a token, in seconds.
 const LONGEST_LIFE: i64 = 24 * 60 * 60;
 
-/// For how long after its end a token may still finish a push that it began, in seconds.
+/// Seconds after its expiry in which a token may still finish a push that it began.
 pub(in crate::auth) const LATEST: i64 = 6 * 60 * 60;
 
-/// The most entries of `access`.
+/// Most entries of the claim `access`.
 const ENTRIES: usize = 64;
 
-/// The claims, all of them required. A time is in seconds since 1970, and an integer: a claim of another type is a
-/// token that is not believed, never a claim that is absent.
+/// The claims of a token. All of them are required. Times are integers, in seconds since 1970. A claim of a wrong type makes
+/// the token invalid; it is not treated as a missing claim.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
-    /// Who issued it.
+    /// Name of the registry that issued it.
     pub iss: String,
-    /// Whom it speaks of; empty for nobody in particular.
+    /// Name of the account; empty for an anonymous caller.
     pub sub: String,
-    /// For which services it is.
+    /// Name of the registry that it is meant for.
     pub aud: Audience,
-    /// When it ends.
+    /// Time at which it expires.
     pub exp: i64,
-    /// When it begins.
+    /// Time before which it is not valid.
     pub nbf: i64,
-    /// When it was issued.
+    /// Time at which it was issued.
     pub iat: i64,
-    /// Its own name.
+    /// Unique name of the token, for the log.
     pub jti: String,
-    /// The revision of the account when it was issued, 0 for nobody in particular.
+    /// Revision of the account at that time; 0 for an anonymous caller.
     pub rev: i64,
-    /// What it may be used for.
+    /// Scopes that it grants.
     pub access: Vec<Entry>,
 }
 
-/// One service, or several.
+/// The claim `aud`, which RFC 7519 allows to be a string or a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
+#[allow(missing_docs, reason = "the variants are their names")]
 pub enum Audience {
-    /// One.
     One(String),
-    /// Several.
     Many(Vec<String>),
 }
 
@@ -62,13 +61,13 @@ impl Audience {
     }
 }
 
-/// A scope, as `access` lists it.
+/// A scope, in the form that the claim `access` has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// `repository`, or `registry`.
+    /// `repository` or `registry`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Of the repository, or `catalog`.
+    /// Name of the repository, or `catalog`.
     pub name: String,
     /// `pull`, `push`, `delete`, or `*`.
     pub actions: Vec<String>,
@@ -84,55 +83,56 @@ impl From<&Scope> for Entry {
     }
 }
 
-/// What a token must say to be meant for us.
+/// The names that a token must have to be one of ours.
 #[derive(Clone, Debug)]
 pub(in crate::auth) struct Expectation {
-    /// Its issuer.
+    /// The claim `iss`.
     pub(in crate::auth) issuer: String,
-    /// Its audience.
+    /// The claim `aud`.
     pub(in crate::auth) service: String,
 }
 
 impl Claims {
-    /// Whether the token may be used at `now`, in seconds since 1970. `Some` is a token that ran out so long ago, and
-    /// not longer than may matter for a push that it began.
+    /// Checks whether the token may be used at `now`, in seconds since 1970. `Some` means that it expired this long ago and
+    /// may still finish a push that it began.
     ///
     /// # Errors
-    /// Why it may not.
+    /// The reason why it may not be used.
     pub(in crate::auth) fn check(
         &self,
         expected: &Expectation,
         now: i64,
     ) -> Result<Option<Duration>, &'static str> {
         if self.iss != expected.issuer {
-            return Err("of another issuer");
+            return Err("it was issued by another registry");
         }
         if !self.aud.holds(&expected.service) {
-            return Err("for another service");
+            return Err("it is meant for another registry");
         }
         if self.access.len() > ENTRIES {
-            return Err("with too many scopes");
+            return Err("it has too many scopes");
         }
-        // Revision 0 is nobody's; it must not become anybody's, least of all the one that may do everything.
+        // Revision 0 means an anonymous caller here. As a grantee it would be allowed everything, so no token may have it
+        // together with a name.
         if self.rev < 0 || (self.rev == 0) != self.sub.is_empty() {
-            return Err("of nobody who could be");
+            return Err("its subject and its account revision contradict each other");
         }
-        let life = self.exp.checked_sub(self.iat).ok_or("of no time")?;
+        let life = self.exp.checked_sub(self.iat).ok_or("its exp or iat is out of range")?;
         if !(1..=LONGEST_LIFE).contains(&life) {
-            return Err("of too long a life");
+            return Err("its exp is not within 24 hours after its iat");
         }
         let soon = now.saturating_add(LEEWAY);
         if self.nbf > soon || self.iat > soon {
-            return Err("not valid yet");
+            return Err("it is not valid yet");
         }
         match now.saturating_sub(self.exp) {
             since if since <= LEEWAY => Ok(None),
             since if since <= LATEST => Ok(Some(Duration::from_secs(since.unsigned_abs()))),
-            _ => Err("expired"),
+            _ => Err("it has expired"),
         }
     }
 
-    /// Who may use what it grants.
+    /// The grantee that it speaks for.
     pub(in crate::auth) fn grantee(&self) -> Grantee {
         match self.rev {
             1.. => Grantee::Account(self.rev),
@@ -140,7 +140,7 @@ impl Claims {
         }
     }
 
-    /// What it grants, as far as this registry knows it.
+    /// The scopes that it grants. Entries that this registry does not know are left out.
     pub fn scopes(&self) -> Vec<Scope> {
         let scope = |entry: &Entry| {
             Scope::of(&entry.kind, &entry.name, entry.actions.iter().map(String::as_str))
@@ -149,7 +149,7 @@ impl Claims {
     }
 }
 
-/// Seconds since 1970.
+/// The time in seconds since 1970.
 pub(super) fn unix(time: SystemTime) -> i64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn every_claim_is_required_and_of_its_type() {
+    fn every_claim_is_required_and_has_one_type() {
         assert_eq!(check(good()), Ok(None));
         for claim in ["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "rev", "access"] {
             let mut without = good();
@@ -210,9 +210,9 @@ mod tests {
     fn the_audience_is_a_string_or_a_list() {
         assert_eq!(check(with("aud", json!(["other", "service"]))), Ok(None));
         for bad in [json!("other"), json!([]), json!(["other"]), json!(""), json!("Service")] {
-            assert_eq!(check(with("aud", bad)), Err("for another service"));
+            assert_eq!(check(with("aud", bad)), Err("it is meant for another registry"));
         }
-        assert_eq!(check(with("iss", json!("Registry"))), Err("of another issuer"));
+        assert_eq!(check(with("iss", json!("Registry"))), Err("it was issued by another registry"));
     }
 
     #[test]
@@ -228,42 +228,49 @@ mod tests {
         assert_eq!(times(NOW - 960, NOW - 960, NOW - 60), Ok(None));
         assert_eq!(times(NOW - 961, NOW - 961, NOW - 61), Ok(Some(Duration::from_secs(61))));
         assert_eq!(times(NOW + 60, NOW + 60, NOW + 960), Ok(None));
-        assert_eq!(times(NOW, NOW + 61, NOW + 960), Err("not valid yet"));
-        assert_eq!(times(NOW + 61, NOW, NOW + 960), Err("not valid yet"));
+        assert_eq!(times(NOW, NOW + 61, NOW + 960), Err("it is not valid yet"));
+        assert_eq!(times(NOW + 61, NOW, NOW + 960), Err("it is not valid yet"));
         let end = NOW - 6 * 3600;
         assert_eq!(times(end - 900, end - 900, end), Ok(Some(Duration::from_secs(6 * 3600))));
-        assert_eq!(times(end - 901, end - 901, end - 1), Err("expired"));
+        assert_eq!(times(end - 901, end - 901, end - 1), Err("it has expired"));
         assert_eq!(times(NOW, NOW, NOW + 24 * 3600), Ok(None));
-        assert_eq!(times(NOW, NOW, NOW + 24 * 3600 + 1), Err("of too long a life"));
-        assert_eq!(times(NOW, NOW, NOW), Err("of too long a life"));
-        assert_eq!(times(NOW, NOW, i64::MIN), Err("of no time"));
-        assert_eq!(times(i64::MIN, NOW, NOW), Err("of no time"));
-        assert_eq!(times(NOW, i64::MAX, NOW + 900), Err("not valid yet"));
+        assert_eq!(
+            times(NOW, NOW, NOW + 24 * 3600 + 1),
+            Err("its exp is not within 24 hours after its iat")
+        );
+        assert_eq!(times(NOW, NOW, NOW), Err("its exp is not within 24 hours after its iat"));
+        assert_eq!(times(NOW, NOW, i64::MIN), Err("its exp or iat is out of range"));
+        assert_eq!(times(i64::MIN, NOW, NOW), Err("its exp or iat is out of range"));
+        assert_eq!(times(NOW, i64::MAX, NOW + 900), Err("it is not valid yet"));
     }
 
     #[test]
-    fn nobody_is_revision_0_and_only_nobody() {
-        let nobody = |sub: &str, rev: i64| {
+    fn only_anonymous_callers_have_revision_0() {
+        let with_account = |sub: &str, rev: i64| {
             let mut claims = with("sub", json!(sub));
             claims["rev"] = json!(rev);
             let grantee = serde_json::from_value::<Claims>(claims.clone()).unwrap().grantee();
             (check(claims), grantee)
         };
-        assert_eq!(nobody("", 0), (Ok(None), Grantee::Nobody));
-        assert_eq!(nobody("me", 7), (Ok(None), Grantee::Account(7)));
+        assert_eq!(with_account("", 0), (Ok(None), Grantee::Nobody));
+        assert_eq!(with_account("me", 7), (Ok(None), Grantee::Account(7)));
         for (sub, rev) in [("me", 0), ("me", -1), ("", 7), ("", -1)] {
-            assert_eq!(nobody(sub, rev).0, Err("of nobody who could be"), "{sub} {rev}");
+            assert_eq!(
+                with_account(sub, rev).0,
+                Err("its subject and its account revision contradict each other"),
+                "{sub} {rev}"
+            );
         }
-        assert_eq!(nobody("me", 0).1, Grantee::Nobody);
-        assert_eq!(nobody("me", -1).1, Grantee::Nobody);
+        assert_eq!(with_account("me", 0).1, Grantee::Nobody);
+        assert_eq!(with_account("me", -1).1, Grantee::Nobody);
     }
 
     #[test]
-    fn scopes_are_few_and_known() {
+    fn scopes_are_limited_and_unknown_ones_left_out() {
         let entry = json!({"type": "repository", "name": "a", "actions": ["pull"]});
         assert_eq!(check(with("access", json!(vec![&entry; 64]))), Ok(None));
         let many = with("access", json!(vec![&entry; 65]));
-        assert_eq!(check(many), Err("with too many scopes"));
+        assert_eq!(check(many), Err("it has too many scopes"));
         let odd = json!([
             {"type": "registry", "name": "catalog", "actions": ["*"]},
             {"type": "host", "name": "a", "actions": ["pull"]},

@@ -1,4 +1,4 @@
-//! Tokens for those who log in, and for nobody in particular.
+//! Issuing access tokens to accounts and to anonymous callers.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -17,64 +17,60 @@ use crate::rights::Scope;
 use crate::store::Account;
 use crate::telemetry::metrics;
 
-/// The most scopes in one token: with names of usual length it stays below what proxies take as a header.
+/// Most scopes in one token. With names of usual length, the token stays below the header size that proxies accept.
 const SCOPES: usize = 50;
 
-/// A token begins to be good this much before it is issued, in seconds: not all clocks are alike.
+/// Seconds by which a token is valid before it is issued, because clocks differ.
 const EARLY: i64 = 10;
 
-/// How somebody logs in for a token.
+/// How a caller logs in to get a token.
 #[derive(Clone, Debug)]
 pub enum Login {
-    /// Not at all.
+    /// The caller stays anonymous.
     Nobody,
-    /// By name and password.
-    Password {
-        /// The name.
-        user: String,
-        /// The password.
-        password: Secret,
-    },
-    /// By a refresh token.
+    /// With a user name and password, or the name and secret of a robot.
+    #[allow(missing_docs, reason = "the fields are their names")]
+    Password { user: String, password: Secret },
+    /// With a refresh token.
     Refresh(Secret),
 }
 
-/// What a token is asked for.
+/// A request for a token.
 #[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "the other fields are their names")]
 pub struct TokenRequest {
-    /// By whom.
     pub login: Login,
-    /// To do what.
     pub scopes: Vec<Scope>,
-    /// Whether a refresh token is asked for as well.
+    /// Whether the client wants a refresh token as well.
     pub offline: bool,
-    /// Which program asks, by its own account.
+    /// Name that the client program gives itself.
     pub client_id: String,
 }
 
-/// A token. `Debug` shows neither it nor the refresh token.
+/// An issued token. `Debug` prints neither the token nor the refresh token.
 #[derive(Clone)]
+#[allow(missing_docs, reason = "the other fields are their names")]
 pub struct Issued {
-    /// The token.
+    /// The access token, a JSON Web Token.
     pub token: String,
-    /// How long it is good for.
+    /// How long the access token is valid.
     pub expires_in: Duration,
-    /// When it was issued (RFC 3339, UTC).
+    /// Time at which it was issued, in RFC 3339 and UTC.
     pub issued_at: String,
-    /// What it is good for, scopes with spaces between.
+    /// Granted scopes, separated by spaces.
     pub scope: String,
-    /// With which another may be had later.
+    /// Token to get another access token with, if the client asked for one.
     pub refresh_token: Option<String>,
-    /// Whom it speaks of; empty for nobody in particular.
+    /// Name of the account; empty for an anonymous caller.
     pub subject: String,
 }
 
 impl Tokens {
-    /// Issues a token to `client`, for as much of what is asked for as is granted; what is not granted and what does
-    /// not exist are left out alike.
+    /// Issues a token to a caller at the address `client`. Requested actions without a grant are left out, and so are those
+    /// in repositories that do not exist: a caller cannot tell the two apart.
     ///
     /// # Errors
-    /// [`AuthError::Credentials`] for whatever is wrong with the login, [`AuthError::TooMany`],
+    /// [`AuthError::Credentials`] for everything that may be wrong with the login, [`AuthError::TooMany`] and
     /// [`AuthError::Unavailable`].
     pub async fn issue(&self, request: TokenRequest, client: IpAddr) -> Result<Issued, AuthError> {
         let account = match &request.login {
@@ -104,8 +100,8 @@ impl Tokens {
         Ok(Issued { refresh_token, ..issued })
     }
 
-    /// As much of `scopes` as `account` is granted. The list of repositories is anybody's: it shows to each what they
-    /// may pull.
+    /// The part of `scopes` that is granted to `account`. Everyone may list repositories, because the list has only those
+    /// that its reader may pull.
     async fn grant(
         &self,
         account: Option<&Account>,
@@ -155,7 +151,7 @@ impl Tokens {
     }
 }
 
-/// One scope of each kind, the first [`SCOPES`] of them.
+/// Merges scopes of the same repository, and keeps the first [`SCOPES`] of the result.
 fn merge(scopes: Vec<Scope>) -> Vec<Scope> {
     let mut merged: Vec<Scope> = Vec::new();
     for scope in scopes {
@@ -182,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn scopes_are_merged_and_cut_off() {
+    fn scopes_are_merged_and_limited() {
         let scope = |text: String| Scope::parse(&text).unwrap();
         let asked = vec![
             scope("repository:a:pull".into()),
@@ -197,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_issued_is_not_shown() {
+    fn debug_output_contains_no_token() {
         let issued = Issued {
             token: "hunter2".into(),
             expires_in: Duration::ZERO,

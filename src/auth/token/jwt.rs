@@ -1,4 +1,4 @@
-//! The form of a token: three parts of base64url with dots between (RFC 7515).
+//! The form of a token (RFC 7515): header, claims and signature in base64url, with dots between.
 
 use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
@@ -8,11 +8,11 @@ use crate::auth::AuthError;
 use crate::auth::credentials::TOKEN_BYTES;
 use crate::auth::key::{KeyPair, PublicKey};
 
-/// The one algorithm. It is compared before any key is looked at, so nobody can have a token checked by another.
+/// The only algorithm. It is checked before any key is looked up, so a token cannot choose another one.
 const ALGORITHM: &str = "RS256";
 
-/// The header. Any other field refuses the token: `jwk`, `jku`, `x5c` and `x5u` bring a key of their own, `crit` says
-/// that not to understand a field is to misread the token.
+/// The header. A token with any other field is refused: `jwk`, `jku`, `x5c` and `x5u` bring a key of their own, and `crit`
+/// forbids accepting a token whose fields one does not understand.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Header {
@@ -22,10 +22,10 @@ struct Header {
     kid: String,
 }
 
-/// A token of the right form. Nothing that it says is to be believed yet.
+/// A well-formed token whose signature has not been checked, so that nothing in it can be trusted.
 #[derive(Debug)]
 pub(in crate::auth) struct Unverified<'a> {
-    /// Header and claims, as they were signed.
+    /// Header and claims in base64url: the text that was signed.
     signed: &'a str,
     claims: &'a str,
     signature: Vec<u8>,
@@ -33,61 +33,59 @@ pub(in crate::auth) struct Unverified<'a> {
 }
 
 impl<'a> Unverified<'a> {
-    /// Takes a token apart.
+    /// Splits a token and checks its header.
     ///
     /// # Errors
-    /// What is wrong with its form or header.
+    /// The reason why it is not a token of ours.
     pub(in crate::auth) fn parse(token: &'a str) -> Result<Self, &'static str> {
         if token.len() > TOKEN_BYTES {
-            return Err("too long");
+            return Err("it is too long");
         }
         if token.bytes().filter(|byte| *byte == b'.').count() != 2 {
-            return Err("not of three parts");
+            return Err("it does not have three parts");
         }
-        let (signed, signature) = token.rsplit_once('.').ok_or("not of three parts")?;
-        let (header, claims) = signed.split_once('.').ok_or("not of three parts")?;
-        let header: Header = read(header).ok_or("with a header that is not ours")?;
+        let (signed, signature) = token.rsplit_once('.').ok_or("it does not have three parts")?;
+        let (header, claims) = signed.split_once('.').ok_or("it does not have three parts")?;
+        let header: Header =
+            read(header).ok_or("its header is not one that this registry writes")?;
         if header.alg != ALGORITHM {
-            return Err("of another algorithm");
+            return Err("its algorithm is not RS256");
         }
         if header.typ.is_some_and(|typ| typ != "JWT") {
-            return Err("of another type");
+            return Err("its type is not JWT");
         }
-        let signature = decode(signature).ok_or("with a signature that is not base64url")?;
+        let signature = decode(signature).ok_or("its signature is not base64url")?;
         Ok(Self { signed, claims, signature, kid: header.kid })
     }
 
-    /// The name of the key that it says to be signed with: something to look up in a map, and no more.
+    /// The name of the key that it claims to be signed with. Use it for nothing but a lookup.
     pub(in crate::auth) fn kid(&self) -> &str {
         &self.kid
     }
 
-    /// Checks the signature, and only then reads the claims.
+    /// Checks the signature, and only then parses the claims.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// The reason why it is not valid.
     pub(in crate::auth) fn verify(self, key: &PublicKey) -> Result<Claims, &'static str> {
         if !key.verifies(self.signed.as_bytes(), &self.signature) {
-            return Err("with a wrong signature");
+            return Err("its signature is wrong");
         }
-        read(self.claims).ok_or("with claims that are not ours")
+        read(self.claims).ok_or("its claims are malformed")
     }
 }
 
 impl Claims {
-    /// What a token says, to be shown and never to be believed: nothing of it was verified.
+    /// Parses the claims of a token without checking its signature. Never trust the result.
     ///
     /// # Errors
-    /// What is wrong with its form.
+    /// The reason why it is malformed.
     pub fn unverified(token: &str) -> Result<Self, &'static str> {
-        read(Unverified::parse(token)?.claims).ok_or("with claims that are not ours")
+        read(Unverified::parse(token)?.claims).ok_or("its claims are malformed")
     }
 }
 
-/// Signs `claims`.
-///
-/// # Errors
-/// [`AuthError::Internal`], when the system has no random numbers.
+/// Encodes and signs `claims`.
 pub(in crate::auth) fn sign(claims: &Claims, key: &KeyPair) -> Result<String, AuthError> {
     let header = Header {
         typ: Some("JWT".to_owned()),
@@ -110,7 +108,7 @@ fn decode(part: &str) -> Option<Vec<u8>> {
     BASE64URL_NOPAD.decode(part.as_bytes()).ok()
 }
 
-/// A part that is a JSON object. Where a list would do as well, a struct could be read from one.
+/// Decodes a part that is a JSON object. serde would also read a struct from a list, which is refused here.
 fn read<T: for<'a> Deserialize<'a>>(part: &str) -> Option<T> {
     let json = decode(part)?;
     if json.first() != Some(&b'{') {

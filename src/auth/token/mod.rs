@@ -1,4 +1,4 @@
-//! The tokens that clients carry: JSON Web Tokens (RFC 7519), signed with RS256 and nothing else.
+//! Access tokens, which are JSON Web Tokens (RFC 7519) signed with RS256, and refresh tokens.
 
 mod claims;
 mod issue;

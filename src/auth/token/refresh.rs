@@ -1,5 +1,5 @@
-//! Refresh tokens: `id.secret`, not to be mistaken for a token by anybody. The database keeps the SHA-256 of the
-//! secret; a new password, a disabling and a revocation end them.
+//! Refresh tokens. They are written `id.secret`, which no client can mistake for an access token. The database stores the
+//! SHA-256 of the secret. They end when they are revoked, and when the account is disabled or gets a new password.
 
 use std::net::IpAddr;
 
@@ -14,11 +14,11 @@ use crate::seal::random;
 use crate::store::Account;
 use crate::stream::hashing::sha256_bytes;
 
-/// Characters of the secret: 256 bits in base64url.
+/// Characters of the secret, which is 256 bits in base64url.
 const SECRET: usize = 43;
 
 impl Tokens {
-    /// Makes a refresh token for `account`.
+    /// Issues a refresh token for `account`.
     pub(super) async fn add_refresh_token(
         &self,
         account: &Account,
@@ -31,7 +31,7 @@ impl Tokens {
         Ok(Secret::new(format!("{}.{secret}", id.simple())))
     }
 
-    /// The account that a refresh token stands for.
+    /// The account that a refresh token belongs to.
     pub(super) async fn refresh(
         &self,
         token: &Secret,
@@ -62,10 +62,10 @@ impl Tokens {
     }
 }
 
-/// Id and secret.
+/// Splits a refresh token into id and secret.
 fn parse(token: &str) -> Option<(Uuid, &str)> {
     let (id, secret) = token.split_once('.')?;
-    // Uuid reads braces and dashes, too.
+    // `Uuid` also accepts braces and dashes.
     let id = Uuid::try_parse(id).ok().filter(|uuid| uuid.simple().to_string() == id)?;
     (secret.len() == SECRET).then_some((id, secret))
 }

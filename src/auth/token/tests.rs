@@ -1,4 +1,4 @@
-//! Tokens as they should be, and as those who forge them make them.
+//! Good tokens, and forged ones.
 
 use std::sync::OnceLock;
 
@@ -10,7 +10,7 @@ use super::claims::Audience;
 use super::{Claims, Unverified, sign};
 use crate::auth::key::{KeyPair, generate};
 
-/// Two keys; making one takes a while.
+/// Two keys, generated once, because that takes a while.
 fn keys() -> &'static [KeyPair; 2] {
     static KEYS: OnceLock<[KeyPair; 2]> = OnceLock::new();
     KEYS.get_or_init(|| {
@@ -36,7 +36,7 @@ fn claims() -> Claims {
     }
 }
 
-/// What the server would say of the token, its own key being the first.
+/// Verifies a token as a server would that has the first key.
 fn verify(token: &str) -> Result<Claims, &'static str> {
     let token = Unverified::parse(token)?;
     let key = keys()[0].public();
@@ -50,7 +50,7 @@ fn header() -> Value {
     json!({ "typ": "JWT", "alg": "RS256", "kid": keys()[0].public().kid() })
 }
 
-/// A token with this header and these claims, properly signed.
+/// A token with this header and these claims, and a valid signature of the first key.
 fn signed(header: &str, claims: &str) -> String {
     let (header, claims) = (header.as_bytes(), claims.as_bytes());
     let signed = format!("{}.{}", BASE64URL_NOPAD.encode(header), BASE64URL_NOPAD.encode(claims));
@@ -63,7 +63,7 @@ fn with_header(header: &Value) -> Result<Claims, &'static str> {
 }
 
 #[test]
-fn what_was_signed_is_believed() {
+fn a_signed_token_is_valid() {
     let token = sign(&claims(), &keys()[0]).unwrap();
     assert_eq!(verify(&token), Ok(claims()));
     assert_eq!(with_header(&header()), Ok(claims()));
@@ -83,16 +83,16 @@ fn a_token_stays_below_the_limits_of_headers() {
 }
 
 #[test]
-fn garbage_is_refused() {
+fn malformed_tokens_are_refused() {
     let token = sign(&claims(), &keys()[0]).unwrap();
     for garbage in ["", ".", "..", "...", "a.b", "a.b.c", "a.b.c.d", "é.é.é", "{}.{}.{}"] {
         assert!(verify(garbage).is_err(), "{garbage}");
     }
-    assert_eq!(verify(&"a".repeat(16 * 1024 + 1)), Err("too long"));
-    assert_eq!(verify(&format!("{token}.")), Err("not of three parts"));
+    assert_eq!(verify(&"a".repeat(16 * 1024 + 1)), Err("it is too long"));
+    assert_eq!(verify(&format!("{token}.")), Err("it does not have three parts"));
     assert_eq!(
         verify(&format!("{}.", token.rsplit_once('.').unwrap().0)),
-        Err("with a wrong signature")
+        Err("its signature is wrong")
     );
     for at in 0..token.len() {
         assert!(verify(&token[..at]).is_err(), "cut at {at}");
@@ -100,7 +100,7 @@ fn garbage_is_refused() {
 }
 
 #[test]
-fn every_character_counts() {
+fn a_change_of_any_character_is_noticed() {
     let token = sign(&claims(), &keys()[0]).unwrap();
     for at in (0..token.len()).step_by(7) {
         let mut changed = token.clone().into_bytes();
@@ -113,26 +113,26 @@ fn every_character_counts() {
 }
 
 #[test]
-fn there_is_one_algorithm() {
+fn other_algorithms_are_refused() {
     let others =
         ["none", "None", "", "HS256", "rs256", "RS256 ", "RS384", "PS256", "ES256", "EdDSA"];
     for algorithm in others {
         let mut header = header();
         header["alg"] = json!(algorithm);
-        assert_eq!(with_header(&header), Err("of another algorithm"), "{algorithm}");
+        assert_eq!(with_header(&header), Err("its algorithm is not RS256"), "{algorithm}");
     }
     for algorithm in [json!(null), json!(["RS256"]), json!(1)] {
         let mut header = header();
         header["alg"] = algorithm;
-        assert_eq!(with_header(&header), Err("with a header that is not ours"));
+        assert_eq!(with_header(&header), Err("its header is not one that this registry writes"));
     }
     let mut header = header();
     header.as_object_mut().unwrap().remove("alg");
-    assert_eq!(with_header(&header), Err("with a header that is not ours"));
+    assert_eq!(with_header(&header), Err("its header is not one that this registry writes"));
 }
 
 #[test]
-fn the_public_key_is_no_password() {
+fn the_public_key_does_not_work_as_an_hmac_key() {
     let mut header = header();
     let claims = serde_json::to_string(&claims()).unwrap();
     let key = &keys()[0];
@@ -156,7 +156,7 @@ fn the_public_key_is_no_password() {
 }
 
 #[test]
-fn a_token_brings_no_key_of_its_own() {
+fn a_token_that_brings_its_own_key_is_refused() {
     let key = &keys()[0];
     for (field, value) in [
         ("jwk", key.public().jwk()),
@@ -172,12 +172,16 @@ fn a_token_brings_no_key_of_its_own() {
     ] {
         let mut header = header();
         header[field] = value;
-        assert_eq!(with_header(&header), Err("with a header that is not ours"), "{field}");
+        assert_eq!(
+            with_header(&header),
+            Err("its header is not one that this registry writes"),
+            "{field}"
+        );
     }
 }
 
 #[test]
-fn a_header_is_an_object_with_each_field_once() {
+fn a_header_that_is_no_object_or_repeats_a_field_is_refused() {
     let kid = keys()[0].public().kid();
     let claims = serde_json::to_string(&claims()).unwrap();
     for header in [
@@ -191,29 +195,32 @@ fn a_header_is_an_object_with_each_field_once() {
         "{}".to_owned(),
         "null".to_owned(),
     ] {
-        assert_eq!(verify(&signed(&header, &claims)), Err("with a header that is not ours"));
+        assert_eq!(
+            verify(&signed(&header, &claims)),
+            Err("its header is not one that this registry writes")
+        );
     }
     let mut header = header();
     header["typ"] = json!("refresh");
-    assert_eq!(with_header(&header), Err("of another type"));
+    assert_eq!(with_header(&header), Err("its type is not JWT"));
 }
 
 #[test]
-fn claims_are_read_only_as_they_were_signed() {
+fn claims_must_be_an_object_without_repeated_members() {
     let header = header().to_string();
     let list = r#"["registry","me","service",1,1,1,"1",7,[]]"#;
     for claims in [list, "{}", "null", "", "{\"exp\":1,\"exp\":2}"] {
-        assert_eq!(verify(&signed(&header, claims)), Err("with claims that are not ours"));
+        assert_eq!(verify(&signed(&header, claims)), Err("its claims are malformed"));
     }
     let text = serde_json::to_string(&claims()).unwrap();
     let twice = text.replacen('{', r#"{"rev":1,"#, 1);
-    assert_eq!(verify(&signed(&header, &twice)), Err("with claims that are not ours"));
+    assert_eq!(verify(&signed(&header, &twice)), Err("its claims are malformed"));
     let more = text.replacen('{', r#"{"later":true,"#, 1);
     assert_eq!(verify(&signed(&header, &more)), Ok(claims()));
 }
 
 #[test]
-fn keys_are_told_apart_by_signature_and_not_by_name() {
+fn a_token_of_another_key_is_refused() {
     let [ours, theirs] = keys();
     let token = sign(&claims(), theirs).unwrap();
     assert_eq!(verify(&token), Err("unknown kid"));
@@ -226,11 +233,11 @@ fn keys_are_told_apart_by_signature_and_not_by_name() {
     let ours = sign(&claims(), ours).unwrap();
     let (header, _) = ours.split_once('.').unwrap();
     let mixed = format!("{header}.{claims_and_signature}");
-    assert_eq!(verify(&mixed), Err("with a wrong signature"));
+    assert_eq!(verify(&mixed), Err("its signature is wrong"));
 }
 
 #[test]
-fn base64url_has_one_spelling() {
+fn other_spellings_of_base64_are_refused() {
     let token = sign(&claims(), &keys()[0]).unwrap();
     let parts: Vec<_> = token.split('.').collect();
     let signature = BASE64URL_NOPAD.decode(parts[2].as_bytes()).unwrap();

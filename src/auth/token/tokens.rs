@@ -40,8 +40,8 @@ impl Tokens {
         self.verifier.expectation()
     }
 
-    /// The caller who sends `token`. Whether the account is still in the state in which the token was issued is left to
-    /// the gate, which reads the rows anyway.
+    /// The caller who sends `token`. Does not check whether the account has changed since the token was issued: the gate
+    /// does so, in a statement that it needs anyway.
     pub(in crate::auth) async fn caller(&self, token: &str) -> Result<Caller, AuthError> {
         self.verifier.caller(token).await
     }
@@ -49,12 +49,12 @@ impl Tokens {
     /// Verifies the signature of `token` anew and checks its claims. Does not read the rows of its account.
     ///
     /// # Errors
-    /// [`AuthError::Token`] when its form or its signature is wrong, so that its claims mean nothing.
+    /// [`AuthError::Token`] if its form or signature is wrong, so that its claims mean nothing.
     pub async fn verify(&self, token: &str) -> Result<Inspection, AuthError> {
         self.verifier.inspect(token).await
     }
 
-    /// As [`Tokens::verify`], and checks that the account is still in the state in which the token was issued.
+    /// As [`Tokens::verify`], and also checks that the account has not changed since the token was issued.
     ///
     /// # Errors
     /// As [`Tokens::verify`].

@@ -13,10 +13,10 @@ use crate::auth::{AuthError, Caller};
 use crate::rights::Scope;
 use crate::stream::hashing::sha256_bytes;
 
-/// The most tokens whose verified signature is remembered.
+/// Most tokens whose signature is remembered as verified.
 const VERIFIED: usize = 10_000;
 
-/// A token whose signature was verified.
+/// A token with a valid signature.
 #[derive(Debug)]
 struct Verified {
     kid: String,
@@ -24,8 +24,8 @@ struct Verified {
     scopes: Vec<Scope>,
 }
 
-/// Content and validity of a token whose signature is good. As JSON it is an object with the members `kid`, `claims`,
-/// `believed` and, where it is not valid, the `reason`.
+/// Content and validity of a token with a valid signature. Its JSON has the members `kid`, `claims`, `believed` (whether the
+/// token is valid) and `reason` (why not, or null).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the other fields are their names")]
 pub struct Inspection {
@@ -38,7 +38,7 @@ pub struct Inspection {
 /// Whether a token is valid now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Validity {
-    /// It may be used.
+    /// The token may be used.
     Valid,
     /// It expired this long ago, and may still finish a push that it began.
     Expired(Duration),
@@ -55,10 +55,10 @@ impl Validity {
             Self::Valid => None,
             Self::Expired(ago) => {
                 let ago = humantime::format_duration(Duration::from_secs(ago.as_secs()));
-                Some(format!("it ran out {ago} ago"))
+                Some(format!("it expired {ago} ago"))
             }
             Self::Revoked => {
-                Some("its account is gone, disabled, or has new credentials".to_owned())
+                Some("its account was removed or disabled, or has new credentials".to_owned())
             }
             Self::Rejected(reason) => Some((*reason).to_owned()),
         }
@@ -118,10 +118,10 @@ impl Verifier {
         Ok(caller)
     }
 
-    /// Content and validity of `token`, as far as they can be told without the rows of its account.
+    /// Content and validity of `token`, without a look at the rows of its account.
     ///
     /// # Errors
-    /// [`AuthError::Token`] when its form or its signature is wrong, so that its claims mean nothing.
+    /// [`AuthError::Token`] if its form or signature is wrong, so that its claims mean nothing.
     pub(super) async fn inspect(&self, token: &str) -> Result<Inspection, AuthError> {
         let Verified { kid, claims, .. } = self.verify(token).await?;
         let validity = match claims.check(&self.expectation, unix(SystemTime::now())) {
@@ -136,7 +136,7 @@ impl Verifier {
         let unverified = Unverified::parse(token).map_err(AuthError::Token)?;
         let kid = unverified.kid().to_owned();
         let keys = self.keys.with(&kid).await?;
-        let key = keys.public(&kid).ok_or(AuthError::Token("by a key that is not known"))?;
+        let key = keys.public(&kid).ok_or(AuthError::Token("its key is unknown"))?;
         let claims = unverified.verify(key).map_err(AuthError::Token)?;
         Ok(Verified { kid, scopes: claims.scopes(), claims })
     }

@@ -1,9 +1,9 @@
-//! The keys that sign, shared by all instances.
+//! Signing keys, which all instances share.
 
 use super::*;
 
 #[tokio::test]
-async fn two_first_starts_end_with_one_key() {
+async fn instances_that_start_at_once_create_one_key() {
     let database = database().await;
     let open = || Auth::open(database.store.clone(), settings());
     let (one, other) = tokio::join!(open(), open());
@@ -15,7 +15,7 @@ async fn two_first_starts_end_with_one_key() {
 }
 
 #[tokio::test]
-async fn the_public_keys_are_shown_and_nothing_else() {
+async fn the_key_set_has_only_public_parts() {
     let place = place().await;
     let keys = place.auth.jwks();
     let key = keys["keys"][0].as_object().unwrap();
@@ -27,20 +27,20 @@ async fn the_public_keys_are_shown_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn another_secret_does_not_start() {
+async fn a_server_with_another_signing_secret_does_not_start() {
     let place = place().await;
     let secret = SigningSecret::new(Secret::new("fedcba9876543210")).unwrap();
     let error = place.another(Settings { secret, ..settings() }).await.unwrap_err().to_string();
     assert!(error.contains("OPEN_REGISTRY_SIGNING_SECRET") && !error.contains('\n'), "{error}");
     place.another(settings()).await.unwrap();
-    // A row that somebody wrote who does not know the secret.
+    // A key that was not sealed with the secret is refused.
     let forge = "UPDATE signing_keys SET sealed = set_byte(sealed, 20, get_byte(sealed, 20) # 1)";
     place.database.admin.execute(forge, &[]).await.unwrap();
     assert!(place.another(settings()).await.is_err());
 }
 
 #[tokio::test]
-async fn a_key_is_published_before_it_signs_and_believed_after() {
+async fn a_key_is_published_before_it_signs_and_valid_afterwards() {
     let place = place().await;
     let (first, admin) = (place.header().await["kid"].clone(), &place.database.admin);
     let instance = place.another(settings()).await.unwrap();
@@ -60,20 +60,20 @@ async fn a_key_is_published_before_it_signs_and_believed_after() {
     assert!((590..=600).contains(&row.get::<_, i32>(0)));
     assert!(row.get::<_, i32>(1) >= 15 * 60 + 6 * 3600 + 60);
     assert!(row.get::<_, bool>(2));
-    // Ten minutes later.
+    // Now pretend that the ten minutes are over.
     let pass = "UPDATE signing_keys SET signs_from = signs_from - '11 minutes'::INTERVAL";
     admin.execute(pass, &[]).await.unwrap();
     let later = place.another(settings()).await.unwrap();
     let new = issue(&later, Login::Nobody, "", false).await.unwrap().token;
     assert_eq!(kid(&new), second);
-    // Who has not looked for a while looks when it must.
+    // An instance that has not reloaded its keys does so when it meets an unknown one.
     bearer(&instance, &new).await.unwrap();
     bearer(&instance, &old).await.unwrap();
     bearer(&later, &old).await.unwrap();
-    // And when the first is no longer believed, its tokens are not.
+    // When the first key is retired, its tokens are refused.
     let pass = "UPDATE signing_keys SET retires_at = now() WHERE retires_at IS NOT NULL";
     admin.execute(pass, &[]).await.unwrap();
     later.keys().unwrap().rotate().await.unwrap();
-    assert!(refused(bearer(&later, &old).await, "by a key that is not known"));
+    assert!(refused(bearer(&later, &old).await, "its key is unknown"));
     bearer(&later, &new).await.unwrap();
 }

@@ -1,11 +1,11 @@
-//! Names and passwords.
+//! Logins with name and password, and their limits.
 
 use af_registry::accounts::{new_robot_secret, robot_secret_hash};
 
 use super::*;
 
 #[tokio::test]
-async fn whatever_is_wrong_is_answered_alike() {
+async fn every_wrong_login_gets_the_same_answer() {
     let place = place().await;
     let (auth, store) = (&place.auth, &place.database.store);
     place.user("me", "password", "*", Role::Pull).await;
@@ -30,7 +30,7 @@ async fn whatever_is_wrong_is_answered_alike() {
         ("me", &long),
         ("gone", "password"),
         ("robot", "password"),
-        // The hash of a secret is not the secret.
+        // The stored hash of a secret does not work as the secret.
         ("robot", &hash),
         ("me", secret.expose()),
         ("expired", secret.expose()),
@@ -49,7 +49,7 @@ async fn whatever_is_wrong_is_answered_alike() {
 }
 
 #[tokio::test]
-async fn a_remembered_login_is_worth_no_more_than_its_account() {
+async fn a_remembered_login_has_no_rights_once_its_account_is_disabled() {
     let place = place().await;
     let (auth, store) = (&place.auth, &place.database.store);
     place.user("me", "password", "*", Role::Push).await;
@@ -59,13 +59,13 @@ async fn a_remembered_login_is_worth_no_more_than_its_account() {
     let remembered = basic(auth, "me", "password").await.unwrap();
     assert!(!is_live(auth, &remembered).await);
     assert!(!may(auth, &remembered, Action::Push, "a").await);
-    // No token for it, and from then on it is forgotten.
+    // The request for a token finds that the account has changed, and the login is forgotten.
     assert!(is_wrong(&place.issue(password("me", "password"), "").await));
     assert!(is_wrong(&basic(auth, "me", "password").await));
 }
 
 #[tokio::test]
-async fn who_fails_too_often_waits() {
+async fn a_user_name_with_too_many_failures_is_refused_for_a_while() {
     let limits = LoginLimits { user_failures: 3, address_failures: 100, tokens: 0 };
     let place = place_with(Settings { limits, ..settings() }).await;
     let auth = &place.auth;
@@ -74,7 +74,7 @@ async fn who_fails_too_often_waits() {
     for n in 0..3 {
         assert!(is_wrong(&basic(auth, "me", &format!("guess {n}")).await));
     }
-    // Not even the right one, or guessing would go on.
+    // Even the right password is refused, because the answer would tell a guesser that it is right.
     for guess in ["guess", "password"] {
         let refused = basic(auth, "me", guess).await;
         assert!(matches!(refused, Err(AuthError::TooMany { .. })), "{refused:?}");
@@ -83,7 +83,7 @@ async fn who_fails_too_often_waits() {
     let elsewhere = auth.identify(elsewhere, "198.51.100.1".parse().unwrap()).await;
     assert!(matches!(elsewhere, Err(AuthError::TooMany { .. })));
     basic(auth, "you", "password").await.unwrap();
-    // Whoever logged in before is remembered, whatever strangers do.
+    // A remembered login still works after too many failures under its name.
     for n in 0..5 {
         let _ = basic(auth, "you", &format!("guess {n}")).await;
     }
@@ -91,7 +91,7 @@ async fn who_fails_too_often_waits() {
 }
 
 #[tokio::test]
-async fn an_address_that_fails_too_often_waits_with_whatever_it_tries() {
+async fn an_address_with_too_many_failures_is_refused_with_any_login() {
     let limits = LoginLimits { user_failures: 0, address_failures: 3, tokens: 0 };
     let place = place_with(Settings { limits, ..settings() }).await;
     place.user("me", "password", "*", Role::Pull).await;
@@ -106,7 +106,7 @@ async fn an_address_that_fails_too_often_waits_with_whatever_it_tries() {
 }
 
 #[tokio::test]
-async fn tokens_are_limited() {
+async fn tokens_per_account_and_address_are_limited() {
     let limits = LoginLimits { user_failures: 0, address_failures: 0, tokens: 2 };
     let place = place_with(Settings { limits, ..settings() }).await;
     place.user("me", "password", "*", Role::Pull).await;
@@ -119,11 +119,11 @@ async fn tokens_are_limited() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_of_the_same_login_at_once_are_one() {
+async fn concurrent_equal_logins_are_checked_once() {
     let limits = LoginLimits { user_failures: 3, address_failures: 3, tokens: 0 };
     let place = place_with(Settings { limits, ..settings() }).await;
     place.user("me", "password", "*", Role::Pull).await;
-    // If each were found out by itself, all but the first few would be told to wait.
+    // If each were checked by itself, all but the first few would exceed the limit.
     let same = at_once(&place.auth, vec!["guess".to_owned(); 20]).await;
     assert!(same.iter().all(is_wrong), "{same:?}");
     let same = at_once(&place.auth, vec!["password".to_owned(); 20]).await;
@@ -131,7 +131,7 @@ async fn many_of_the_same_login_at_once_are_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_guesses_at_once_are_no_more_than_one_by_one() {
+async fn concurrent_guesses_do_not_exceed_the_limit() {
     let limits = LoginLimits { user_failures: 3, address_failures: 0, tokens: 0 };
     let place = place_with(Settings { limits, ..settings() }).await;
     place.user("me", "password", "*", Role::Pull).await;
@@ -143,7 +143,7 @@ async fn a_thousand_guesses_at_once_are_no_more_than_one_by_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_hangs_up_has_failed_all_the_same() {
+async fn a_failure_counts_even_if_the_client_hangs_up() {
     let limits = LoginLimits { user_failures: 1, address_failures: 0, tokens: 0 };
     let place = place_with(Settings { limits, ..settings() }).await;
     place.user("me", "password", "*", Role::Pull).await;
@@ -152,7 +152,7 @@ async fn who_hangs_up_has_failed_all_the_same() {
         let polled = std::future::poll_fn(|cx| std::task::Poll::Ready(guess.as_mut().poll(cx)));
         assert!(polled.await.is_pending());
     }
-    // The next waits for a turn after it, or finds it counted.
+    // The next guess waits until the first one is done, or finds it counted already.
     for n in 0.. {
         match basic(&place.auth, "me", &format!("guess {n}")).await {
             Err(AuthError::TooMany { .. }) => break,

@@ -1,4 +1,4 @@
-//! Who logs in and what for, over a real PostgreSQL.
+//! Logins, tokens and signing keys, with a real PostgreSQL.
 
 mod keys;
 mod logins;
@@ -26,7 +26,7 @@ use crate::rig::{Database, database};
 
 const SERVICE: &str = "registry.test";
 
-/// A registry's database and one instance's view of who may do what there.
+/// The database of a registry, and the `Auth` of one instance.
 struct Place {
     database: Database,
     auth: Auth,
@@ -53,12 +53,12 @@ async fn place_with(settings: Settings) -> Place {
 }
 
 impl Place {
-    /// Another instance over the same database.
+    /// Opens another instance on the same database.
     async fn another(&self, settings: Settings) -> Result<Auth, AuthError> {
         Auth::open(self.database.store.clone(), settings).await
     }
 
-    /// A user with a password and a role somewhere.
+    /// Adds a user with a password and a role on a pattern.
     async fn user(&self, name: &str, password: &str, pattern: &str, role: Role) {
         let hash = hash_password(&Secret::new(password)).await.unwrap();
         assert!(self.database.store.add_user(name, &hash).await.unwrap());
@@ -78,7 +78,7 @@ impl Place {
         issue(&self.auth, login, scope, false).await
     }
 
-    /// Signed by the key of the registry, as only it could: whatever `header` and `claims` say.
+    /// A token with any `header` and `claims`, signed with the real key of the registry.
     async fn forge(&self, header: &Value, claims: &Value) -> String {
         let keys = self.database.store.signing_keys().await.unwrap();
         let sealer = Sealer::new(&settings().secret, "signing keys");
@@ -91,13 +91,13 @@ impl Place {
         format!("{signed}.{}", BASE64URL_NOPAD.encode(&signature))
     }
 
-    /// The header of an honest token.
+    /// The header of a good token.
     async fn header(&self) -> Value {
         let kid = self.database.store.signing_keys().await.unwrap()[0].kid.clone();
         json!({ "typ": "JWT", "alg": "RS256", "kid": kid })
     }
 
-    /// The claims of an honest token of `user`, which ends in `seconds` from now.
+    /// The claims of a good token of `user` that expires `seconds` from now.
     async fn claims(&self, user: &str, seconds: i64) -> Value {
         let account = self.database.store.account(user).await.unwrap().unwrap();
         let end = now() + seconds;
@@ -131,7 +131,7 @@ async fn basic(auth: &Auth, user: &str, password: &str) -> Result<Caller, AuthEr
     auth.identify(Credentials::Basic { user, password }, client()).await
 }
 
-/// Whether somebody who was identified is still somebody.
+/// Whether the account of an identified caller is still valid.
 async fn is_live(auth: &Auth, caller: &Caller) -> bool {
     auth.admit(caller, Need::Login).await.is_ok()
 }
@@ -158,7 +158,7 @@ fn unsigned(header: &Value, claims: &Value) -> String {
     format!("{}.{}", part(header), part(claims))
 }
 
-/// What a token says, believed or not.
+/// The claims of a token, unverified.
 fn claims_of(token: &str) -> Value {
     let part = token.split('.').nth(1).unwrap();
     serde_json::from_slice(&BASE64URL_NOPAD.decode(part.as_bytes()).unwrap()).unwrap()
@@ -173,7 +173,7 @@ fn is_wrong<T>(result: &Result<T, AuthError>) -> bool {
     matches!(result, Err(AuthError::Credentials))
 }
 
-/// Whether a token was not believed, for that reason.
+/// Whether a token was refused for this reason.
 fn refused(result: Result<Caller, AuthError>, reason: &str) -> bool {
     matches!(&result, Err(AuthError::Token(why)) if *why == reason) || {
         eprintln!("{result:?} is not {reason:?}");

@@ -1,11 +1,11 @@
-//! Tokens: what is issued, and what is not believed.
+//! Issued tokens, and tokens that are refused.
 
 use ring::hmac;
 
 use super::*;
 
 #[tokio::test]
-async fn a_token_says_who_may_do_what_until_when() {
+async fn a_token_carries_subject_scopes_and_times() {
     let place = place().await;
     place.user("me", "password", "a/*", Role::Push).await;
     let scope = "repository:a/b:pull,push,delete repository:c:pull registry:catalog:*";
@@ -33,18 +33,18 @@ async fn a_token_says_who_may_do_what_until_when() {
     assert_eq!(caller.subject(), "me");
     assert!(is_live(&place.auth, &caller).await);
     assert!(may(&place.auth, &caller, Action::Push, "a/b").await);
-    // Granted, and not in the token.
+    // The account holds this right, but the token does not have the scope.
     assert!(!may(&place.auth, &caller, Action::Push, "a/c").await);
     let again = place.issue(password("me", "password"), scope).await.unwrap();
     assert_ne!(claims_of(&again.token)["jti"], claims["jti"]);
-    // Seen before, and still not believed where it is not for.
+    // A registry of another name refuses it.
     let other =
         place.another(Settings { service: "other.test".into(), ..settings() }).await.unwrap();
-    assert!(refused(bearer(&other, &issued.token).await, "for another service"));
+    assert!(refused(bearer(&other, &issued.token).await, "it is meant for another registry"));
 }
 
 #[tokio::test]
-async fn nobody_gets_what_is_public() {
+async fn an_anonymous_caller_gets_pull_on_public_repositories() {
     let place = place().await;
     let name = |text: &str| text.parse::<RepositoryName>().unwrap();
     place.database.store.set_public(&name("open"), true).await.unwrap();
@@ -58,14 +58,14 @@ async fn nobody_gets_what_is_public() {
     assert_eq!(caller.subject(), "");
     assert!(is_live(&place.auth, &caller).await);
     assert!(!may(&place.auth, &caller, Action::Push, "open").await);
-    // Without a scope as well: clients log in by asking for none.
+    // A request without scopes is answered as well: clients check a login in this way.
     assert_eq!(place.issue(Login::Nobody, "").await.unwrap().scope, "");
     let offline = issue(&place.auth, Login::Nobody, "", true).await.unwrap();
     assert_eq!(offline.refresh_token, None);
 }
 
 #[tokio::test]
-async fn a_token_holds_fifty_scopes_and_is_believed_with_sixty_four() {
+async fn a_token_is_issued_with_50_scopes_and_accepted_with_64() {
     let place = place().await;
     place.user("me", "password", "*", Role::Admin).await;
     let many: Vec<_> = (0..200).map(|n| format!("repository:a/{n}:pull")).collect();
@@ -77,13 +77,13 @@ async fn a_token_holds_fifty_scopes_and_is_believed_with_sixty_four() {
     let most = place.with_claim("access", json!(vec![&entry; 64])).await;
     place.bearer(&most).await.unwrap();
     let more = place.with_claim("access", json!(vec![&entry; 65])).await;
-    assert!(refused(place.bearer(&more).await, "with too many scopes"));
+    assert!(refused(place.bearer(&more).await, "it has too many scopes"));
     let huge = place.with_claim("access", json!(vec![&entry; 400])).await;
-    assert!(refused(place.bearer(&huge).await, "too long"));
+    assert!(refused(place.bearer(&huge).await, "it is too long"));
 }
 
 #[tokio::test]
-async fn what_is_no_token_of_ours_is_refused() {
+async fn forged_and_malformed_tokens_are_refused() {
     let place = place().await;
     place.user("me", "password", "*", Role::Admin).await;
     let (header, claims) = (place.header().await, place.claims("me", 600).await);
@@ -103,17 +103,20 @@ async fn what_is_no_token_of_ours_is_refused() {
             format!("{signed}.{}", BASE64URL_NOPAD.encode(tag.as_ref())),
             forged,
         ] {
-            assert!(refused(place.bearer(&token).await, "of another algorithm"), "{algorithm}");
+            assert!(
+                refused(place.bearer(&token).await, "its algorithm is not RS256"),
+                "{algorithm}"
+            );
         }
     }
     let mut own = header.clone();
     own["jwk"] = place.auth.jwks()["keys"][0].clone();
     let token = place.forge(&own, &claims).await;
-    assert!(refused(place.bearer(&token).await, "with a header that is not ours"));
+    assert!(refused(place.bearer(&token).await, "its header is not one that this registry writes"));
     let mut unknown = header.clone();
     unknown["kid"] = json!("../../etc/passwd");
     let token = place.forge(&unknown, &claims).await;
-    assert!(refused(place.bearer(&token).await, "by a key that is not known"));
+    assert!(refused(place.bearer(&token).await, "its key is unknown"));
 }
 
 #[tokio::test]
@@ -121,23 +124,23 @@ async fn every_claim_must_be_right() {
     let place = place().await;
     place.user("me", "password", "*", Role::Admin).await;
     for (claim, value, reason) in [
-        ("aud", json!("other.test"), "for another service"),
-        ("aud", json!([]), "for another service"),
-        ("iss", json!("other.test"), "of another issuer"),
-        ("iss", json!("REGISTRY.test"), "of another issuer"),
-        ("exp", json!(now() + 86_400), "of too long a life"),
-        ("exp", json!("2100-01-01T00:00:00Z"), "with claims that are not ours"),
-        ("exp", json!(null), "with claims that are not ours"),
-        ("nbf", json!(now() + 120), "not valid yet"),
-        ("nbf", json!("0"), "with claims that are not ours"),
-        ("iat", json!(now() + 120), "not valid yet"),
-        // Revision 0 is that of a server which asks for no login.
-        ("rev", json!(0), "of nobody who could be"),
-        ("rev", json!(-1), "of nobody who could be"),
-        ("sub", json!(""), "of nobody who could be"),
+        ("aud", json!("other.test"), "it is meant for another registry"),
+        ("aud", json!([]), "it is meant for another registry"),
+        ("iss", json!("other.test"), "it was issued by another registry"),
+        ("iss", json!("REGISTRY.test"), "it was issued by another registry"),
+        ("exp", json!(now() + 86_400), "its exp is not within 24 hours after its iat"),
+        ("exp", json!("2100-01-01T00:00:00Z"), "its claims are malformed"),
+        ("exp", json!(null), "its claims are malformed"),
+        ("nbf", json!(now() + 120), "it is not valid yet"),
+        ("nbf", json!("0"), "its claims are malformed"),
+        ("iat", json!(now() + 120), "it is not valid yet"),
+        // As a grantee, revision 0 may do everything.
+        ("rev", json!(0), "its subject and its account revision contradict each other"),
+        ("rev", json!(-1), "its subject and its account revision contradict each other"),
+        ("sub", json!(""), "its subject and its account revision contradict each other"),
     ] {
         let token = place.with_claim(claim, value.clone()).await;
-        // The second time it would come from memory, if it had been kept.
+        // The second time finds a token that was wrongly remembered as verified.
         assert!(refused(place.bearer(&token).await, reason), "{claim} {value}");
         assert!(refused(place.bearer(&token).await, reason), "{claim} {value}");
     }
@@ -146,17 +149,17 @@ async fn every_claim_must_be_right() {
 }
 
 #[tokio::test]
-async fn a_token_that_ran_out_is_good_for_what_it_began() {
+async fn an_expired_token_is_identified_but_allows_nothing_new() {
     let place = place().await;
     place.user("me", "password", "*", Role::Admin).await;
     let header = place.header().await;
     let inspect = async |token: &str| place.auth.tokens().unwrap().inspect(token).await.unwrap();
-    // Clocks differ.
+    // A minute is allowed for clocks that differ.
     let late = place.forge(&header, &place.claims("me", -30).await).await;
     let caller = place.bearer(&late).await.unwrap();
     assert!(is_live(&place.auth, &caller).await);
     assert_eq!(inspect(&late).await.validity, Validity::Valid);
-    // Known, and let through for nothing new.
+    // After that the caller is still known, but may begin nothing new.
     let late = place.forge(&header, &place.claims("me", -300).await).await;
     let caller = place.bearer(&late).await.unwrap();
     assert_eq!(caller.subject(), "me");
@@ -166,8 +169,8 @@ async fn a_token_that_ran_out_is_good_for_what_it_began() {
     let Validity::Expired(since) = validity else { panic!("{validity:?}") };
     assert!(since >= Duration::from_secs(300), "{since:?}");
     let late = place.forge(&header, &place.claims("me", -7 * 3600).await).await;
-    assert!(refused(place.bearer(&late).await, "expired"));
-    assert_eq!(inspect(&late).await.validity, Validity::Rejected("expired"));
+    assert!(refused(place.bearer(&late).await, "it has expired"));
+    assert_eq!(inspect(&late).await.validity, Validity::Rejected("it has expired"));
 }
 
 #[tokio::test]
@@ -185,13 +188,13 @@ async fn a_new_password_ends_tokens_and_refresh_tokens() {
         assert!(!may(&place.auth, &caller, Action::Push, "a").await);
     }
     assert!(is_wrong(&place.issue(refresh(&refresh_token), "").await));
-    // Remembered a moment ago, and asked again all the same.
+    // The login was remembered a moment ago, but the account is checked again.
     assert!(is_wrong(&place.issue(password("me", "password"), "").await));
     place.issue(password("me", "other"), "").await.unwrap();
 }
 
 #[tokio::test]
-async fn a_refresh_token_stands_for_its_account() {
+async fn a_refresh_token_logs_its_account_in() {
     let place = place().await;
     place.user("me", "password", "a", Role::Pull).await;
     let issued = issue(&place.auth, password("me", "password"), "", true).await.unwrap();
@@ -201,10 +204,10 @@ async fn a_refresh_token_stands_for_its_account() {
     assert_eq!(again.refresh_token.as_ref(), Some(&token));
     let quiet = place.issue(refresh(&token), "").await.unwrap();
     assert_eq!(quiet.refresh_token, None);
-    // It is no token, and no password.
+    // It works neither as an access token nor as a password.
     assert!(matches!(place.bearer(&token).await, Err(AuthError::Token(_))));
     assert!(is_wrong(&basic(&place.auth, "me", &token).await));
-    // The database knows only a hash.
+    // The database stores only a hash.
     let (id, secret) = token.split_once('.').unwrap();
     let row = place.database.admin.query_one("SELECT t::TEXT FROM refresh_tokens t", &[]).await;
     assert!(!row.unwrap().get::<_, String>(0).contains(secret));
@@ -242,7 +245,7 @@ async fn refresh_tokens_are_revoked_and_end_with_the_account() {
 }
 
 #[tokio::test]
-async fn who_asks_for_no_login_knows_no_tokens() {
+async fn a_server_without_login_issues_no_tokens() {
     let database = database().await;
     let auth = Auth::without_login(database.store.clone());
     let caller = bearer(&auth, "whatever").await.unwrap();
