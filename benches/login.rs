@@ -54,7 +54,7 @@ async fn open() -> (Auth, Secret) {
 
 async fn basic(auth: &Auth, user: &str, password: &str) -> Result<Caller, AuthError> {
     let (user, password) = (user.into(), Secret::new(password));
-    auth.identify(Credentials::Basic { user, password }, CLIENT).await
+    auth.identify(&Credentials::Basic { user, password }, CLIENT).await
 }
 
 async fn issue(auth: &Auth, login: Login, scope: &str) -> Issued {
@@ -100,7 +100,7 @@ fn identified(c: &mut Criterion, runtime: &Runtime, auth: &Auth, secret: &Secret
     group.bench_function("token, remembered", |b| {
         b.iter(|| {
             let bearer = Credentials::Bearer(black_box(&token).clone());
-            runtime.block_on(auth.identify(bearer, CLIENT)).unwrap()
+            runtime.block_on(auth.identify(&bearer, CLIENT)).unwrap()
         });
     });
     group.bench_function("token, verified", |b| {

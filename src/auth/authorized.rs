@@ -49,6 +49,16 @@ impl Authorized<Pull> {
     }
 }
 
+/// Proof that a caller has logged in, or brought a token.
+#[derive(Clone, Copy, Debug)]
+pub struct LoggedIn(());
+
+impl LoggedIn {
+    pub(super) fn new() -> Self {
+        Self(())
+    }
+}
+
 /// Permission to link a blob into a repository, out of what this caller may read.
 #[derive(Clone, Debug)]
 pub struct Mounting {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use super::AuthError;
 use crate::oci::RepositoryName;
-use crate::rights::{Action, Grantee};
-use crate::rights::{Kind, Scope};
+use crate::rights::{Action, Grantee, Kind, Scope};
 
 /// Whoever sent a request.
 #[derive(Clone, Debug)]
@@ -46,6 +46,16 @@ impl Caller {
     /// The name under which the caller's doings are noted; empty for nobody in particular.
     pub fn subject(&self) -> &str {
         &self.subject
+    }
+
+    /// Why this caller is refused what they have no right to: their token lacks scopes, they have not logged in, or they
+    /// are simply denied.
+    pub fn refusal(&self) -> AuthError {
+        match self.grantee {
+            _ if self.is_bearer() => AuthError::Scope,
+            Grantee::Nobody => AuthError::Login,
+            Grantee::Account(_) | Grantee::Everyone => AuthError::Denied,
+        }
     }
 
     pub(super) fn grantee(&self) -> Grantee {

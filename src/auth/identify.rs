@@ -13,7 +13,7 @@ impl Auth {
     /// [`AuthError::Credentials`], [`AuthError::Token`], [`AuthError::TooMany`], [`AuthError::Unavailable`].
     pub async fn identify(
         &self,
-        credentials: Credentials,
+        credentials: &Credentials,
         client: IpAddr,
     ) -> Result<Caller, AuthError> {
         if !self.asks_for_login() {
@@ -23,10 +23,10 @@ impl Auth {
         match credentials {
             Credentials::None => Ok(Caller::nobody()),
             Credentials::Basic { user, password } => {
-                let account = authority.logins.login(&user, &password, client).await?;
+                let account = authority.logins.login(user, password, client).await?;
                 Ok(Caller::account(account.name.clone(), account.revision))
             }
-            Credentials::Bearer(token) => authority.tokens.caller(&token).await,
+            Credentials::Bearer(token) => authority.tokens.caller(token).await,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Who asks, and what they may do.
 //!
-//! A request says who it comes from ([`Auth::identify`]) and passes the one gate ([`Auth::admit`]); a handler that
+//! A request says who it comes from ([`Auth::identify`]) and passes the one gate ([`Auth::gate`]); a handler that
 //! touches a repository takes an [`Authorized`] value, and only this room can build one. Who logs in may have a token
 //! ([`Auth::issue`]), which spares the password and is good for less.
 //!
@@ -15,20 +15,20 @@ mod error;
 mod gate;
 mod identify;
 mod key;
+mod lenience;
 mod limits;
 mod login;
-mod need;
 mod token;
 
 pub use authority::{Auth, Settings};
-pub use authorized::{Authorized, Delete, Listing, Mounting, Pull, Push};
+pub use authorized::{Authorized, Delete, Listing, LoggedIn, Mounting, Pull, Push};
 pub use caller::Caller;
 pub use credentials::Credentials;
 pub use error::AuthError;
-pub use gate::Permit;
+pub use gate::Gate;
 pub use key::{KeyInfo, KeyState, SharedKeys};
+pub use lenience::Lenience;
 pub use limits::LoginLimits;
-pub use need::{Lenience, Need, RepositoryNeed};
 pub use token::{
     Audience, Claims, Entry, Inspection, Issued, Login, TokenRequest, Tokens, Validity,
 };

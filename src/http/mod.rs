@@ -10,4 +10,4 @@ mod v2;
 
 pub use edge::{Body, Edge, EdgeService, Forwarded, HttpError, Limits, Name};
 pub use ops::{OperatorService, RedirectService};
-pub use v2::{Endpoint, route};
+pub use v2::{Delete, Endpoint, Mount, Open, Pull, Push, Referrers, route};

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use crate::registry::RegistryError;
+use crate::stream::paced::Paced;
 
 type Streamed = Pin<Box<dyn HttpBody<Data = Bytes, Error = RegistryError> + Send>>;
 
@@ -30,12 +31,12 @@ impl Body {
         Self(Kind::Full(bytes.into()))
     }
 
-    /// Frame by frame.
+    /// Frame by frame, paced so that other requests on the same worker get their turn.
     pub fn streamed<B>(body: B) -> Self
     where
         B: HttpBody<Data = Bytes, Error = RegistryError> + Send + 'static,
     {
-        Self(Kind::Streamed(Box::pin(body)))
+        Self(Kind::Streamed(Box::pin(Paced::new(body))))
     }
 }
 

@@ -9,11 +9,10 @@ use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use uuid::Uuid;
 
-use super::Body;
+use super::body::Body;
 use crate::oci::Byteranges;
 use crate::registry::blob::{Blob, BlobBody};
 use crate::registry::{Registry, RegistryError};
-use crate::stream::paced::Paced;
 
 /// A multipart answer, ready to be sent.
 pub(in crate::http) struct Many {
@@ -37,7 +36,7 @@ pub(in crate::http) async fn open(
     let first = registry.blobs().read(&blob, Some(range)).await?;
     let stage = Stage::Head(head, Box::pin(first));
     let body = Multipart { registry, blob, parts, tail, left, stage };
-    Ok(Many { content_type: text.content_type(), body: Body::streamed(Paced::new(body)) })
+    Ok(Many { content_type: text.content_type(), body: Body::streamed(body) })
 }
 
 type Opening = Pin<Box<dyn Future<Output = Result<BlobBody, RegistryError>> + Send>>;

@@ -5,7 +5,7 @@ use hyper::{Response, StatusCode};
 use serde_json::{Value, json};
 use thiserror::Error;
 
-use super::Body;
+use super::body::Body;
 use super::respond;
 use crate::auth::AuthError;
 use crate::oci::{ErrorCode, ManifestError, MediaTypeError, received_range};
@@ -36,9 +36,14 @@ pub enum HttpError {
     /// More tags in one push than are taken.
     #[error("a push takes at most {0} tags")]
     TooManyTags(usize),
-    /// A manifest over the limit, in bytes.
-    #[error("a manifest has at most {0} bytes")]
-    ManifestTooLarge(usize),
+    /// A request body that is read whole and exceeds its limit.
+    #[error("a {what} has at most {most} bytes")]
+    TooLarge {
+        /// What the body holds.
+        what: &'static str,
+        /// The limit in bytes.
+        most: usize,
+    },
     /// A range outside the blob, whose size this is.
     #[error("the range lies outside of the blob, which has {0} bytes")]
     RangeUnsatisfiable(u64),
@@ -50,9 +55,6 @@ pub enum HttpError {
         /// The WWW-Authenticate value of a 401.
         challenge: Option<String>,
     },
-    /// A form over the limit, in bytes.
-    #[error("a form has at most {0} bytes")]
-    FormTooLarge(usize),
     /// The registry could not do it.
     #[error(transparent)]
     Registry(#[from] RegistryError),
@@ -143,11 +145,10 @@ impl HttpError {
             Self::PathUnknown => (StatusCode::NOT_FOUND, ErrorCode::Unsupported),
             Self::MethodNotAllowed(_) => (StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Unsupported),
             Self::TooManyTags(_) => (StatusCode::URI_TOO_LONG, ErrorCode::Unsupported),
-            Self::ManifestTooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::SizeInvalid),
+            Self::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::SizeInvalid),
             Self::RangeUnsatisfiable(_) | Self::OutOfOrder { .. } => {
                 (StatusCode::RANGE_NOT_SATISFIABLE, ErrorCode::BlobUploadInvalid)
             }
-            Self::FormTooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::SizeInvalid),
             Self::Refused { error, .. } => auth_status(error),
             Self::Registry(error) => registry_status(error),
         }
@@ -175,13 +176,6 @@ fn auth_status(error: &AuthError) -> (StatusCode, ErrorCode) {
 
 fn registry_status(error: &RegistryError) -> (StatusCode, ErrorCode) {
     use RegistryError as E;
-    match error.fault() {
-        Some(Fault::Unavailable) => {
-            return (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unavailable);
-        }
-        Some(Fault::Internal) => return (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Unknown),
-        None => {}
-    }
     match error {
         E::BlobReferenced(_) => (StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Unsupported),
         E::BlobUnknown(_) => (StatusCode::NOT_FOUND, ErrorCode::BlobUnknown),
@@ -199,7 +193,14 @@ fn registry_status(error: &RegistryError) -> (StatusCode, ErrorCode) {
         E::SizeMismatch => (StatusCode::BAD_REQUEST, ErrorCode::SizeInvalid),
         E::UploadUnknown => (StatusCode::NOT_FOUND, ErrorCode::BlobUploadUnknown),
         E::Cut(_) | E::Ipfs(_) | E::Overloaded | E::Quarantined(_) | E::Store(_) => {
-            (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Unknown)
+            match error.fault() {
+                Some(Fault::Unavailable) => {
+                    (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unavailable)
+                }
+                Some(Fault::Internal) | None => {
+                    (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Unknown)
+                }
+            }
         }
     }
 }

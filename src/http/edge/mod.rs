@@ -1,17 +1,21 @@
 //! One request from head to answer: what every API of this server shares.
 
+pub(in crate::http) mod answer;
 mod body;
 pub(in crate::http) mod byteranges;
 mod error;
 mod forwarded;
-pub(in crate::http) mod origin;
+pub(in crate::http) mod guard;
+mod origin;
 mod record;
 pub(in crate::http) mod request;
 pub(in crate::http) mod respond;
 mod service;
+mod shared;
 
 pub use body::Body;
 pub use error::HttpError;
 pub use forwarded::Forwarded;
 pub use origin::Name;
-pub use service::{Edge, EdgeService, Limits};
+pub use service::EdgeService;
+pub use shared::{Edge, Limits};

@@ -11,9 +11,9 @@ use pin_project_lite::pin_project;
 use tracing::{debug, info, warn};
 use uuid::Uuid;
 
-use super::Body;
-use super::respond::Facts;
-use crate::http::Endpoint;
+use super::answer::Facts;
+use super::body::Body;
+use crate::http::v2::Endpoint;
 use crate::registry::RegistryError;
 use crate::telemetry::metrics;
 
@@ -23,6 +23,8 @@ pub(in crate::http) struct Record {
     method: &'static str,
     path: String,
     endpoint: &'static str,
+    is_probe: bool,
+    moves_blob: bool,
     repository: Option<String>,
     subject: String,
     status: StatusCode,
@@ -51,6 +53,8 @@ impl Record {
             method: bounded(method),
             path: path.chars().take(256).collect(),
             endpoint: "unknown",
+            is_probe: false,
+            moves_blob: false,
             repository: None,
             subject: String::new(),
             status: StatusCode::OK,
@@ -68,6 +72,8 @@ impl Record {
 
     pub(in crate::http) fn routed(&mut self, endpoint: &Endpoint) {
         self.endpoint = endpoint.name();
+        self.is_probe = endpoint.is_probe();
+        self.moves_blob = endpoint.moves_blob();
         self.repository = endpoint.repository().map(ToString::to_string);
     }
 
@@ -103,10 +109,12 @@ impl Record {
                 )
             };
         }
-        match self.endpoint {
-            _ if self.ending == Ending::Cut || self.status.is_server_error() => line!(warn),
-            "health" | "ready" => line!(debug),
-            _ => line!(info),
+        if self.ending == Ending::Cut || self.status.is_server_error() {
+            line!(warn);
+        } else if self.is_probe {
+            line!(debug);
+        } else {
+            line!(info);
         }
     }
 }
@@ -137,7 +145,6 @@ pin_project! {
         #[pin]
         body: Body,
         record: Record,
-        blob: bool,
     }
 }
 
@@ -146,8 +153,7 @@ impl Recorded {
         if body.is_end_stream() {
             record.ending = Ending::Done;
         }
-        let blob = record.endpoint == "blob_pull";
-        Self { body, record, blob }
+        Self { body, record }
     }
 }
 
@@ -165,7 +171,7 @@ impl HttpBody for Recorded {
             Poll::Ready(Some(Ok(frame))) => {
                 let bytes = frame.data_ref().map_or(0, Bytes::len) as u64;
                 this.record.sent += bytes;
-                if *this.blob {
+                if this.record.moves_blob {
                     metrics::sent(bytes);
                 }
                 // hyper does not ask again after the last byte that Content-Length promised.

@@ -1,70 +1,137 @@
-//! Typed readers of request headers.
+//! A request as its handler gets it, with typed readers of its headers and body.
 
-use hyper::HeaderMap;
-use hyper::StatusCode;
+use std::net::IpAddr;
+use std::pin::Pin;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::{Body, Incoming};
 use hyper::header::{
-    CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, HeaderName, IF_NONE_MATCH, IF_RANGE, RANGE,
+    AUTHORIZATION, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, HeaderName, IF_NONE_MATCH,
+    IF_RANGE, RANGE,
 };
+use hyper::{HeaderMap, StatusCode, Uri};
 
-use super::HttpError;
+use super::error::HttpError;
+use super::shared::Edge;
+use crate::auth::{AuthError, Credentials};
 use crate::oci::{Chunk, ErrorCode, Selection};
+use crate::registry::Registry;
+use crate::stream::stall::Stalling;
 
-/// The header's text, when it is there and is text.
-fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
-    headers.get(name)?.to_str().ok()
+/// A request whose endpoint is known.
+pub(in crate::http) struct Request {
+    pub(in crate::http) edge: Edge,
+    pub(in crate::http) uri: Uri,
+    /// Address of the client.
+    pub(in crate::http) client: IpAddr,
+    pub(in crate::http) headers: HeaderMap,
+    pub(in crate::http) body: Incoming,
 }
 
-/// Content-Type, as it came.
-pub(in crate::http) fn content_type(headers: &HeaderMap) -> Option<String> {
-    text(headers, CONTENT_TYPE).map(str::to_owned)
-}
-
-/// The chunk that Content-Range announces.
-///
-/// # Errors
-/// 416 for anything that is not a chunk: a client that resumes asks where the upload stands next.
-pub(in crate::http) fn chunk(headers: &HeaderMap) -> Result<Option<Chunk>, HttpError> {
-    let Some(value) = headers.get(CONTENT_RANGE) else { return Ok(None) };
-    let parsed = value.to_str().ok().and_then(|value| value.parse().ok());
-    parsed.map(Some).ok_or_else(|| HttpError::Request {
-        status: StatusCode::RANGE_NOT_SATISFIABLE,
-        code: ErrorCode::BlobUploadInvalid,
-        message: "the Content-Range of a chunk is written first-last, as in 0-1023".to_owned(),
-    })
-}
-
-/// Refuses bodies under a Content-Encoding: a digest is of the bytes themselves.
-///
-/// # Errors
-/// 415.
-pub(in crate::http) fn refuse_encoding(headers: &HeaderMap) -> Result<(), HttpError> {
-    match headers.get(CONTENT_ENCODING) {
-        None => Ok(()),
-        Some(encoding) if encoding.as_bytes().eq_ignore_ascii_case(b"identity") => Ok(()),
-        Some(_) => Err(HttpError::Request {
-            status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            code: ErrorCode::Unsupported,
-            message: "a push carries no Content-Encoding".to_owned(),
-        }),
+impl Request {
+    pub(in crate::http) fn registry(&self) -> &Registry {
+        self.edge.registry()
     }
-}
 
-/// Whether If-None-Match names this entity tag (RFC 9110, 13.1.2): weak comparison, or `*`.
-pub(in crate::http) fn none_match_hits(headers: &HeaderMap, etag: &str) -> bool {
-    headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok()).any(|value| {
-        value
-            .split(',')
-            .map(str::trim)
-            .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
-    })
-}
+    /// The query of the URI, undecoded.
+    pub(in crate::http) fn query(&self) -> &str {
+        self.uri.query().unwrap_or_default()
+    }
 
-/// The bytes a GET asks for. A Range beside an If-Range that names another entity counts for nothing (RFC 9110,
-/// 13.1.5).
-pub(in crate::http) fn selection(headers: &HeaderMap, etag: &str, size: u64) -> Selection {
-    let Some(range) = text(headers, RANGE) else { return Selection::Whole };
-    match headers.get(IF_RANGE) {
-        Some(other) if other.as_bytes() != etag.as_bytes() => Selection::Whole,
-        Some(_) | None => Selection::parse(range, size),
+    /// The value of Authorization.
+    pub(in crate::http) fn credentials(&self) -> Result<Credentials, AuthError> {
+        Credentials::parse(self.headers.get(AUTHORIZATION).map(|value| value.as_bytes()))
+    }
+
+    /// The value of Content-Type, unparsed.
+    pub(in crate::http) fn content_type(&self) -> Option<String> {
+        self.text(CONTENT_TYPE).map(str::to_owned)
+    }
+
+    /// The chunk that Content-Range announces.
+    ///
+    /// # Errors
+    /// 416 for a value that is not a chunk: a client that resumes then asks where the upload stands.
+    pub(in crate::http) fn chunk(&self) -> Result<Option<Chunk>, HttpError> {
+        let Some(value) = self.headers.get(CONTENT_RANGE) else { return Ok(None) };
+        let parsed = value.to_str().ok().and_then(|value| value.parse().ok());
+        parsed.map(Some).ok_or_else(|| HttpError::Request {
+            status: StatusCode::RANGE_NOT_SATISFIABLE,
+            code: ErrorCode::BlobUploadInvalid,
+            message: "the Content-Range of a chunk is written first-last, as in 0-1023".to_owned(),
+        })
+    }
+
+    /// Refuses a body under a Content-Encoding with 415: digests are computed over the bytes as they are sent.
+    pub(in crate::http) fn refuse_encoding(&self) -> Result<(), HttpError> {
+        match self.headers.get(CONTENT_ENCODING) {
+            None => Ok(()),
+            Some(encoding) if encoding.as_bytes().eq_ignore_ascii_case(b"identity") => Ok(()),
+            Some(_) => Err(HttpError::Request {
+                status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                code: ErrorCode::Unsupported,
+                message: "a push carries no Content-Encoding".to_owned(),
+            }),
+        }
+    }
+
+    /// Whether If-None-Match names this entity tag, by weak comparison or as `*` (RFC 9110, 13.1.2).
+    pub(in crate::http) fn none_match_hits(&self, etag: &str) -> bool {
+        let values = self.headers.get_all(IF_NONE_MATCH).iter();
+        values.filter_map(|value| value.to_str().ok()).any(|value| {
+            value
+                .split(',')
+                .map(str::trim)
+                .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
+        })
+    }
+
+    /// The bytes that a GET asks for. A Range is ignored when an If-Range beside it names another entity (RFC 9110,
+    /// 13.1.5).
+    pub(in crate::http) fn selection(&self, etag: &str, size: u64) -> Selection {
+        let Some(range) = self.text(RANGE) else { return Selection::Whole };
+        match self.headers.get(IF_RANGE) {
+            Some(other) if other.as_bytes() != etag.as_bytes() => Selection::Whole,
+            Some(_) | None => Selection::parse(range, size),
+        }
+    }
+
+    /// Whether the request has no body.
+    pub(in crate::http) fn is_empty(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    /// The body as a stream that fails when the client stops sending.
+    pub(in crate::http) fn body(self) -> Pin<Box<Stalling<Incoming>>> {
+        let stall = self.edge.limits().body_stall;
+        Box::pin(Stalling::new(self.body, stall))
+    }
+
+    /// The whole body, of at most `most` bytes. `what` it holds and `broken`, the code for a body that ends early, go
+    /// into the error.
+    pub(in crate::http) async fn read(
+        &mut self,
+        what: &'static str,
+        most: usize,
+        broken: ErrorCode,
+    ) -> Result<Bytes, HttpError> {
+        if self.body.size_hint().lower() > most as u64 {
+            return Err(HttpError::TooLarge { what, most });
+        }
+        let stalling = Stalling::new(&mut self.body, self.edge.limits().body_stall);
+        match Limited::new(stalling, most).collect().await {
+            Ok(body) => Ok(body.to_bytes()),
+            Err(error) if error.is::<LengthLimitError>() => Err(HttpError::TooLarge { what, most }),
+            Err(error) => {
+                let message = format!("the request body ended early: {error}");
+                Err(HttpError::bad_request(broken, message))
+            }
+        }
+    }
+
+    /// The header's value, when it is there and is text.
+    fn text(&self, name: HeaderName) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
     }
 }

@@ -7,8 +7,7 @@ use hyper::header::{
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 
-use super::Body;
-use crate::ipld::Cid;
+use super::body::Body;
 use crate::oci::{Digest, Path, RepositoryName, header, received_range};
 use crate::registry::upload::UploadState;
 
@@ -83,19 +82,5 @@ pub(in crate::http) fn blob_created(
     let mut response = empty(StatusCode::CREATED);
     insert(response.headers_mut(), LOCATION, &Path::blob(repository, digest));
     content_digest(response.headers_mut(), digest);
-    response
-}
-
-/// What the log should know of an answer beside its status. Travels with the response to the one place that logs.
-#[derive(Clone, Debug, Default)]
-pub(in crate::http) struct Facts {
-    pub(in crate::http) digest: Option<String>,
-    pub(in crate::http) cid: Option<Cid>,
-    pub(in crate::http) size: Option<u64>,
-}
-
-/// Attaches facts for the log.
-pub(in crate::http) fn note(mut response: Response<Body>, facts: Facts) -> Response<Body> {
-    response.extensions_mut().insert(facts);
     response
 }

@@ -2,101 +2,46 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::time::Duration;
 
 use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue};
+use hyper::header::{CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::service::Service;
-use hyper::{Method, Request, Response};
-use tokio_util::sync::CancellationToken;
+use hyper::{Method, Request as HyperRequest, Response};
 use tracing::{debug, error};
 use uuid::Uuid;
 
-use super::origin::{Name, Origin};
+use super::answer::Answer;
+use super::body::Body;
+use super::error::HttpError;
+use super::guard::Guard;
+use super::origin::Origin;
 use super::record::{Record, Recorded};
-use super::respond::Facts;
-use super::{Body, HttpError};
-use crate::auth::{Auth, AuthError, Caller, Credentials, Need, Permit};
-use crate::http::route;
-use crate::http::v2::dispatch::{self, dispatch};
-use crate::net::Secured;
-use crate::registry::{Registry, RegistryError};
+use super::request::Request;
+use super::shared::Edge;
+use crate::auth::AuthError;
+use crate::http::v2::{dispatch, route};
+use crate::registry::RegistryError;
 use crate::telemetry::metrics;
 
-/// The bounds of one request.
-#[derive(Clone, Debug)]
-pub struct Limits {
-    /// Most bytes of a manifest.
-    pub manifest_bytes: usize,
-    /// Longest wait for the next frame of a request body.
-    pub body_stall: Duration,
-}
-
-/// What every request is answered with. Cheap to clone.
-#[derive(Clone)]
-pub struct Edge(Arc<Fixed>);
-
-struct Fixed {
-    registry: Registry,
-    auth: Auth,
-    name: Name,
-    limits: Limits,
-    draining: CancellationToken,
-}
-
 impl Edge {
-    /// The edge of `registry` under `name`, with `auth` at its gate; `draining` tells that the server is on its way down.
-    pub fn new(
-        registry: Registry,
-        auth: Auth,
-        name: Name,
-        limits: Limits,
-        draining: CancellationToken,
-    ) -> Self {
-        Self(Arc::new(Fixed { registry, auth, name, limits, draining }))
-    }
-
-    pub(in crate::http) fn auth(&self) -> &Auth {
-        &self.0.auth
-    }
-
-    pub(in crate::http) fn registry(&self) -> &Registry {
-        &self.0.registry
-    }
-
-    pub(in crate::http) fn limits(&self) -> &Limits {
-        &self.0.limits
-    }
-
-    pub(in crate::http) fn is_draining(&self) -> bool {
-        self.0.draining.is_cancelled()
-    }
-
-    async fn answer(&self, request: Request<Incoming>) -> Response<Recorded> {
+    async fn answer(&self, request: HyperRequest<Incoming>) -> Response<Recorded> {
         let mut record = Record::begin(request.method(), request.uri().path());
         let head = request.method() == Method::HEAD;
         let has_body = !http_body::Body::is_end_stream(request.body());
-        let mut response = match self.handle(request, &mut record).await {
-            Ok(response) => response,
+        let Answer { mut response, facts } = match self.handle(request, &mut record).await {
+            Ok(answer) => answer,
             Err(error) => {
-                if let HttpError::Refused { error, .. } = &error {
-                    refused(error, record.request_id);
-                }
-                if error.is_ours() {
-                    let request_id = record.request_id;
-                    error!(event = "request_failed", %request_id, error = %error, "a request failed: {error}");
-                }
+                report(&error, record.request_id);
                 let mut response = error.render();
                 if has_body {
-                    // What is left of the body is not read: hyper closes after the answer, so the client should know.
+                    // The rest of the body is not read. hyper closes the connection after the response, and the client
+                    // has to know that.
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
-                response
+                response.into()
             }
         };
-        let facts = response.extensions_mut().remove::<Facts>().unwrap_or_default();
         record.answered(response.status(), facts);
         let id = HeaderValue::from_str(&record.request_id.to_string());
         if let Ok(id) = id {
@@ -110,104 +55,36 @@ impl Edge {
 
     async fn handle(
         &self,
-        request: Request<Incoming>,
+        request: HyperRequest<Incoming>,
         record: &mut Record,
-    ) -> Result<Response<Body>, HttpError> {
-        let (parts, body) = request.into_parts();
-        let endpoint = route(&parts.method, &parts.uri)?;
+    ) -> Result<Answer, HttpError> {
+        let (head, body) = request.into_parts();
+        let endpoint = route(&head.method, &head.uri)?;
         record.routed(&endpoint);
-        let (origin, need) = (Origin::of(&parts, &self.0.name), endpoint.need());
-        let challenge = Challenge { auth: self.auth(), realm: origin.realm(), scope: need.scope() };
-        let admitted = self.admit(&parts, &origin, need, record).await;
-        let (caller, permit) = admitted.map_err(|error| challenge.refuse(error))?;
-        let query = parts.uri.query().map(str::to_owned);
-        let headers = parts.headers;
-        let request = dispatch::Request { edge: self.clone(), query, origin, headers, body };
-        match dispatch(request, endpoint, &permit).await {
-            Err(HttpError::Registry(RegistryError::Denied)) => {
-                let looked = self.auth().look_again(&caller).await;
-                Err(challenge.refuse(looked.err().unwrap_or_else(|| permit.refusal())))
-            }
-            other => other,
-        }
-    }
-
-    /// Takes a request through the gate. A login that was remembered and is not any more what it was is made anew.
-    async fn admit(
-        &self,
-        parts: &Parts,
-        origin: &Origin,
-        need: Need,
-        record: &mut Record,
-    ) -> Result<(Caller, Permit), AuthError> {
-        let caller = match need {
-            Need::Nothing => Caller::nobody(),
-            _ => self.identify(parts, origin).await?,
-        };
-        record.called(caller.subject());
-        match self.auth().admit(&caller, need.clone()).await {
-            Err(AuthError::Denied | AuthError::Credentials)
-                if self.auth().look_again(&caller).await.is_err() =>
-            {
-                let caller = self.identify(parts, origin).await?;
-                let permit = self.auth().admit(&caller, need).await?;
-                Ok((caller, permit))
-            }
-            admitted => Ok((caller, admitted?)),
-        }
-    }
-
-    /// Finds out who sent a request.
-    async fn identify(&self, parts: &Parts, origin: &Origin) -> Result<Caller, AuthError> {
-        let header = parts.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
-        let credentials = Credentials::parse(header)?;
-        let shown = parts.extensions.get::<Secured>().and_then(|secured| secured.client.as_ref());
-        match (&credentials, shown) {
-            // What is said in the request counts more than what was shown with the connection.
-            (Credentials::None, Some(shown)) => self.auth().identify_certified(&shown.user).await,
-            _ => self.auth().identify(credentials, origin.address).await,
+        let origin = Origin::of(&head, self.name());
+        let client = origin.address;
+        let mut guard = Guard::new(self, record, origin, &head, endpoint.scope());
+        let Parts { uri, headers, .. } = head;
+        let request = Request { edge: self.clone(), uri, client, headers, body };
+        match dispatch(request, endpoint, &mut guard).await {
+            Err(HttpError::Registry(RegistryError::Denied)) => Err(guard.denied().await),
+            answered => answered,
         }
     }
 }
 
-/// What a refused caller is told to come back with (distribution specification, "Token Authentication").
-struct Challenge<'a> {
-    auth: &'a Auth,
-    realm: String,
-    scope: String,
-}
-
-impl Challenge<'_> {
-    fn refuse(&self, error: AuthError) -> HttpError {
-        let flaw = match &error {
-            AuthError::Token(_) => Some("invalid_token"),
-            AuthError::Scope => Some("insufficient_scope"),
-            AuthError::Login | AuthError::Credentials | AuthError::Malformed(_) => None,
-            _ => return error.into(),
-        };
-        let error = match error {
-            AuthError::Malformed(_) => AuthError::Credentials,
-            error => error,
-        };
-        let mut challenge =
-            format!("Bearer realm=\"{}\",service=\"{}\"", self.realm, self.auth.service());
-        if !self.scope.is_empty() {
-            challenge.push_str(&format!(",scope=\"{}\"", self.scope));
+/// Counts a refusal, and logs what the client is not told.
+fn report(error: &HttpError, request_id: Uuid) {
+    if let HttpError::Refused { error, .. } = error {
+        if let Some(reason) = error.reason() {
+            metrics::refused(reason);
         }
-        if let Some(flaw) = flaw {
-            challenge.push_str(&format!(",error=\"{flaw}\""));
+        if let AuthError::Token(why) = error {
+            debug!(event = "token_refused", %request_id, why, "a token was refused: {why}");
         }
-        HttpError::Refused { error, challenge: Some(challenge) }
     }
-}
-
-/// Counts a refusal, and says to the log what the client is not told.
-fn refused(error: &AuthError, request_id: Uuid) {
-    if let Some(reason) = error.reason() {
-        metrics::refused(reason);
-    }
-    if let AuthError::Token(why) = error {
-        debug!(event = "token_refused", %request_id, why, "a token was refused: {why}");
+    if error.is_ours() {
+        error!(event = "request_failed", %request_id, error = %error, "a request failed: {error}");
     }
 }
 
@@ -231,12 +108,12 @@ impl EdgeService {
     }
 }
 
-impl Service<Request<Incoming>> for EdgeService {
+impl Service<HyperRequest<Incoming>> for EdgeService {
     type Response = Response<Recorded>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Response<Recorded>, Infallible>> + Send>>;
 
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
+    fn call(&self, request: HyperRequest<Incoming>) -> Self::Future {
         let edge = self.0.clone();
         Box::pin(async move { Ok(edge.answer(request).await) })
     }

@@ -1,73 +1,87 @@
-//! Endpoint to handler: one exhaustive match, one line a variant, each with the permission its handler asks for.
+//! Endpoint to handler: each handler gets the right that its endpoint needs.
 
-use hyper::body::Incoming;
-use hyper::{HeaderMap, Response};
-
-use super::Endpoint;
+use super::endpoint::{Delete, Endpoint, Open, Pull, Push};
 use super::endpoints::{blob, catalog, health, manifest, referrer, tag, token, upload, version};
-use crate::auth::Permit;
-use crate::http::edge::origin::Origin;
-use crate::http::{Body, Edge, HttpError};
-
-/// What a handler gets beside its typed arguments.
-pub(in crate::http) struct Request {
-    pub(in crate::http) edge: Edge,
-    /// What stands behind the `?`.
-    pub(in crate::http) query: Option<String>,
-    /// Whom it comes from, and by which way.
-    pub(in crate::http) origin: Origin,
-    pub(in crate::http) headers: HeaderMap,
-    pub(in crate::http) body: Incoming,
-}
+use crate::auth::{self, Authorized};
+use crate::http::HttpError;
+use crate::http::edge::answer::Answer;
+use crate::http::edge::guard::Guard;
+use crate::http::edge::request::Request;
 
 pub(in crate::http) async fn dispatch(
     request: Request,
     endpoint: Endpoint,
-    permit: &Permit,
-) -> Result<Response<Body>, HttpError> {
-    use Endpoint as E;
+    guard: &mut Guard<'_>,
+) -> Result<Answer, HttpError> {
     match endpoint {
-        E::BlobDelete(at) => blob::delete(request, permit.delete(at.repository)?, at.digest).await,
-        E::BlobGet(at) => blob::get(request, permit.pull(at.repository)?, at.digest).await,
-        E::BlobHead(at) => blob::head(request, permit.pull(at.repository)?, at.digest).await,
-        E::Catalog(page) => catalog::list(request, permit.list()?, page).await,
-        E::Extensions => Ok(version::extensions()),
-        E::Health => Ok(health::health()),
-        E::ManifestDelete(at) => {
-            manifest::delete(request, permit.delete(at.repository)?, at.reference).await
+        Endpoint::Open(what) => open(request, what).await,
+        Endpoint::Version => Ok(version::get(guard.login().await?)),
+        Endpoint::Extensions => Ok(version::extensions(guard.login().await?)),
+        Endpoint::Catalog(page) => catalog::list(request, guard.list().await?, page).await,
+        Endpoint::Mount(at) => {
+            let may = guard.mount(&at.target, at.source.as_ref()).await?;
+            upload::mount(request, may, at.digest).await
         }
-        E::ManifestGet(at) => {
-            manifest::get(request, permit.pull(at.repository)?, at.reference).await
+        Endpoint::Pull(repository, what) => {
+            pull(request, guard.pull(&repository).await?, what).await
         }
-        E::ManifestHead(at) => {
-            manifest::head(request, permit.pull(at.repository)?, at.reference).await
+        Endpoint::Push(repository, what) => {
+            push(request, guard.push(&repository, what.lenience()).await?, what).await
         }
-        E::ManifestPut(at, tags) => {
-            manifest::put(request, permit.push(at.repository)?, at.reference, tags).await
+        Endpoint::Delete(repository, what) => {
+            delete(request, guard.delete(&repository).await?, what).await
         }
-        E::Keys => token::keys(&request),
-        E::Ready => health::ready(request).await,
-        E::ReferrerList(of) => {
-            referrer::list(request, permit.pull(of.repository.clone())?, of).await
-        }
-        E::TagList(of) => tag::list(request, permit.pull(of.repository)?, of.page).await,
-        E::TokenGet => token::get(request).await,
-        E::TokenPost => token::post(request).await,
-        E::UploadAppend(at) => upload::append(request, permit.push(at.repository)?, at.id).await,
-        E::UploadCancel(at) => upload::cancel(request, permit.push(at.repository)?, at.id).await,
-        E::UploadFinish(at, digest) => {
-            upload::finish(request, permit.push(at.repository)?, at.id, digest).await
-        }
-        E::UploadMonolithic(at) => {
-            upload::monolithic(request, permit.push(at.repository)?, at.digest).await
-        }
-        E::UploadMount(at, _) => {
-            upload::mount(request, permit.mount(at.repository)?, at.digest).await
-        }
-        E::UploadStart(repository, algorithm) => {
-            upload::start(request, permit.push(repository)?, algorithm).await
-        }
-        E::UploadStatus(at) => upload::status(request, permit.push(at.repository)?, at.id).await,
-        E::Version => Ok(version::get()),
+    }
+}
+
+async fn open(request: Request, what: Open) -> Result<Answer, HttpError> {
+    match what {
+        Open::Health => Ok(health::health()),
+        Open::Ready => health::ready(request).await,
+        Open::Keys => Ok(token::keys(&request)),
+        Open::TokenGet => token::get(request).await,
+        Open::TokenPost => token::post(request).await,
+    }
+}
+
+async fn pull(
+    request: Request,
+    may: Authorized<auth::Pull>,
+    what: Pull,
+) -> Result<Answer, HttpError> {
+    match what {
+        Pull::Blob(digest) => blob::get(request, may, digest).await,
+        Pull::BlobHead(digest) => blob::head(request, may, digest).await,
+        Pull::Manifest(reference) => manifest::get(request, may, reference).await,
+        Pull::ManifestHead(reference) => manifest::head(request, may, reference).await,
+        Pull::Tags(page) => tag::list(request, may, page).await,
+        Pull::Referrers(of) => referrer::list(request, may, of).await,
+    }
+}
+
+async fn push(
+    request: Request,
+    may: Authorized<auth::Push>,
+    what: Push,
+) -> Result<Answer, HttpError> {
+    match what {
+        Push::Start(algorithm) => upload::start(request, may, algorithm).await,
+        Push::Monolithic(digest) => upload::monolithic(request, may, digest).await,
+        Push::Status(id) => upload::status(request, may, id).await,
+        Push::Append(id) => upload::append(request, may, id).await,
+        Push::Finish(id, digest) => upload::finish(request, may, id, digest).await,
+        Push::Cancel(id) => upload::cancel(request, may, id).await,
+        Push::Manifest(reference, tags) => manifest::put(request, may, reference, tags).await,
+    }
+}
+
+async fn delete(
+    request: Request,
+    may: Authorized<auth::Delete>,
+    what: Delete,
+) -> Result<Answer, HttpError> {
+    match what {
+        Delete::Blob(digest) => blob::delete(request, may, digest).await,
+        Delete::Manifest(reference) => manifest::delete(request, may, reference).await,
     }
 }

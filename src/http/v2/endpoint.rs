@@ -1,180 +1,216 @@
-//! Everything a client can ask for, one variant each.
+//! Every request that the server answers, sorted by the right that it needs.
 
-use crate::auth::{Lenience, Need};
+use crate::auth::Lenience;
 use crate::oci::{Algorithm, Digest, Page, Reference, RepositoryName, Tag, UploadId};
-use crate::rights::Action;
 
-/// A blob of a repository.
+/// A request, sorted by the right that it needs. The `end-` numbers are those of the distribution specification.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BlobAt {
-    /// Where.
-    pub repository: RepositoryName,
-    /// Which.
+pub enum Endpoint {
+    /// A request that needs no login.
+    Open(Open),
+    /// GET `/v2/` (end-1). Needs a login.
+    Version,
+    /// GET `/v2/_oci/ext/discover`. Needs a login.
+    Extensions,
+    /// GET `/v2/_catalog`, which Docker added to the specification. It lists what the caller may pull.
+    Catalog(Page),
+    /// POST a mount (end-11). Needs push in the target and pull in the source.
+    Mount(Mount),
+    /// A request that reads from a repository.
+    Pull(RepositoryName, Pull),
+    /// A request that adds to a repository.
+    Push(RepositoryName, Push),
+    /// A request that deletes from a repository.
+    Delete(RepositoryName, Delete),
+}
+
+/// A request that needs no login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Open {
+    /// GET `/healthz`: the process is alive.
+    Health,
+    /// GET `/readyz`: PostgreSQL and Kubo answer.
+    Ready,
+    /// GET `/.well-known/jwks.json`: the keys that tokens are signed with (RFC 7517).
+    Keys,
+    /// GET `/token`: a token for Basic credentials, or for an anonymous caller (Docker's token protocol).
+    TokenGet,
+    /// POST `/token`: a token for a password or a refresh token in a form (Docker's use of OAuth 2).
+    TokenPost,
+}
+
+/// A mount: a blob that becomes part of another repository without an upload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mount {
+    /// The repository that gets the blob.
+    pub target: RepositoryName,
+    /// The repository that has the blob; without one, any that the caller may read.
+    pub source: Option<RepositoryName>,
+    /// The digest of the blob.
     pub digest: Digest,
 }
 
-/// A manifest of a repository.
+/// A request that reads from a repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ManifestAt {
-    /// Where.
-    pub repository: RepositoryName,
-    /// Which.
-    pub reference: Reference,
-}
-
-/// An upload session.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UploadAt {
-    /// Where.
-    pub repository: RepositoryName,
-    /// Which.
-    pub id: UploadId,
-}
-
-/// A list of something in a repository.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TagsOf {
-    /// Where.
-    pub repository: RepositoryName,
-    /// Which part of the list.
-    pub page: Page,
-}
-
-/// The referrers of a subject.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReferrersOf {
-    /// Where.
-    pub repository: RepositoryName,
-    /// Of what.
-    pub subject: Digest,
-    /// Of which types only; empty for all.
-    pub artifact_types: Vec<String>,
-    /// Which part of the list.
-    pub page: Page,
-}
-
-/// A request of the distribution specification (its end-points table numbers them) or of the operator.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Endpoint {
-    /// DELETE a blob (end-10).
-    BlobDelete(BlobAt),
+pub enum Pull {
     /// GET a blob (end-2).
-    BlobGet(BlobAt),
+    Blob(Digest),
     /// HEAD a blob (end-2).
-    BlobHead(BlobAt),
-    /// GET the list of repositories; Docker's, not in the specification.
-    Catalog(Page),
-    /// GET the list of extensions.
-    Extensions,
-    /// GET `/healthz`: the process is alive.
-    Health,
-    /// DELETE a manifest or tag (end-9).
-    ManifestDelete(ManifestAt),
+    BlobHead(Digest),
     /// GET a manifest (end-3).
-    ManifestGet(ManifestAt),
+    Manifest(Reference),
     /// HEAD a manifest (end-3).
-    ManifestHead(ManifestAt),
-    /// PUT a manifest, with more tags perhaps (end-7a, end-7b).
-    ManifestPut(ManifestAt, Vec<Tag>),
-    /// GET `/.well-known/jwks.json`: the keys that tokens are signed with (RFC 7517).
-    Keys,
-    /// GET `/readyz`: both partners answer.
-    Ready,
+    ManifestHead(Reference),
+    /// GET the list of tags (end-8).
+    Tags(Page),
     /// GET the referrers of a digest (end-12).
-    ReferrerList(ReferrersOf),
-    /// GET the tags of a repository (end-8).
-    TagList(TagsOf),
-    /// GET `/token`: a token for a user's name and password, or for nobody in particular (Docker's token protocol).
-    TokenGet,
-    /// POST `/token`: a token for a password or a refresh token, in a form (Docker's use of OAuth 2).
-    TokenPost,
-    /// PATCH an upload (end-5).
-    UploadAppend(UploadAt),
-    /// DELETE an upload (end-14).
-    UploadCancel(UploadAt),
-    /// PUT an upload (end-6).
-    UploadFinish(UploadAt, Digest),
-    /// POST a whole blob (end-4b).
-    UploadMonolithic(BlobAt),
-    /// POST a mount (end-11).
-    UploadMount(BlobAt, Option<RepositoryName>),
+    Referrers(Referrers),
+}
+
+/// Arguments of a list of referrers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Referrers {
+    /// The digest that the listed manifests name as their subject.
+    pub subject: Digest,
+    /// The artifact types to list; empty for all.
+    pub artifact_types: Vec<String>,
+    /// The part of the list that is asked for.
+    pub page: Page,
+}
+
+/// A request that adds to a repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Push {
     /// POST for a new upload session (end-4a, end-4c).
-    UploadStart(RepositoryName, Option<Algorithm>),
-    /// GET an upload (end-13).
-    UploadStatus(UploadAt),
-    /// GET `/v2/` (end-1).
-    Version,
+    Start(Option<Algorithm>),
+    /// POST a whole blob (end-4b).
+    Monolithic(Digest),
+    /// GET the state of an upload (end-13).
+    Status(UploadId),
+    /// PATCH an upload (end-5).
+    Append(UploadId),
+    /// PUT an upload (end-6).
+    Finish(UploadId, Digest),
+    /// DELETE an upload (end-14).
+    Cancel(UploadId),
+    /// PUT a manifest, with further tags if there are any (end-7a, end-7b).
+    Manifest(Reference, Vec<Tag>),
+}
+
+/// A request that deletes from a repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Delete {
+    /// DELETE a blob (end-10).
+    Blob(Digest),
+    /// DELETE a manifest or a tag (end-9).
+    Manifest(Reference),
 }
 
 impl Endpoint {
-    /// The name in metrics and the event in the log.
+    /// The name in metrics, and the event in the log.
     pub fn name(&self) -> &'static str {
         match self {
-            Self::BlobDelete(_) => "blob_delete",
-            Self::BlobGet(_) => "blob_pull",
-            Self::BlobHead(_) => "blob_head",
-            Self::Catalog(_) => "catalog",
-            Self::Extensions => "extensions",
-            Self::Health => "health",
-            Self::ManifestDelete(_) => "manifest_delete",
-            Self::ManifestGet(_) => "manifest_pull",
-            Self::ManifestHead(_) => "manifest_head",
-            Self::ManifestPut(..) => "manifest_put",
-            Self::Keys => "keys",
-            Self::Ready => "ready",
-            Self::ReferrerList(_) => "referrers",
-            Self::TagList(_) => "tags",
-            Self::TokenGet | Self::TokenPost => "token",
-            Self::UploadAppend(_) => "upload_append",
-            Self::UploadCancel(_) => "upload_cancel",
-            Self::UploadFinish(..) | Self::UploadMonolithic(_) => "blob_upload",
-            Self::UploadMount(..) => "blob_mount",
-            Self::UploadStart(..) => "upload_start",
-            Self::UploadStatus(_) => "upload_status",
+            Self::Open(what) => what.name(),
             Self::Version => "version",
+            Self::Extensions => "extensions",
+            Self::Catalog(_) => "catalog",
+            Self::Mount(_) => "blob_mount",
+            Self::Pull(_, what) => what.name(),
+            Self::Push(_, what) => what.name(),
+            Self::Delete(_, what) => what.name(),
         }
     }
 
-    /// What its caller needs.
-    pub fn need(&self) -> Need {
-        use Action::{Delete, Pull, Push};
-        match self {
-            Self::Health | Self::Keys | Self::Ready => Need::Nothing,
-            // What it is given instead of credentials for this server, it judges itself.
-            Self::TokenGet | Self::TokenPost => Need::Nothing,
-            Self::Extensions | Self::Version => Need::Login,
-            Self::Catalog(_) => Need::Catalog,
-            Self::BlobGet(at) | Self::BlobHead(at) => Need::of(Pull, &at.repository),
-            Self::ManifestGet(at) | Self::ManifestHead(at) => Need::of(Pull, &at.repository),
-            Self::ReferrerList(of) => Need::of(Pull, &of.repository),
-            Self::TagList(of) => Need::of(Pull, &of.repository),
-            Self::BlobDelete(at) => Need::of(Delete, &at.repository),
-            Self::ManifestDelete(at) => Need::of(Delete, &at.repository),
-            Self::ManifestPut(at, _) => Need::with(Push, &at.repository, Lenience::AfterPush),
-            Self::UploadAppend(at) | Self::UploadCancel(at) | Self::UploadStatus(at) => {
-                Need::with(Push, &at.repository, Lenience::Upload(at.id))
-            }
-            Self::UploadFinish(at, _) => Need::with(Push, &at.repository, Lenience::Upload(at.id)),
-            Self::UploadMonolithic(at) => Need::of(Push, &at.repository),
-            Self::UploadMount(at, from) => Need::mount(&at.repository, from.as_ref()),
-            Self::UploadStart(repository, _) => Need::of(Push, repository),
-        }
-    }
-
-    /// The repository it is about.
+    /// The repository that the request names, for a mount its target.
     pub fn repository(&self) -> Option<&RepositoryName> {
         match self {
-            Self::BlobDelete(at) | Self::BlobGet(at) | Self::BlobHead(at) => Some(&at.repository),
-            Self::UploadMonolithic(at) | Self::UploadMount(at, _) => Some(&at.repository),
-            Self::ManifestDelete(at) | Self::ManifestGet(at) => Some(&at.repository),
-            Self::ManifestHead(at) | Self::ManifestPut(at, _) => Some(&at.repository),
-            Self::ReferrerList(of) => Some(&of.repository),
-            Self::TagList(of) => Some(&of.repository),
-            Self::UploadAppend(at) | Self::UploadCancel(at) => Some(&at.repository),
-            Self::UploadFinish(at, _) | Self::UploadStatus(at) => Some(&at.repository),
-            Self::UploadStart(repository, _) => Some(repository),
-            Self::Catalog(_) | Self::Extensions | Self::Version => None,
-            Self::Health | Self::Keys | Self::Ready | Self::TokenGet | Self::TokenPost => None,
+            Self::Open(_) | Self::Version | Self::Extensions | Self::Catalog(_) => None,
+            Self::Mount(mount) => Some(&mount.target),
+            Self::Pull(repository, _) | Self::Push(repository, _) | Self::Delete(repository, _) => {
+                Some(repository)
+            }
+        }
+    }
+
+    /// The scopes that a token needs, as the challenge names them; empty when any token will do.
+    pub fn scope(&self) -> String {
+        match self {
+            Self::Open(_) | Self::Version | Self::Extensions => String::new(),
+            Self::Catalog(_) => "registry:catalog:*".to_owned(),
+            Self::Mount(Mount { target, source: Some(source), .. }) => {
+                format!("repository:{target}:pull,push repository:{source}:pull")
+            }
+            Self::Mount(Mount { target: repository, source: None, .. })
+            | Self::Push(repository, _) => format!("repository:{repository}:pull,push"),
+            Self::Pull(repository, _) => format!("repository:{repository}:pull"),
+            Self::Delete(repository, _) => format!("repository:{repository}:delete"),
+        }
+    }
+
+    /// Whether an orchestrator sends this every few seconds, so that its log line is for debugging only.
+    pub fn is_probe(&self) -> bool {
+        matches!(self, Self::Open(Open::Health | Open::Ready))
+    }
+
+    /// Whether the answer carries the bytes of a blob, which a metric counts.
+    pub fn moves_blob(&self) -> bool {
+        matches!(self, Self::Pull(_, Pull::Blob(_)))
+    }
+}
+
+impl Open {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Health => "health",
+            Self::Ready => "ready",
+            Self::Keys => "keys",
+            Self::TokenGet | Self::TokenPost => "token",
+        }
+    }
+}
+
+impl Pull {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Blob(_) => "blob_pull",
+            Self::BlobHead(_) => "blob_head",
+            Self::Manifest(_) => "manifest_pull",
+            Self::ManifestHead(_) => "manifest_head",
+            Self::Tags(_) => "tags",
+            Self::Referrers(_) => "referrers",
+        }
+    }
+}
+
+impl Push {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Start(_) => "upload_start",
+            Self::Status(_) => "upload_status",
+            Self::Append(_) => "upload_append",
+            Self::Monolithic(_) | Self::Finish(..) => "blob_upload",
+            Self::Cancel(_) => "upload_cancel",
+            Self::Manifest(..) => "manifest_put",
+        }
+    }
+
+    /// What an expired token may still finish by this request.
+    pub fn lenience(&self) -> Lenience {
+        match self {
+            Self::Start(_) | Self::Monolithic(_) => Lenience::None,
+            Self::Status(id) | Self::Append(id) | Self::Finish(id, _) | Self::Cancel(id) => {
+                Lenience::Upload(*id)
+            }
+            Self::Manifest(..) => Lenience::AfterPush,
+        }
+    }
+}
+
+impl Delete {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Blob(_) => "blob_delete",
+            Self::Manifest(_) => "manifest_delete",
         }
     }
 }

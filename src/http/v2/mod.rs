@@ -1,9 +1,10 @@
 //! The distribution API (`/v2/`), and the few paths beside it on the same port.
 
-pub(in crate::http) mod dispatch;
-pub(in crate::http) mod endpoint;
+mod dispatch;
+mod endpoint;
 mod endpoints;
 mod router;
 
-pub use endpoint::Endpoint;
+pub(in crate::http) use dispatch::dispatch;
+pub use endpoint::{Delete, Endpoint, Mount, Open, Pull, Push, Referrers};
 pub use router::route;

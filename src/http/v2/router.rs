@@ -2,11 +2,11 @@
 
 use hyper::{Method, Uri};
 
-use super::endpoint::{BlobAt, Endpoint, ManifestAt, ReferrersOf, TagsOf, UploadAt};
+use super::endpoint::{Delete, Endpoint, Mount, Open, Pull, Push, Referrers};
 use crate::http::HttpError;
 use crate::oci::{
     Algorithm, Digest, DigestError, DigestOf, ErrorCode, Page, Path, PathError, Query, Reference,
-    RepositoryName, Tag,
+    RepositoryName, Tag, UploadId,
 };
 
 /// Most tags beside a reference in one push (end-7b asks for at least ten).
@@ -18,7 +18,7 @@ const MAX_TAGS: usize = 100;
 /// The answer that the request gets instead: an unknown path, a verb the path does not have, or a part of path or
 /// query that does not parse.
 pub fn route(method: &Method, uri: &Uri) -> Result<Endpoint, HttpError> {
-    if let Some(endpoint) = other_endpoint(method, uri.path())? {
+    if let Some(endpoint) = open(method, uri.path())? {
         return Ok(endpoint);
     }
     let path = Path::parse(uri.path()).map_err(|error| path_error(method, error))?;
@@ -28,32 +28,31 @@ pub fn route(method: &Method, uri: &Uri) -> Result<Endpoint, HttpError> {
         Path::Extensions => read(method, Endpoint::Extensions),
         Path::Catalog => read(method, Endpoint::Catalog(page(&query)?)),
         Path::Tags { repository } => {
-            read(method, Endpoint::TagList(TagsOf { repository, page: page(&query)? }))
+            read(method, Endpoint::Pull(repository, Pull::Tags(page(&query)?)))
         }
         Path::Referrers { repository, digest } => {
             read(method, referrers(repository, digest, &query)?)
         }
-        Path::Blob { repository, digest } => blob(method, BlobAt { repository, digest }),
+        Path::Blob { repository, digest } => blob(method, repository, digest),
         Path::Uploads { repository } => uploads(method, repository, &query),
-        Path::Upload { repository, id } => upload(method, UploadAt { repository, id }, &query),
-        Path::Manifest { repository, reference } => {
-            manifest(method, ManifestAt { repository, reference }, &query)
-        }
+        Path::Upload { repository, id } => upload(method, repository, id, &query),
+        Path::Manifest { repository, reference } => manifest(method, repository, reference, &query),
     }
 }
 
-fn other_endpoint(method: &Method, path: &str) -> Result<Option<Endpoint>, HttpError> {
-    match path {
-        "/healthz" => read(method, Endpoint::Health).map(Some),
-        "/readyz" => read(method, Endpoint::Ready).map(Some),
-        "/.well-known/jwks.json" => read(method, Endpoint::Keys).map(Some),
+fn open(method: &Method, path: &str) -> Result<Option<Endpoint>, HttpError> {
+    let what = match path {
+        "/healthz" => Open::Health,
+        "/readyz" => Open::Ready,
+        "/.well-known/jwks.json" => Open::Keys,
         "/token" => match *method {
-            Method::POST => Ok(Some(Endpoint::TokenPost)),
-            Method::GET | Method::HEAD => Ok(Some(Endpoint::TokenGet)),
-            _ => Err(HttpError::MethodNotAllowed("GET, HEAD, POST")),
+            Method::POST => return Ok(Some(Endpoint::Open(Open::TokenPost))),
+            Method::GET | Method::HEAD => Open::TokenGet,
+            _ => return Err(HttpError::MethodNotAllowed("GET, HEAD, POST")),
         },
-        _ => Ok(None),
-    }
+        _ => return Ok(None),
+    };
+    read(method, Endpoint::Open(what)).map(Some)
 }
 
 /// What can only be read: GET, and HEAD as the same without a body.
@@ -64,11 +63,15 @@ fn read(method: &Method, endpoint: Endpoint) -> Result<Endpoint, HttpError> {
     }
 }
 
-fn blob(method: &Method, at: BlobAt) -> Result<Endpoint, HttpError> {
+fn blob(
+    method: &Method,
+    repository: RepositoryName,
+    digest: Digest,
+) -> Result<Endpoint, HttpError> {
     match *method {
-        Method::GET => Ok(Endpoint::BlobGet(at)),
-        Method::HEAD => Ok(Endpoint::BlobHead(at)),
-        Method::DELETE => Ok(Endpoint::BlobDelete(at)),
+        Method::GET => Ok(Endpoint::Pull(repository, Pull::Blob(digest))),
+        Method::HEAD => Ok(Endpoint::Pull(repository, Pull::BlobHead(digest))),
+        Method::DELETE => Ok(Endpoint::Delete(repository, Delete::Blob(digest))),
         _ => Err(HttpError::MethodNotAllowed("GET, HEAD, DELETE")),
     }
 }
@@ -82,43 +85,49 @@ fn uploads(
         return Err(HttpError::MethodNotAllowed("POST"));
     }
     if let Some(digest) = query.first("mount") {
-        let at = BlobAt { repository, digest: parse_digest(digest)? };
-        // A source that is no name holds nothing: the client gets an upload session, as for any other miss.
-        return Ok(match query.first("from").map(str::parse) {
-            None => Endpoint::UploadMount(at, None),
-            Some(Ok(from)) => Endpoint::UploadMount(at, Some(from)),
-            Some(Err(_)) => Endpoint::UploadStart(at.repository, None),
+        let digest = parse_digest(digest)?;
+        // A source with an illegal name holds nothing: the client gets an upload session, as for any other miss.
+        return Ok(match query.first("from").map(str::parse).transpose() {
+            Ok(source) => Endpoint::Mount(Mount { target: repository, source, digest }),
+            Err(_) => Endpoint::Push(repository, Push::Start(None)),
         });
     }
     if let Some(digest) = query.first("digest") {
-        let digest = parse_digest(digest)?;
-        return Ok(Endpoint::UploadMonolithic(BlobAt { repository, digest }));
+        return Ok(Endpoint::Push(repository, Push::Monolithic(parse_digest(digest)?)));
     }
     let algorithm = query.first("digest-algorithm").map(str::parse::<Algorithm>).transpose();
-    Ok(Endpoint::UploadStart(repository, algorithm.map_err(digest_invalid)?))
+    Ok(Endpoint::Push(repository, Push::Start(algorithm.map_err(digest_invalid)?)))
 }
 
-fn upload(method: &Method, at: UploadAt, query: &Query) -> Result<Endpoint, HttpError> {
-    match *method {
-        Method::GET | Method::HEAD => Ok(Endpoint::UploadStatus(at)),
-        Method::PATCH => Ok(Endpoint::UploadAppend(at)),
-        Method::DELETE => Ok(Endpoint::UploadCancel(at)),
-        Method::PUT => {
-            let digest = query.first("digest").unwrap_or_default();
-            Ok(Endpoint::UploadFinish(at, parse_digest(digest)?))
-        }
-        _ => Err(HttpError::MethodNotAllowed("GET, HEAD, PATCH, PUT, DELETE")),
-    }
+fn upload(
+    method: &Method,
+    repository: RepositoryName,
+    id: UploadId,
+    query: &Query,
+) -> Result<Endpoint, HttpError> {
+    let what = match *method {
+        Method::GET | Method::HEAD => Push::Status(id),
+        Method::PATCH => Push::Append(id),
+        Method::DELETE => Push::Cancel(id),
+        Method::PUT => Push::Finish(id, parse_digest(query.first("digest").unwrap_or_default())?),
+        _ => return Err(HttpError::MethodNotAllowed("GET, HEAD, PATCH, PUT, DELETE")),
+    };
+    Ok(Endpoint::Push(repository, what))
 }
 
-fn manifest(method: &Method, at: ManifestAt, query: &Query) -> Result<Endpoint, HttpError> {
+fn manifest(
+    method: &Method,
+    repository: RepositoryName,
+    reference: Reference,
+    query: &Query,
+) -> Result<Endpoint, HttpError> {
     match *method {
-        Method::GET => Ok(Endpoint::ManifestGet(at)),
-        Method::HEAD => Ok(Endpoint::ManifestHead(at)),
-        Method::DELETE => Ok(Endpoint::ManifestDelete(at)),
+        Method::GET => Ok(Endpoint::Pull(repository, Pull::Manifest(reference))),
+        Method::HEAD => Ok(Endpoint::Pull(repository, Pull::ManifestHead(reference))),
+        Method::DELETE => Ok(Endpoint::Delete(repository, Delete::Manifest(reference))),
         Method::PUT => {
-            let tags = tags(&at.reference, query)?;
-            Ok(Endpoint::ManifestPut(at, tags))
+            let tags = tags(&reference, query)?;
+            Ok(Endpoint::Push(repository, Push::Manifest(reference, tags)))
         }
         _ => Err(HttpError::MethodNotAllowed("GET, HEAD, PUT, DELETE")),
     }
@@ -149,8 +158,8 @@ fn referrers(
 ) -> Result<Endpoint, HttpError> {
     let artifact_types = query.all("artifactType").filter(|t| !t.is_empty());
     let artifact_types = artifact_types.map(str::to_owned).collect();
-    let page = page(query)?;
-    Ok(Endpoint::ReferrerList(ReferrersOf { repository, subject, artifact_types, page }))
+    let referrers = Referrers { subject, artifact_types, page: page(query)? };
+    Ok(Endpoint::Pull(repository, Pull::Referrers(referrers)))
 }
 
 fn page(query: &Query) -> Result<Page, HttpError> {

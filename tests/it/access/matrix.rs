@@ -1,6 +1,8 @@
 //! Every route for every kind of caller, on a public repository, a private one, and one that is not there.
 
-use af_registry::http::{Endpoint, route};
+use std::collections::BTreeSet;
+
+use af_registry::http::{self, Endpoint, route};
 use af_registry::stream::hashing::sha256;
 use bytes::Bytes;
 use hyper::Uri;
@@ -115,26 +117,32 @@ enum Expected {
 
 /// The table. A new endpoint does not compile without a line here, and fails below without a request in `REQUESTS`.
 fn needs(endpoint: &Endpoint) -> Needs {
-    use Endpoint as E;
     use Right::{Delete, Pull, Push};
     match endpoint {
-        E::BlobDelete(_) => Needs::Right(Delete, 202, 404),
-        E::BlobGet(_) | E::BlobHead(_) => Needs::Right(Pull, 200, 404),
-        E::Catalog(_) => Needs::Catalog(200),
-        E::Extensions | E::Version => Needs::Login(200),
-        E::Health | E::Keys | E::Ready => Needs::Nothing(200),
-        E::ManifestDelete(_) => Needs::Right(Delete, 202, 404),
-        E::ManifestGet(_) | E::ManifestHead(_) => Needs::Right(Pull, 200, 404),
-        E::ManifestPut(..) => Needs::Right(Push, 201, 201),
-        E::ReferrerList(_) => Needs::Right(Pull, 200, 200),
-        E::TagList(_) => Needs::Right(Pull, 200, 404),
-        E::TokenGet | E::TokenPost => Needs::Nothing(200),
-        E::UploadAppend(_) => Needs::Right(Push, 202, 404),
-        E::UploadCancel(_) | E::UploadStatus(_) => Needs::Right(Push, 204, 404),
-        E::UploadFinish(..) => Needs::Right(Push, 201, 404),
-        E::UploadMonolithic(_) => Needs::Right(Push, 201, 201),
-        E::UploadMount(..) => Needs::Right(Push, 201, 201),
-        E::UploadStart(..) => Needs::Right(Push, 202, 202),
+        Endpoint::Open(what) => match what {
+            http::Open::Health | http::Open::Ready | http::Open::Keys => Needs::Nothing(200),
+            http::Open::TokenGet | http::Open::TokenPost => Needs::Nothing(200),
+        },
+        Endpoint::Extensions | Endpoint::Version => Needs::Login(200),
+        Endpoint::Catalog(_) => Needs::Catalog(200),
+        Endpoint::Mount(_) => Needs::Right(Push, 201, 201),
+        Endpoint::Pull(_, what) => match what {
+            http::Pull::Blob(_) | http::Pull::BlobHead(_) => Needs::Right(Pull, 200, 404),
+            http::Pull::Manifest(_) | http::Pull::ManifestHead(_) => Needs::Right(Pull, 200, 404),
+            http::Pull::Tags(_) => Needs::Right(Pull, 200, 404),
+            http::Pull::Referrers(_) => Needs::Right(Pull, 200, 200),
+        },
+        Endpoint::Push(_, what) => match what {
+            http::Push::Start(_) => Needs::Right(Push, 202, 202),
+            http::Push::Monolithic(_) => Needs::Right(Push, 201, 201),
+            http::Push::Status(_) | http::Push::Cancel(_) => Needs::Right(Push, 204, 404),
+            http::Push::Append(_) => Needs::Right(Push, 202, 404),
+            http::Push::Finish(..) => Needs::Right(Push, 201, 404),
+            http::Push::Manifest(..) => Needs::Right(Push, 201, 201),
+        },
+        Endpoint::Delete(_, what) => match what {
+            http::Delete::Blob(_) | http::Delete::Manifest(_) => Needs::Right(Delete, 202, 404),
+        },
     }
 }
 
@@ -228,11 +236,14 @@ async fn every_route_asks_the_one_gate() {
     }
 }
 
+/// The enums that hold the endpoints, as the compiler sees them.
+const ENDPOINTS: &str = include_str!("../../../src/http/v2/endpoint.rs");
+
 #[test]
 fn every_endpoint_has_a_request() {
     let digest = sha256(b"x").to_string();
     let upload = format!("/v2/a/blobs/uploads/{}", uuid::Uuid::nil());
-    let mut names: Vec<_> = REQUESTS
+    let requested: BTreeSet<_> = REQUESTS
         .iter()
         .chain([&LAST])
         .map(|(method, path)| {
@@ -242,15 +253,44 @@ fn every_endpoint_has_a_request() {
                 .replace("{blob}", &digest)
                 .replace("{loose}", &digest)
                 .replace("{small}", &digest);
-            let endpoint = routed(method, &path);
-            let _ = needs(&endpoint);
-            format!("{endpoint:?}").split(['(', ' ']).next().unwrap().to_owned()
+            variant(&routed(method, &path))
         })
         .collect();
-    names.sort();
-    names.dedup();
-    // As many as there are variants: the compiler holds `needs` to them, this holds the requests to `needs`.
-    assert_eq!(names.len(), 24, "{names:?}");
+    assert_eq!(requested, declared());
+}
+
+/// The variant of an endpoint, as in `Pull::Blob`.
+fn variant(endpoint: &Endpoint) -> String {
+    let whole = match endpoint {
+        Endpoint::Open(what) => format!("Open::{what:?}"),
+        Endpoint::Pull(_, what) => format!("Pull::{what:?}"),
+        Endpoint::Push(_, what) => format!("Push::{what:?}"),
+        Endpoint::Delete(_, what) => format!("Delete::{what:?}"),
+        Endpoint::Version | Endpoint::Extensions | Endpoint::Catalog(_) | Endpoint::Mount(_) => {
+            format!("Endpoint::{endpoint:?}")
+        }
+    };
+    whole.split(['(', ' ']).next().unwrap().to_owned()
+}
+
+/// Every variant that the source declares. A variant of `Endpoint` that has an enum of its own stands for those.
+fn declared() -> BTreeSet<String> {
+    let mut variants = BTreeSet::new();
+    let mut name = "";
+    for line in ENDPOINTS.lines() {
+        if let Some(rest) = line.strip_prefix("pub enum ") {
+            name = rest.trim_end_matches(" {");
+        } else if line == "}" {
+            name = "";
+        } else if !name.is_empty() && line.trim_start().starts_with(char::is_uppercase) {
+            let variant = line.trim().split(['(', ',']).next().unwrap();
+            variants.insert(format!("{name}::{variant}"));
+        }
+    }
+    for sorted in ["Open", "Pull", "Push", "Delete"] {
+        assert!(variants.remove(&format!("Endpoint::{sorted}")), "{sorted} in {variants:?}");
+    }
+    variants
 }
 
 fn routed(method: &str, path: &str) -> Endpoint {
@@ -268,7 +308,7 @@ fn expected(case: &Case, endpoint: &Endpoint) -> Expected {
     // A password that no longer lets in is not looked at where no login is needed, and nowhere else good for anything.
     let locked = *who == Who::Disabled && *by == By::Basic;
     match needs(endpoint) {
-        Needs::Nothing(_) if matches!(endpoint, Endpoint::TokenGet) => match (by, who) {
+        Needs::Nothing(_) if *endpoint == Endpoint::Open(http::Open::TokenGet) => match (by, who) {
             (By::Bearer, Who::Nobody) => Expected::Status(200),
             (By::Bearer, _) => Expected::Status(400),
             (By::Basic, Who::Disabled) => Expected::Status(401),
@@ -473,7 +513,7 @@ impl<'a> Stage<'a> {
 
     /// A token for what the request needs.
     async fn token(&self, who: Who, method: &str, path: &str) -> String {
-        let scope = routed(method, path).need().scope();
+        let scope = routed(method, path).scope();
         let scopes: Vec<&str> = scope.split(' ').filter(|scope| !scope.is_empty()).collect();
         let token = token_for(self.client, Some(&self.login(who)), &scopes).await;
         match who {
@@ -486,12 +526,12 @@ impl<'a> Stage<'a> {
         let mut headers: Vec<(&str, &str)> =
             case.authorization.iter().map(|text| ("authorization", text.as_str())).collect();
         let body = match endpoint(case) {
-            Endpoint::ManifestPut(..) => {
+            Endpoint::Push(_, http::Push::Manifest(..)) => {
                 headers.push(("content-type", OCI_INDEX));
                 full(EMPTY_INDEX)
             }
-            Endpoint::UploadAppend(_) | Endpoint::UploadFinish(..) => full(SMALL),
-            Endpoint::UploadMonolithic(_) => full(SMALL),
+            Endpoint::Push(_, http::Push::Append(_) | http::Push::Finish(..)) => full(SMALL),
+            Endpoint::Push(_, http::Push::Monolithic(_)) => full(SMALL),
             _ => nothing(),
         };
         self.client.send(request(case.method, &case.path, &headers, body)).await

@@ -80,7 +80,7 @@ async fn a_user_name_with_too_many_failures_is_refused_for_a_while() {
         assert!(matches!(refused, Err(AuthError::TooMany { .. })), "{refused:?}");
     }
     let elsewhere = Credentials::Basic { user: "me".into(), password: Secret::new("password") };
-    let elsewhere = auth.identify(elsewhere, "198.51.100.1".parse().unwrap()).await;
+    let elsewhere = auth.identify(&elsewhere, "198.51.100.1".parse().unwrap()).await;
     assert!(matches!(elsewhere, Err(AuthError::TooMany { .. })));
     basic(auth, "you", "password").await.unwrap();
     // A remembered login still works after too many failures under its name.

@@ -9,8 +9,8 @@ use std::time::{Duration, SystemTime};
 
 use af_registry::accounts::hash_password;
 use af_registry::auth::{
-    Auth, AuthError, Caller, Credentials, Issued, Login, LoginLimits, Need, Settings, TokenRequest,
-    Validity,
+    Auth, AuthError, Caller, Credentials, Issued, Lenience, Login, LoginLimits, Settings,
+    TokenRequest, Validity,
 };
 use af_registry::config::Secret;
 use af_registry::oci::RepositoryName;
@@ -123,22 +123,27 @@ async fn issue(auth: &Auth, login: Login, scope: &str, offline: bool) -> Result<
 }
 
 async fn bearer(auth: &Auth, token: &str) -> Result<Caller, AuthError> {
-    auth.identify(Credentials::Bearer(token.into()), client()).await
+    auth.identify(&Credentials::Bearer(token.into()), client()).await
 }
 
 async fn basic(auth: &Auth, user: &str, password: &str) -> Result<Caller, AuthError> {
     let (user, password) = (user.into(), Secret::new(password));
-    auth.identify(Credentials::Basic { user, password }, client()).await
+    auth.identify(&Credentials::Basic { user, password }, client()).await
 }
 
 /// Whether the account of an identified caller is still valid.
 async fn is_live(auth: &Auth, caller: &Caller) -> bool {
-    auth.admit(caller, Need::Login).await.is_ok()
+    auth.gate(caller).login().await.is_ok()
 }
 
 async fn may(auth: &Auth, caller: &Caller, action: Action, repository: &str) -> bool {
     let repository: RepositoryName = repository.parse().unwrap();
-    auth.admit(caller, Need::of(action, &repository)).await.is_ok()
+    let gate = auth.gate(caller);
+    match action {
+        Action::Pull => gate.pull(&repository).is_ok(),
+        Action::Push => gate.push(&repository, Lenience::None).await.is_ok(),
+        Action::Delete => gate.delete(&repository).await.is_ok(),
+    }
 }
 
 fn password(user: &str, password: &str) -> Login {

@@ -6,21 +6,20 @@ use hyper::header::{
 use hyper::{Response, StatusCode};
 
 use crate::auth::{Authorized, Delete, Pull};
-use crate::http::edge::respond::Facts;
-use crate::http::edge::{byteranges, request, respond};
-use crate::http::v2::dispatch::Request;
+use crate::http::edge::answer::{Answer, Facts};
+use crate::http::edge::request::Request;
+use crate::http::edge::{byteranges, respond};
 use crate::http::{Body, HttpError};
 use crate::oci::{Digest, Selection, content_range, media_type};
 use crate::registry::blob::Blob;
-use crate::stream::paced::Paced;
 
 /// Says what a blob is (end-2). Kubo is not asked; Range counts for nothing (RFC 9110, 14.2).
 pub(in crate::http) async fn head(
     request: Request,
     may: Authorized<Pull>,
     digest: Digest,
-) -> Result<Response<Body>, HttpError> {
-    let blob = request.edge.registry().blobs().head(may.access(), &digest).await?;
+) -> Result<Answer, HttpError> {
+    let blob = request.registry().blobs().head(may.access(), &digest).await?;
     let mut response = respond::with(StatusCode::OK, Body::empty());
     describe(response.headers_mut(), &blob);
     respond::insert(response.headers_mut(), CONTENT_LENGTH, &blob.size.to_string());
@@ -32,28 +31,27 @@ pub(in crate::http) async fn get(
     request: Request,
     may: Authorized<Pull>,
     digest: Digest,
-) -> Result<Response<Body>, HttpError> {
-    let registry = request.edge.registry();
+) -> Result<Answer, HttpError> {
+    let registry = request.registry();
     let blobs = registry.blobs();
     let blob = blobs.find(may.access(), &digest).await?;
     let etag = etag(&blob.digest);
-    if request::none_match_hits(&request.headers, &etag) {
+    if request.none_match_hits(&etag) {
         let mut response = respond::empty(StatusCode::NOT_MODIFIED);
         describe(response.headers_mut(), &blob);
         return Ok(noted(response, &blob));
     }
-    let response = match request::selection(&request.headers, &etag, blob.size) {
+    let response = match request.selection(&etag, blob.size) {
         Selection::Unsatisfiable => return Err(HttpError::RangeUnsatisfiable(blob.size)),
         Selection::Whole => {
             let body = blobs.read(&blob, None).await?;
-            let mut response = respond::with(StatusCode::OK, Body::streamed(Paced::new(body)));
+            let mut response = respond::with(StatusCode::OK, Body::streamed(body));
             describe(response.headers_mut(), &blob);
             response
         }
         Selection::One(range) => {
             let body = blobs.read(&blob, Some(range.clone())).await?;
-            let mut response =
-                respond::with(StatusCode::PARTIAL_CONTENT, Body::streamed(Paced::new(body)));
+            let mut response = respond::with(StatusCode::PARTIAL_CONTENT, Body::streamed(body));
             describe(response.headers_mut(), &blob);
             respond::content_range(response.headers_mut(), &content_range(&range, blob.size));
             response
@@ -74,10 +72,10 @@ pub(in crate::http) async fn delete(
     request: Request,
     may: Authorized<Delete>,
     digest: Digest,
-) -> Result<Response<Body>, HttpError> {
-    request.edge.registry().blobs().delete(may.repository(), &digest).await?;
+) -> Result<Answer, HttpError> {
+    request.registry().blobs().delete(may.repository(), &digest).await?;
     let facts = Facts { digest: Some(digest.to_string()), ..Facts::default() };
-    Ok(respond::note(respond::empty(StatusCode::ACCEPTED), facts))
+    Ok(Answer { response: respond::empty(StatusCode::ACCEPTED), facts })
 }
 
 /// A blob never changes: its digest is its entity tag.
@@ -93,8 +91,8 @@ fn describe(headers: &mut HeaderMap, blob: &Blob) {
     headers.insert(CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));
 }
 
-fn noted(response: Response<Body>, blob: &Blob) -> Response<Body> {
+fn noted(response: Response<Body>, blob: &Blob) -> Answer {
     let facts =
         Facts { digest: Some(blob.digest.to_string()), cid: Some(blob.cid), size: Some(blob.size) };
-    respond::note(response, facts)
+    Answer { response, facts }
 }

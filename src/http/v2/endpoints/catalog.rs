@@ -1,13 +1,14 @@
 //! `GET /v2/_catalog`.
 
+use hyper::StatusCode;
 use hyper::header::LINK;
-use hyper::{Response, StatusCode};
 use serde_json::json;
 
 use crate::auth::Listing;
+use crate::http::HttpError;
+use crate::http::edge::answer::Answer;
+use crate::http::edge::request::Request;
 use crate::http::edge::respond;
-use crate::http::v2::dispatch::Request;
-use crate::http::{Body, HttpError};
 use crate::oci::{Page, Path, next_link};
 
 /// Lists the repositories that the caller may pull in byte order, Docker's addition to the specification.
@@ -15,8 +16,8 @@ pub(in crate::http) async fn list(
     request: Request,
     may: Listing,
     page: Page,
-) -> Result<Response<Body>, HttpError> {
-    let registry = request.edge.registry();
+) -> Result<Answer, HttpError> {
+    let registry = request.registry();
     let n = page.limit(registry.limits().page);
     let found = registry.lists().catalog(may.grantee(), n, page.last.as_deref()).await?;
     let mut response = respond::json(StatusCode::OK, &json!({ "repositories": found.entries }));
@@ -24,5 +25,5 @@ pub(in crate::http) async fn list(
         let link = next_link(&Path::Catalog, &[("n", &n.to_string()), ("last", &last)]);
         respond::insert(response.headers_mut(), LINK, &link);
     }
-    Ok(response)
+    Ok(response.into())
 }

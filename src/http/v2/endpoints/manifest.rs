@@ -1,26 +1,23 @@
 //! `/v2/<name>/manifests/<reference>`.
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, LOCATION};
 use hyper::{Response, StatusCode};
 
 use crate::auth::{Authorized, Delete, Pull, Push};
-use crate::http::edge::respond::Facts;
-use crate::http::edge::{request, respond};
-use crate::http::v2::dispatch::Request;
+use crate::http::edge::answer::{Answer, Facts};
+use crate::http::edge::request::Request;
+use crate::http::edge::respond;
 use crate::http::{Body, HttpError};
 use crate::oci::{Digest, ErrorCode, Path, Reference, Tag, header};
 use crate::registry::manifest::Pushed;
-use crate::stream::stall::Stalling;
 
 /// Says what a manifest is (end-3).
 pub(in crate::http) async fn head(
     request: Request,
     may: Authorized<Pull>,
     reference: Reference,
-) -> Result<Response<Body>, HttpError> {
-    let head = request.edge.registry().manifests().head(may.access(), &reference).await?;
+) -> Result<Answer, HttpError> {
+    let head = request.registry().manifests().head(may.access(), &reference).await?;
     let mut response = respond::with(StatusCode::OK, Body::empty());
     describe(response.headers_mut(), &head.digest, &head.media_type);
     respond::insert(response.headers_mut(), CONTENT_LENGTH, &head.size.to_string());
@@ -32,9 +29,9 @@ pub(in crate::http) async fn get(
     request: Request,
     may: Authorized<Pull>,
     reference: Reference,
-) -> Result<Response<Body>, HttpError> {
-    let manifest = request.edge.registry().manifests().read(may.access(), &reference).await?;
-    let hit = request::none_match_hits(&request.headers, &format!("\"{}\"", manifest.digest));
+) -> Result<Answer, HttpError> {
+    let manifest = request.registry().manifests().read(may.access(), &reference).await?;
+    let hit = request.none_match_hits(&format!("\"{}\"", manifest.digest));
     let size = manifest.raw.len() as u64;
     let mut response = if hit {
         respond::empty(StatusCode::NOT_MODIFIED)
@@ -47,19 +44,19 @@ pub(in crate::http) async fn get(
 
 /// Stores a manifest and moves its tags (end-7).
 pub(in crate::http) async fn put(
-    request: Request,
+    mut request: Request,
     may: Authorized<Push>,
     reference: Reference,
     tags: Vec<Tag>,
-) -> Result<Response<Body>, HttpError> {
-    request::refuse_encoding(&request.headers)?;
+) -> Result<Answer, HttpError> {
+    request.refuse_encoding()?;
     let repository = may.repository().clone();
-    let content_type = request::content_type(&request.headers);
-    let edge = request.edge.clone();
-    let raw = read(request).await?;
+    let content_type = request.content_type();
+    let most = request.edge.limits().manifest_bytes;
+    let raw = request.read("manifest", most, ErrorCode::ManifestInvalid).await?;
     let announced: Vec<String> = tags.iter().map(Tag::to_string).collect();
     let pushed = Pushed { repository: repository.clone(), reference, tags, content_type, raw };
-    let accepted = edge.registry().manifests().put(pushed).await?;
+    let accepted = request.registry().manifests().put(pushed).await?;
     let mut response = respond::empty(StatusCode::CREATED);
     let headers = response.headers_mut();
     respond::insert(headers, LOCATION, &Path::manifest(&repository, &accepted.digest));
@@ -80,29 +77,10 @@ pub(in crate::http) async fn delete(
     request: Request,
     may: Authorized<Delete>,
     reference: Reference,
-) -> Result<Response<Body>, HttpError> {
-    request.edge.registry().manifests().delete(may.repository(), &reference).await?;
+) -> Result<Answer, HttpError> {
+    request.registry().manifests().delete(may.repository(), &reference).await?;
     let facts = Facts { digest: Some(reference.to_string()), ..Facts::default() };
-    Ok(respond::note(respond::empty(StatusCode::ACCEPTED), facts))
-}
-
-/// The whole body, within the limit.
-async fn read(request: Request) -> Result<Bytes, HttpError> {
-    let limits = request.edge.limits();
-    let too_large = || HttpError::ManifestTooLarge(limits.manifest_bytes);
-    let announced = http_body::Body::size_hint(&request.body).lower();
-    if announced > limits.manifest_bytes as u64 {
-        return Err(too_large());
-    }
-    let stalling = Stalling::new(request.body, limits.body_stall);
-    match Limited::new(stalling, limits.manifest_bytes).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
-        Err(error) => Err(HttpError::bad_request(
-            ErrorCode::ManifestInvalid,
-            format!("the request body ended early: {error}"),
-        )),
-    }
+    Ok(Answer { response: respond::empty(StatusCode::ACCEPTED), facts })
 }
 
 fn describe(headers: &mut HeaderMap, digest: &Digest, media_type: &str) {
@@ -111,7 +89,7 @@ fn describe(headers: &mut HeaderMap, digest: &Digest, media_type: &str) {
     respond::insert(headers, CONTENT_TYPE, media_type);
 }
 
-fn noted(response: Response<Body>, digest: &Digest, size: u64) -> Response<Body> {
+fn noted(response: Response<Body>, digest: &Digest, size: u64) -> Answer {
     let facts = Facts { digest: Some(digest.to_string()), size: Some(size), ..Facts::default() };
-    respond::note(response, facts)
+    Answer { response, facts }
 }

@@ -1,12 +1,13 @@
 //! `GET /v2/<name>/referrers/<digest>`.
 
+use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue, LINK};
-use hyper::{Response, StatusCode};
 
 use crate::auth::{Authorized, Pull};
+use crate::http::edge::answer::Answer;
+use crate::http::edge::request::Request;
 use crate::http::edge::respond;
-use crate::http::v2::dispatch::Request;
-use crate::http::v2::endpoint::ReferrersOf;
+use crate::http::v2::endpoint::Referrers;
 use crate::http::{Body, HttpError};
 use crate::oci::{Path, header, media_type, next_link};
 
@@ -15,11 +16,11 @@ use crate::oci::{Path, header, media_type, next_link};
 pub(in crate::http) async fn list(
     request: Request,
     may: Authorized<Pull>,
-    of: ReferrersOf,
-) -> Result<Response<Body>, HttpError> {
+    of: Referrers,
+) -> Result<Answer, HttpError> {
     let repository = may.repository();
     let (n, last) = (of.page.n, of.page.last.as_deref());
-    let registry = request.edge.registry();
+    let registry = request.registry();
     let lists = registry.lists();
     let page = lists.referrers(may.access(), &of.subject, &of.artifact_types, n, last).await?;
     let mut response = respond::with(StatusCode::OK, Body::full(page.entries.into_json()));
@@ -38,5 +39,5 @@ pub(in crate::http) async fn list(
         let path = Path::Referrers { repository: repository.clone(), digest: of.subject };
         respond::insert(headers, LINK, &next_link(&path, &parameters));
     }
-    Ok(response)
+    Ok(response.into())
 }

@@ -1,13 +1,14 @@
 //! `GET /v2/<name>/tags/list`.
 
+use hyper::StatusCode;
 use hyper::header::LINK;
-use hyper::{Response, StatusCode};
 use serde_json::json;
 
 use crate::auth::{Authorized, Pull};
+use crate::http::HttpError;
+use crate::http::edge::answer::Answer;
+use crate::http::edge::request::Request;
 use crate::http::edge::respond;
-use crate::http::v2::dispatch::Request;
-use crate::http::{Body, HttpError};
 use crate::oci::{Page, Path, next_link};
 
 /// Lists tags in byte order (end-8).
@@ -15,8 +16,8 @@ pub(in crate::http) async fn list(
     request: Request,
     may: Authorized<Pull>,
     page: Page,
-) -> Result<Response<Body>, HttpError> {
-    let registry = request.edge.registry();
+) -> Result<Answer, HttpError> {
+    let registry = request.registry();
     let repository = may.repository();
     let n = page.limit(registry.limits().page);
     let found = registry.lists().tags(may.access(), n, page.last.as_deref()).await?;
@@ -27,5 +28,5 @@ pub(in crate::http) async fn list(
         let link = next_link(&path, &[("n", &n.to_string()), ("last", &last)]);
         respond::insert(response.headers_mut(), LINK, &link);
     }
-    Ok(response)
+    Ok(response.into())
 }

@@ -1,20 +1,17 @@
 //! `/token`: tokens for those who log in, and for nobody in particular. Docker's token protocol by GET, its use of
 //! OAuth 2 by POST; containerd and BuildKit come by POST first, the others by GET.
 
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, CACHE_CONTROL, HeaderValue};
-use hyper::{Response, StatusCode};
+use hyper::StatusCode;
+use hyper::header::{CACHE_CONTROL, HeaderValue};
 use serde_json::json;
 
 use crate::auth::{Credentials, Login, TokenRequest};
-use crate::http::edge::origin::Origin;
+use crate::http::HttpError;
+use crate::http::edge::answer::Answer;
+use crate::http::edge::request::Request;
 use crate::http::edge::respond;
-use crate::http::v2::dispatch::Request;
-use crate::http::{Body, Edge, HttpError};
 use crate::oci::{ErrorCode, Query};
 use crate::rights::Scope;
-use crate::stream::stall::Stalling;
 
 /// Most bytes of a form: two hundred scopes of long names.
 const FORM_BYTES: usize = 64 << 10;
@@ -26,10 +23,9 @@ const SCOPES: usize = 200;
 const UNNAMED: &str = "unknown";
 
 /// Answers `GET /token?service=&scope=&offline_token=`, with Basic credentials or without.
-pub(in crate::http) async fn get(request: Request) -> Result<Response<Body>, HttpError> {
-    let query = read_form(request.query.as_deref().unwrap_or_default())?;
-    let header = request.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
-    let login = match Credentials::parse(header)? {
+pub(in crate::http) async fn get(request: Request) -> Result<Answer, HttpError> {
+    let query = parse_form(request.query())?;
+    let login = match request.credentials()? {
         Credentials::None => Login::Nobody,
         Credentials::Basic { user, password } => Login::Password { user, password },
         Credentials::Bearer(_) => {
@@ -38,13 +34,15 @@ pub(in crate::http) async fn get(request: Request) -> Result<Response<Body>, Htt
         }
     };
     let offline = query.first("offline_token").is_some_and(|text| text == "true" || text == "1");
-    issue(&request.edge, &request.origin, login, &query, offline).await
+    issue(&request, login, &query, offline).await
 }
 
 /// Answers the form `grant_type=password|refresh_token`, and one of a plain `username` and `password`.
-pub(in crate::http) async fn post(request: Request) -> Result<Response<Body>, HttpError> {
-    let Request { edge, origin, body, .. } = request;
-    let form = read(&edge, body).await?;
+pub(in crate::http) async fn post(mut request: Request) -> Result<Answer, HttpError> {
+    let form = request.read("form", FORM_BYTES, ErrorCode::Unsupported).await?;
+    let form = std::str::from_utf8(&form)
+        .map_err(|_| HttpError::unsupported("the form is not text".to_owned()))?;
+    let form = parse_form(form)?;
     let field = |name: &str| form.first(name).unwrap_or_default().to_owned();
     let login = match form.first("grant_type") {
         Some("refresh_token") => Login::Refresh(field("refresh_token").into()),
@@ -58,21 +56,20 @@ pub(in crate::http) async fn post(request: Request) -> Result<Response<Body>, Ht
         }
     };
     let offline = form.first("access_type") == Some("offline");
-    issue(&edge, &origin, login, &form, offline).await
+    issue(&request, login, &form, offline).await
 }
 
 /// The public keys (RFC 7517), for whoever checks tokens elsewhere.
-pub(in crate::http) fn keys(request: &Request) -> Result<Response<Body>, HttpError> {
-    Ok(respond::json(StatusCode::OK, &request.edge.auth().jwks()))
+pub(in crate::http) fn keys(request: &Request) -> Answer {
+    respond::json(StatusCode::OK, &request.edge.auth().jwks()).into()
 }
 
 async fn issue(
-    edge: &Edge,
-    origin: &Origin,
+    request: &Request,
     login: Login,
     form: &Query,
     offline: bool,
-) -> Result<Response<Body>, HttpError> {
+) -> Result<Answer, HttpError> {
     let scopes = form.all("scope").flat_map(Scope::parse_all).take(SCOPES).collect();
     let name = |field: &str, otherwise: &str| {
         let given = form.first(field).filter(|text| !text.is_empty()).unwrap_or(otherwise);
@@ -80,7 +77,7 @@ async fn issue(
     };
     let client_id = name("client_id", UNNAMED);
     let asked = TokenRequest { login, scopes, offline, client_id };
-    let issued = edge.auth().tokens()?.issue(asked, origin.address).await?;
+    let issued = request.edge.auth().tokens()?.issue(asked, request.client).await?;
     let mut answer = json!({
         "token": issued.token,
         "access_token": issued.token,
@@ -95,24 +92,9 @@ async fn issue(
     let mut response = respond::json(StatusCode::OK, &answer);
     // RFC 6749, 5.1.
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
+    Ok(response.into())
 }
 
-/// The form in the body.
-async fn read(edge: &Edge, body: Incoming) -> Result<Query, HttpError> {
-    let stalling = Stalling::new(body, edge.limits().body_stall);
-    let collected = Limited::new(stalling, FORM_BYTES).collect().await.map_err(|error| {
-        if error.is::<LengthLimitError>() {
-            return HttpError::FormTooLarge(FORM_BYTES);
-        }
-        HttpError::bad_request(ErrorCode::Unsupported, format!("the form ended early: {error}"))
-    })?;
-    let bytes = collected.to_bytes();
-    let text = std::str::from_utf8(&bytes)
-        .map_err(|_| HttpError::unsupported("the form is not text".to_owned()))?;
-    read_form(text)
-}
-
-fn read_form(text: &str) -> Result<Query, HttpError> {
+fn parse_form(text: &str) -> Result<Query, HttpError> {
     Query::form(text).map_err(|error| HttpError::unsupported(error.to_string()))
 }

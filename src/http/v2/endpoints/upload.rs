@@ -1,29 +1,25 @@
 //! `/v2/<name>/blobs/uploads/`.
 
-use std::pin::Pin;
-
-use hyper::body::Incoming;
-use hyper::{Response, StatusCode};
+use hyper::StatusCode;
 
 use crate::auth::{Authorized, Mounting, Push};
-use crate::http::edge::respond::Facts;
-use crate::http::edge::{request, respond};
-use crate::http::v2::dispatch::Request;
-use crate::http::{Body, Edge, HttpError};
+use crate::http::HttpError;
+use crate::http::edge::answer::{Answer, Facts};
+use crate::http::edge::request::Request;
+use crate::http::edge::respond;
 use crate::oci::{Algorithm, Digest, Path, UploadId};
 use crate::registry::RegistryError;
 use crate::registry::upload::{Stored, UploadKey};
-use crate::stream::stall::Stalling;
 
 /// Opens a session (end-4a, end-4c).
 pub(in crate::http) async fn start(
     request: Request,
     may: Authorized<Push>,
     algorithm: Option<Algorithm>,
-) -> Result<Response<Body>, HttpError> {
-    let registry = request.edge.registry();
+) -> Result<Answer, HttpError> {
+    let registry = request.registry();
     let state = registry.uploads().start(may.repository(), may.subject(), algorithm).await?;
-    Ok(respond::upload(StatusCode::ACCEPTED, may.repository(), state))
+    Ok(respond::upload(StatusCode::ACCEPTED, may.repository(), state).into())
 }
 
 /// Links a blob of a repository that the caller may pull; or opens a session (end-11).
@@ -31,12 +27,12 @@ pub(in crate::http) async fn mount(
     request: Request,
     may: Mounting,
     digest: Digest,
-) -> Result<Response<Body>, HttpError> {
-    let registry = request.edge.registry();
+) -> Result<Answer, HttpError> {
+    let registry = request.registry();
     let target = may.target().repository();
     if registry.blobs().mount(target, &digest, may.source()).await? {
         let facts = Facts { digest: Some(digest.to_string()), ..Facts::default() };
-        return Ok(respond::note(respond::blob_created(target, &digest), facts));
+        return Ok(Answer { response: respond::blob_created(target, &digest), facts });
     }
     start(request, may.target().clone(), None).await
 }
@@ -46,14 +42,14 @@ pub(in crate::http) async fn monolithic(
     request: Request,
     may: Authorized<Push>,
     digest: Digest,
-) -> Result<Response<Body>, HttpError> {
-    request::refuse_encoding(&request.headers)?;
-    if http_body::Body::is_end_stream(&request.body) && !is_of_nothing(&digest) {
+) -> Result<Answer, HttpError> {
+    request.refuse_encoding()?;
+    if request.is_empty() && !is_of_nothing(&digest) {
         return start(request, may, Some(digest.algorithm())).await;
     }
-    let (edge, body) = take_body(request);
+    let (registry, body) = (request.registry().clone(), request.body());
     let (repository, subject) = (may.repository().clone(), may.subject().to_owned());
-    let uploads = edge.registry().uploads();
+    let uploads = registry.uploads();
     let stored = uploads.put(repository, subject, digest.clone(), body).await?;
     Ok(created(&may, &digest, stored))
 }
@@ -63,12 +59,10 @@ pub(in crate::http) async fn status(
     request: Request,
     may: Authorized<Push>,
     id: UploadId,
-) -> Result<Response<Body>, HttpError> {
-    let registry = request.edge.registry();
+) -> Result<Answer, HttpError> {
+    let registry = request.registry();
     let state = registry.uploads().status(&key(&may, id)).await?;
-    let mut response = respond::upload(StatusCode::NO_CONTENT, may.repository(), state);
-    response.headers_mut().remove(hyper::header::CONTENT_LENGTH);
-    Ok(response)
+    Ok(respond::upload(StatusCode::NO_CONTENT, may.repository(), state).into())
 }
 
 /// Takes bytes into a session (end-5).
@@ -76,16 +70,16 @@ pub(in crate::http) async fn append(
     request: Request,
     may: Authorized<Push>,
     id: UploadId,
-) -> Result<Response<Body>, HttpError> {
-    request::refuse_encoding(&request.headers)?;
-    let chunk = match request::chunk(&request.headers) {
+) -> Result<Answer, HttpError> {
+    request.refuse_encoding()?;
+    let chunk = match request.chunk() {
         Ok(chunk) => chunk,
         Err(error) => return Err(misplaced(&request, &may, id, error).await),
     };
-    let (edge, body) = take_body(request);
-    let received = edge.registry().uploads().receive(key(&may, id), chunk, body).await;
+    let (registry, body) = (request.registry().clone(), request.body());
+    let received = registry.uploads().receive(key(&may, id), chunk, body).await;
     let state = received.map_err(|error| located(&may, id, error))?;
-    Ok(respond::upload(StatusCode::ACCEPTED, may.repository(), state))
+    Ok(respond::upload(StatusCode::ACCEPTED, may.repository(), state).into())
 }
 
 /// Takes the last bytes, if any, and makes the session a blob (end-6).
@@ -94,14 +88,14 @@ pub(in crate::http) async fn finish(
     may: Authorized<Push>,
     id: UploadId,
     digest: Digest,
-) -> Result<Response<Body>, HttpError> {
-    request::refuse_encoding(&request.headers)?;
-    let chunk = match request::chunk(&request.headers) {
+) -> Result<Answer, HttpError> {
+    request.refuse_encoding()?;
+    let chunk = match request.chunk() {
         Ok(chunk) => chunk,
         Err(error) => return Err(misplaced(&request, &may, id, error).await),
     };
-    let (edge, body) = take_body(request);
-    let uploads = edge.registry().uploads();
+    let (registry, body) = (request.registry().clone(), request.body());
+    let uploads = registry.uploads();
     let stored = uploads.finish(key(&may, id), digest.clone(), chunk, body).await;
     let stored = stored.map_err(|error| located(&may, id, error))?;
     Ok(created(&may, &digest, stored))
@@ -112,18 +106,13 @@ pub(in crate::http) async fn cancel(
     request: Request,
     may: Authorized<Push>,
     id: UploadId,
-) -> Result<Response<Body>, HttpError> {
-    request.edge.registry().uploads().cancel(&key(&may, id)).await?;
-    Ok(respond::empty(StatusCode::NO_CONTENT))
+) -> Result<Answer, HttpError> {
+    request.registry().uploads().cancel(&key(&may, id)).await?;
+    Ok(respond::empty(StatusCode::NO_CONTENT).into())
 }
 
 fn key(may: &Authorized<Push>, id: UploadId) -> UploadKey {
     UploadKey { repository: may.repository().clone(), id, subject: may.subject().to_owned() }
-}
-
-fn take_body(request: Request) -> (Edge, Pin<Box<Stalling<Incoming>>>) {
-    let stall = request.edge.limits().body_stall;
-    (request.edge.clone(), Box::pin(Stalling::new(request.body, stall)))
 }
 
 /// A 416 says where to go on: clients resume from its Location and Range.
@@ -143,7 +132,7 @@ async fn misplaced(
     id: UploadId,
     error: HttpError,
 ) -> HttpError {
-    let registry = request.edge.registry();
+    let registry = request.registry();
     match registry.uploads().status(&key(may, id)).await {
         Ok(state) => HttpError::OutOfOrder {
             location: Path::upload(may.repository(), id),
@@ -154,10 +143,10 @@ async fn misplaced(
     }
 }
 
-fn created(may: &Authorized<Push>, digest: &Digest, stored: Stored) -> Response<Body> {
+fn created(may: &Authorized<Push>, digest: &Digest, stored: Stored) -> Answer {
     let facts =
         Facts { digest: Some(digest.to_string()), cid: Some(stored.cid), size: Some(stored.size) };
-    respond::note(respond::blob_created(may.repository(), digest), facts)
+    Answer { response: respond::blob_created(may.repository(), digest), facts }
 }
 
 fn is_of_nothing(digest: &Digest) -> bool {

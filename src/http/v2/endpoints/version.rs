@@ -1,27 +1,26 @@
 //! `GET /v2/`: this is a registry, and what it can do beside the specification.
 
-use hyper::{Response, StatusCode};
+use hyper::StatusCode;
 use serde_json::json;
 
-use crate::http::Body;
+use crate::auth::LoggedIn;
+use crate::http::edge::answer::Answer;
 use crate::http::edge::respond;
 
 /// Answers end-1, by which clients find out whether this is a registry and how to log in.
-pub(in crate::http) fn get() -> Response<Body> {
+pub(in crate::http) fn get(_: LoggedIn) -> Answer {
     let mut response = respond::json(StatusCode::OK, &json!({}));
     respond::version(response.headers_mut());
-    response
+    response.into()
 }
 
 /// Answers `_oci/ext/discover` (specification, extensions): Docker's catalog is the one.
-pub(in crate::http) fn extensions() -> Response<Body> {
-    respond::json(
-        StatusCode::OK,
-        &json!({ "extensions": [{
-            "name": "_catalog",
-            "description": "lists repositories",
-            "url": "https://distribution.github.io/distribution/spec/api/#catalog",
-            "endpoints": ["/v2/_catalog"],
-        }] }),
-    )
+pub(in crate::http) fn extensions(_: LoggedIn) -> Answer {
+    let extensions = json!([{
+        "name": "_catalog",
+        "description": "lists repositories",
+        "url": "https://distribution.github.io/distribution/spec/api/#catalog",
+        "endpoints": ["/v2/_catalog"],
+    }]);
+    respond::json(StatusCode::OK, &json!({ "extensions": extensions })).into()
 }

@@ -1,0 +1,26 @@
+//! What a handler returns.
+
+use hyper::Response;
+
+use super::body::Body;
+use crate::ipld::Cid;
+
+/// A response, and what its log line says of the content.
+pub(in crate::http) struct Answer {
+    pub(in crate::http) response: Response<Body>,
+    pub(in crate::http) facts: Facts,
+}
+
+/// What the log line of a request says of the content that it moved.
+#[derive(Clone, Debug, Default)]
+pub(in crate::http) struct Facts {
+    pub(in crate::http) digest: Option<String>,
+    pub(in crate::http) cid: Option<Cid>,
+    pub(in crate::http) size: Option<u64>,
+}
+
+impl From<Response<Body>> for Answer {
+    fn from(response: Response<Body>) -> Self {
+        Self { response, facts: Facts::default() }
+    }
+}

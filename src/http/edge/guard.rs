@@ -1,0 +1,158 @@
+//! Identifies the caller of one request, and asks for the right that its endpoint needs.
+
+use hyper::header::{AUTHORIZATION, HeaderValue};
+use hyper::http::request::Parts;
+
+use super::error::HttpError;
+use super::origin::Origin;
+use super::record::Record;
+use super::shared::Edge;
+use crate::auth::{
+    AuthError, Authorized, Caller, Credentials, Delete, Gate, Lenience, Listing, LoggedIn,
+    Mounting, Pull, Push,
+};
+use crate::net::{ClientIdentity, Secured};
+use crate::oci::RepositoryName;
+
+/// The gate of `auth` for one request. A refusal comes with the challenge that tells the client what to bring.
+pub(in crate::http) struct Guard<'a> {
+    edge: &'a Edge,
+    record: &'a mut Record,
+    origin: Origin,
+    authorization: Option<HeaderValue>,
+    certified: Option<ClientIdentity>,
+    /// The scopes that a token needs for this request; empty when any token will do.
+    scope: String,
+    /// Anonymous until the endpoint asks for a right.
+    caller: Caller,
+}
+
+impl<'a> Guard<'a> {
+    pub(in crate::http) fn new(
+        edge: &'a Edge,
+        record: &'a mut Record,
+        origin: Origin,
+        head: &Parts,
+        scope: String,
+    ) -> Self {
+        let authorization = head.headers.get(AUTHORIZATION).cloned();
+        let certified = head.extensions.get::<Secured>().and_then(|it| it.client.clone());
+        Self { edge, record, origin, authorization, certified, scope, caller: Caller::nobody() }
+    }
+
+    pub(in crate::http) async fn login(&mut self) -> Result<LoggedIn, HttpError> {
+        let asked = self.identify().await?.login().await;
+        let asked = match self.is_outdated(&asked).await {
+            true => self.identify().await?.login().await,
+            false => asked,
+        };
+        asked.map_err(|error| self.refuse(error))
+    }
+
+    pub(in crate::http) async fn list(&mut self) -> Result<Listing, HttpError> {
+        let asked = self.identify().await?.list();
+        asked.map_err(|error| self.refuse(error))
+    }
+
+    pub(in crate::http) async fn pull(
+        &mut self,
+        repository: &RepositoryName,
+    ) -> Result<Authorized<Pull>, HttpError> {
+        let asked = self.identify().await?.pull(repository);
+        asked.map_err(|error| self.refuse(error))
+    }
+
+    pub(in crate::http) async fn push(
+        &mut self,
+        repository: &RepositoryName,
+        lenience: Lenience,
+    ) -> Result<Authorized<Push>, HttpError> {
+        let asked = self.identify().await?.push(repository, lenience).await;
+        let asked = match self.is_outdated(&asked).await {
+            true => self.identify().await?.push(repository, lenience).await,
+            false => asked,
+        };
+        asked.map_err(|error| self.refuse(error))
+    }
+
+    pub(in crate::http) async fn delete(
+        &mut self,
+        repository: &RepositoryName,
+    ) -> Result<Authorized<Delete>, HttpError> {
+        let asked = self.identify().await?.delete(repository).await;
+        let asked = match self.is_outdated(&asked).await {
+            true => self.identify().await?.delete(repository).await,
+            false => asked,
+        };
+        asked.map_err(|error| self.refuse(error))
+    }
+
+    pub(in crate::http) async fn mount(
+        &mut self,
+        target: &RepositoryName,
+        source: Option<&RepositoryName>,
+    ) -> Result<Mounting, HttpError> {
+        let asked = self.identify().await?.mount(target, source).await;
+        let asked = match self.is_outdated(&asked).await {
+            true => self.identify().await?.mount(target, source).await,
+            false => asked,
+        };
+        asked.map_err(|error| self.refuse(error))
+    }
+
+    /// The refusal of a caller whom a lookup, which checks the rows itself, has denied. A remembered login whose account
+    /// has changed since is forgotten, so that the next request logs in again.
+    pub(in crate::http) async fn denied(&self) -> HttpError {
+        let looked = self.edge.auth().look_again(&self.caller).await;
+        self.refuse(looked.err().unwrap_or_else(|| self.caller.refusal()))
+    }
+
+    /// Whether a right was refused to a remembered login whose account has changed since. The login is forgotten then,
+    /// and the caller has to be identified again.
+    async fn is_outdated<R>(&self, asked: &Result<R, AuthError>) -> bool {
+        matches!(asked, Err(AuthError::Denied | AuthError::Credentials))
+            && self.edge.auth().look_again(&self.caller).await.is_err()
+    }
+
+    /// Identifies the caller. Credentials in the request count more than the certificate of its connection.
+    async fn identify(&mut self) -> Result<Gate<'_>, HttpError> {
+        let identified = self.identified().await;
+        self.caller = identified.map_err(|error| self.refuse(error))?;
+        self.record.called(self.caller.subject());
+        Ok(self.edge.auth().gate(&self.caller))
+    }
+
+    async fn identified(&self) -> Result<Caller, AuthError> {
+        let auth = self.edge.auth();
+        let header = self.authorization.as_ref().map(HeaderValue::as_bytes);
+        let credentials = Credentials::parse(header)?;
+        match (&credentials, &self.certified) {
+            (Credentials::None, Some(certified)) => auth.identify_certified(&certified.user).await,
+            _ => auth.identify(&credentials, self.origin.address).await,
+        }
+    }
+
+    /// Adds the challenge to a refusal, when credentials or other credentials would help (distribution specification,
+    /// "Token Authentication").
+    fn refuse(&self, error: AuthError) -> HttpError {
+        let flaw = match &error {
+            AuthError::Token(_) => Some("invalid_token"),
+            AuthError::Scope => Some("insufficient_scope"),
+            AuthError::Login | AuthError::Credentials | AuthError::Malformed(_) => None,
+            _ => return error.into(),
+        };
+        let error = match error {
+            AuthError::Malformed(_) => AuthError::Credentials,
+            error => error,
+        };
+        let (realm, service) = (self.origin.realm(), self.edge.auth().service());
+        let mut challenge = format!("Bearer realm=\"{realm}\",service=\"{service}\"");
+        if !self.scope.is_empty() {
+            challenge.push_str(&format!(",scope=\"{}\"", self.scope));
+        }
+        if let Some(flaw) = flaw {
+            challenge.push_str(&format!(",error=\"{flaw}\""));
+        }
+        HttpError::Refused { error, challenge: Some(challenge) }
+    }
+}

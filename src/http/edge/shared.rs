@@ -1,0 +1,65 @@
+//! What all requests share: the registry, who may use it, the server's name and limits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::origin::Name;
+use crate::auth::Auth;
+use crate::registry::Registry;
+
+/// The bounds of one request.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Maximum size of a manifest, in bytes.
+    pub manifest_bytes: usize,
+    /// Longest wait for the next frame of a request body.
+    pub body_stall: Duration,
+}
+
+/// What all requests share. Cheap to clone.
+#[derive(Clone)]
+pub struct Edge(Arc<Fixed>);
+
+struct Fixed {
+    registry: Registry,
+    auth: Auth,
+    name: Name,
+    limits: Limits,
+    draining: CancellationToken,
+}
+
+impl Edge {
+    /// The edge of `registry` under `name`, with `auth` at its gate. `draining` is cancelled when the server begins to
+    /// shut down.
+    pub fn new(
+        registry: Registry,
+        auth: Auth,
+        name: Name,
+        limits: Limits,
+        draining: CancellationToken,
+    ) -> Self {
+        Self(Arc::new(Fixed { registry, auth, name, limits, draining }))
+    }
+
+    pub(in crate::http) fn auth(&self) -> &Auth {
+        &self.0.auth
+    }
+
+    pub(in crate::http) fn registry(&self) -> &Registry {
+        &self.0.registry
+    }
+
+    pub(in crate::http) fn name(&self) -> &Name {
+        &self.0.name
+    }
+
+    pub(in crate::http) fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    pub(in crate::http) fn is_draining(&self) -> bool {
+        self.0.draining.is_cancelled()
+    }
+}
