@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn writes_the_frame_of_each_part() {
+    fn frames_each_range() {
         let answer = Byteranges::new(Uuid::nil(), 10);
         let boundary = "0".repeat(32);
         assert_eq!(answer.content_type(), format!("multipart/byteranges; boundary={boundary}"));

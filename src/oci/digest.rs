@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_malformed_unsupported_and_badly_encoded_apart() {
+    fn distinguishes_malformed_unsupported_and_badly_encoded() {
         let cases = [
             ("", DigestError::Malformed),
             ("sha256", DigestError::Malformed),

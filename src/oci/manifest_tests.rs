@@ -1,3 +1,5 @@
+//! Tests of the manifest parser.
+
 use serde_json::{Value, json};
 
 use super::*;
@@ -97,7 +99,7 @@ fn refuses_with_the_reason() {
 }
 
 #[test]
-fn refuses_bytes_that_mean_two_things() {
+fn refuses_ambiguous_bytes() {
     let twice = |extra: &str| image().to_string().replacen('{', &format!("{{{extra},"), 1);
     let cases = [
         twice(r#""schemaVersion":2"#),
@@ -118,7 +120,7 @@ fn refuses_bytes_that_mean_two_things() {
 }
 
 #[test]
-fn tells_what_it_needs() {
+fn lists_the_content_that_it_needs() {
     let foreign = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip";
     let mut loose = descriptor(foreign);
     loose["urls"] = json!(["https://example.com/layer"]);
@@ -168,7 +170,7 @@ fn gives_jsonb_only_what_it_can_hold() {
 }
 
 #[test]
-fn arrays_are_no_objects() {
+fn refuses_arrays_in_place_of_objects() {
     let values = json!(["a/b", DIGEST, 2, null]);
     let root = json!([2, OCI_MANIFEST, null, descriptor("a/b"), [], null, null, null]);
     let nested = with(image(), "layers", json!([values]));
@@ -179,7 +181,7 @@ fn arrays_are_no_objects() {
 }
 
 #[test]
-fn the_reason_does_not_quote_all_that_was_pushed() {
+fn the_reason_quotes_a_manifest_only_in_part() {
     let document = with(image(), "schemaVersion", "é".repeat(100_000).into());
     let reason = parse(&document, None).unwrap_err().to_string();
     assert!(reason.contains("ééé") && reason.contains("at line 1 column"), "{reason}");

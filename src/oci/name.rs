@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn takes_what_the_specification_takes() {
+    fn accepts_names_of_the_grammar() {
         for name in [
             "a",
             "0",
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_the_rest() {
+    fn refuses_other_names() {
         for name in [
             "", "/", "a/", "/a", "a//b", "A", "a..b", "a___b", "a._b", "a-.b", "-a", "a-", ".a",
             "a.", "..", "a/../b", "a%2Fb", "ä", "a b", "a:b",

@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_and_writes_every_shape() {
+    fn parses_and_prints_every_path() {
         let digest: Digest = DIGEST.parse().unwrap();
         let id: UploadId = ID.parse().unwrap();
         let tag = |tag: &str| Reference::Tag(tag.parse().unwrap());
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_the_tolerated_spellings() {
+    fn parses_tolerated_spellings() {
         assert_eq!(Path::parse("/v2"), Ok(Path::Base));
         let uploads = Path::Uploads { repository: name("a") };
         assert_eq!(Path::parse("/v2/a/blobs/uploads"), Ok(uploads));
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_the_mistakes_apart() {
+    fn distinguishes_the_mistakes() {
         let repository = name("a");
         let bad_tag = || PathError::Tag { repository: name("a"), error: TagError };
         let digest = |of, error| PathError::Digest { repository: name("a"), of, error };

@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_does_not_decode() {
+    fn refuses_malformed_encoding() {
         let cases = [
             ("a=%", QueryError::Percent),
             ("a=%2", QueryError::Percent),

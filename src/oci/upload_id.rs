@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn takes_the_hyphenated_form_only() {
+    fn accepts_only_the_hyphenated_form() {
         let text = "67e55044-10b1-426f-9247-bb680e5fe0c8";
         assert_eq!(text.parse::<UploadId>().unwrap().to_string(), text);
         assert_eq!(text.to_uppercase().parse::<UploadId>().unwrap().to_string(), text);

@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_last_frame_waits_for_the_end_and_ends_the_body() {
+    async fn the_last_frame_waits_for_the_end_of_the_inner_body() {
         use http_body_util::BodyExt;
         let mut body = verified(Script::unknown(&["abc", "de"]), "abcde");
         assert!(!body.is_end_stream());

@@ -1,4 +1,4 @@
-//! The lists of tags and of repositories.
+//! Lists of tags and of repositories.
 
 use crate::rig::client::{Client, random};
 use crate::rig::server::{builder, server};

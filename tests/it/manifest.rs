@@ -12,7 +12,7 @@ const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+j
 const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
 
 #[tokio::test]
-async fn bytes_come_back_exactly_as_they_went() {
+async fn a_manifest_comes_back_byte_for_byte() {
     let server = server().await;
     let client = server.client();
     let config = client.push_blob("exact", &Bytes::from_static(b"{}")).await;
@@ -43,7 +43,7 @@ async fn bytes_come_back_exactly_as_they_went() {
 }
 
 #[tokio::test]
-async fn every_known_type_is_stored_and_served_as_itself() {
+async fn every_known_type_is_served_as_it_was_pushed() {
     let server = server().await;
     let client = server.client();
     let config = client.push_blob("types", &Bytes::from_static(b"{}")).await;
@@ -63,7 +63,7 @@ async fn every_known_type_is_stored_and_served_as_itself() {
         client.push_manifest("types", "multi", media_type, index.to_string()).await.expect(201);
         let got = client.get("/v2/types/manifests/multi").await.expect(200);
         assert_eq!(got.header("content-type"), media_type);
-        // The type comes from the body when no header says it.
+        // Without a Content-Type, `mediaType` of the body decides.
         let path = "/v2/types/manifests/bare";
         client.send(request("PUT", path, &[], chunked(index.to_string(), 50))).await.expect(201);
         assert_eq!(client.head(path).await.expect(200).header("content-type"), media_type);
@@ -71,7 +71,7 @@ async fn every_known_type_is_stored_and_served_as_itself() {
 }
 
 #[tokio::test]
-async fn what_is_no_manifest_is_refused() {
+async fn invalid_manifests_are_refused() {
     let server = server().await;
     let client = server.client();
     let config = client.push_blob("bad", &Bytes::from_static(b"{}")).await;
@@ -122,7 +122,7 @@ async fn what_is_no_manifest_is_refused() {
 }
 
 #[tokio::test]
-async fn every_part_must_be_in_this_repository() {
+async fn the_blobs_of_an_image_must_be_in_its_repository() {
     let server = server().await;
     let client = server.client();
     let config = client.push_blob("parts", &Bytes::from_static(b"{}")).await;
@@ -150,7 +150,7 @@ async fn every_part_must_be_in_this_repository() {
 }
 
 #[tokio::test]
-async fn an_index_names_children_that_are_here_unless_it_may_be_sparse() {
+async fn the_children_of_an_index_must_exist_unless_it_may_be_sparse() {
     let server = server().await;
     let sparse = builder().await.env("OPEN_REGISTRY_ALLOW_SPARSE_INDEX", "true").start().await;
     let index = |digest: &str| {
@@ -163,7 +163,7 @@ async fn an_index_names_children_that_are_here_unless_it_may_be_sparse() {
         .await
         .refused(400, "MANIFEST_BLOB_UNKNOWN");
     sparse.client().push_manifest("idx", "v1", OCI_INDEX, missing).await.expect(201);
-    // A child may be a blob: build caches are indexes of layers.
+    // A child may be a blob, since a build cache is an index of layers.
     let blob = client.push_blob("idx", &random(41, 20)).await;
     client.push_manifest("idx", "cache", OCI_INDEX, index(blob.as_str())).await.expect(201);
     client.delete(&format!("/v2/idx/blobs/{blob}")).await.refused(405, "UNSUPPORTED");
@@ -202,7 +202,7 @@ async fn a_push_by_digest_may_carry_tags() {
 }
 
 #[tokio::test]
-async fn tags_move_and_are_deleted_alone() {
+async fn tags_move_and_are_deleted_without_their_manifest() {
     let server = server().await;
     let client = server.client();
     let (first, _) = client.push_image("move", "latest", &random(42, 10)).await;
@@ -229,7 +229,7 @@ async fn tags_move_and_are_deleted_alone() {
 }
 
 #[tokio::test]
-async fn a_manifest_of_4_mib_fits_and_a_larger_one_is_told_so() {
+async fn a_manifest_has_at_most_4_mib() {
     let server = server().await;
     let client = server.client();
     let config = client.push_blob("large", &Bytes::from_static(b"{}")).await;

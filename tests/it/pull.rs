@@ -1,4 +1,4 @@
-//! Pulling blobs: whole, in ranges, under conditions, through the gateway and through `cat`.
+//! Pulling blobs: whole, in ranges and with conditions, both through Kubo's gateway and through its `cat`.
 
 use bytes::Bytes;
 
@@ -7,12 +7,12 @@ use crate::rig::server::{Server, builder, server};
 
 const MIB: usize = 1 << 20;
 
-async fn both() -> [Server; 2] {
+async fn with_and_without_gateway() -> [Server; 2] {
     [server().await, builder().await.without_gateway().start().await]
 }
 
 #[tokio::test]
-async fn a_blob_says_what_it_is() {
+async fn head_and_get_describe_a_blob() {
     let server = server().await;
     let client = server.client();
     let bytes = random(30, 5000);
@@ -27,13 +27,13 @@ async fn a_blob_says_what_it_is() {
         assert_eq!(answer.header("content-encoding"), "");
     }
     assert!(client.head(&path).await.body.is_empty());
-    // Clients that encode the colon.
+    // Some clients encode the colon of the digest.
     client.get(&path.replace("sha256:", "sha256%3A")).await.expect(200);
 }
 
 #[tokio::test]
-async fn ranges_are_exact_by_either_way_of_reading() {
-    for server in both().await {
+async fn ranges_are_exact_through_gateway_and_cat() {
+    for server in with_and_without_gateway().await {
         let client = server.client();
         let bytes = random(31, 3 * MIB + 10);
         let digest = client.push_blob("range", &bytes).await;
@@ -63,8 +63,8 @@ async fn ranges_are_exact_by_either_way_of_reading() {
 }
 
 #[tokio::test]
-async fn several_ranges_come_as_several_parts() {
-    for server in both().await {
+async fn several_ranges_come_as_one_multipart_response() {
+    for server in with_and_without_gateway().await {
         let client = server.client();
         let bytes = random(32, 2 * MIB);
         let digest = client.push_blob("multi", &bytes).await;
@@ -111,7 +111,7 @@ async fn conditions_are_honoured() {
 
 #[tokio::test]
 async fn an_empty_blob_has_no_ranges() {
-    for server in both().await {
+    for server in with_and_without_gateway().await {
         let client = server.client();
         let digest = client.push_blob("empty", &Bytes::new()).await;
         let path = format!("/v2/empty/blobs/{digest}");
@@ -123,7 +123,7 @@ async fn an_empty_blob_has_no_ranges() {
 }
 
 #[tokio::test]
-async fn what_is_not_here_is_not_found() {
+async fn blobs_of_other_repositories_are_not_found() {
     let server = server().await;
     let client = server.client();
     let digest = client.push_blob("here", &random(34, 10)).await;
@@ -135,7 +135,7 @@ async fn what_is_not_here_is_not_found() {
 }
 
 #[tokio::test]
-async fn a_deleted_blob_is_gone_here_and_stays_elsewhere() {
+async fn a_deleted_blob_stays_in_other_repositories() {
     let server = server().await;
     let client = server.client();
     let digest = client.push_blob("one", &random(35, 10)).await;

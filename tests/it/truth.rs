@@ -1,4 +1,5 @@
-//! The promises: what a 201 means, that wrong bytes never end cleanly, that nothing is lost to a cut or a crash.
+//! The promises of the registry: what a 201 means, that a client never takes wrong bytes for a whole blob, and that a cut
+//! connection or a crash loses nothing that was stored.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use crate::rig::server::{Builder, Server, builder, server};
 
 const MIB: usize = 1 << 20;
 
-/// Waits until something holds that happens soon after an answer.
+/// Waits until `holds` is true, for effects that follow soon after a response.
 async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     for _ in 0..300 {
         if holds() {
@@ -23,17 +24,17 @@ async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    panic!("it never happened that {what}");
+    panic!("still not true after 30 seconds: {what}");
 }
 
-/// The CID that the log gave for an upload.
+/// The CID that the log names for an uploaded blob.
 async fn uploaded(server: &Server, digest: &str) -> String {
     let line = server.logged("blob_upload", |line| line["digest"] == digest).await;
     line["ipfs_cid"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test]
-async fn a_201_means_stored_pinned_and_nothing_left_over() {
+async fn after_a_201_the_blob_is_pinned_and_nothing_else_is() {
     let node = Node::start();
     let server = builder().await.on(&node).start().await;
     let before: HashSet<String> = node.pins().into_iter().collect();
@@ -50,7 +51,7 @@ async fn a_201_means_stored_pinned_and_nothing_left_over() {
     assert_eq!(node.cat(&cid), bytes);
 }
 
-/// What happens to a block file.
+/// How to damage the file of a block.
 #[derive(Clone, Copy, Debug)]
 enum Damage {
     Flip,
@@ -70,7 +71,7 @@ fn damage(node: &Node, leaf: &[u8], how: Damage) {
     std::fs::write(&file, bytes).unwrap();
 }
 
-async fn wrong_bytes_never_end_cleanly(server: &Server, node: &Node, seed: u64) {
+async fn damaged_blobs_never_end_cleanly(server: &Server, node: &Node, seed: u64) {
     let client = server.client();
     for (i, how) in [Damage::Flip, Damage::Drop, Damage::Truncate].into_iter().enumerate() {
         for (j, (size, leaf)) in
@@ -82,11 +83,11 @@ async fn wrong_bytes_never_end_cleanly(server: &Server, node: &Node, seed: u64) 
             damage(node, &leaf, how);
             let path = format!("/v2/damaged/blobs/{digest}");
             let case = format!("{how:?} {size} {j}");
-            // No answer at all is a cut before the first byte.
+            // No response at all means that the connection was cut before the first byte.
             match client.try_send(request("GET", &path, &[], nothing())).await {
                 Ok(answer) if answer.status == 200 => {
                     assert!(answer.cut, "{case}: ended cleanly");
-                    assert!(answer.body.len() < size, "{case}: all bytes were given");
+                    assert!(answer.body.len() < size, "{case}: all bytes were sent");
                 }
                 Ok(answer) => assert_eq!(answer.status, 503, "{case}"),
                 Err(_) => {}
@@ -108,7 +109,7 @@ async fn wrong_bytes_never_end_cleanly(server: &Server, node: &Node, seed: u64) 
                 .push_manifest("damaged", "x", OCI_MANIFEST, manifest)
                 .await
                 .refused(400, "MANIFEST_BLOB_UNKNOWN");
-            // Pushing it again heals it.
+            // Pushing the blob again repairs it.
             client.push_blob("damaged", &bytes).await;
             assert_eq!(client.get(&path).await.expect(200).body, bytes, "{case}");
         }
@@ -119,17 +120,17 @@ async fn wrong_bytes_never_end_cleanly(server: &Server, node: &Node, seed: u64) 
 async fn damaged_blocks_are_never_served_through_the_gateway() {
     let node = Node::start();
     let server = builder().await.on(&node).start().await;
-    wrong_bytes_never_end_cleanly(&server, &node, 200).await;
+    damaged_blobs_never_end_cleanly(&server, &node, 200).await;
 }
 
 #[tokio::test]
 async fn damaged_blocks_are_never_served_through_cat() {
     let node = Node::start();
     let server = builder().await.on(&node).without_gateway().start().await;
-    wrong_bytes_never_end_cleanly(&server, &node, 300).await;
+    damaged_blobs_never_end_cleanly(&server, &node, 300).await;
 }
 
-/// Sends the head of a PATCH and some of its bytes, then breaks the connection.
+/// Sends the head of a PATCH and a part of its body, then breaks the connection.
 async fn torn_patch(client: Client, session: &str, bytes: &[u8], announced: usize) {
     let mut stream = TcpStream::connect(client.addr).await.unwrap();
     let head =
@@ -145,7 +146,7 @@ fn received(range: &str) -> usize {
 }
 
 #[tokio::test]
-async fn a_torn_upload_goes_on_where_it_was_stored_also_after_a_crash() {
+async fn a_torn_upload_resumes_at_its_last_part_even_after_a_crash() {
     let mut server = server().await;
     let seed = u64::from(std::process::id());
     println!("seed {seed}");
@@ -175,7 +176,7 @@ async fn a_torn_upload_goes_on_where_it_was_stored_also_after_a_crash() {
             server = server.restart().await;
         }
         let digest = sha256(&bytes);
-        // Any instance can close an upload: what it did not see pass it reads back.
+        // Any instance can finish an upload: it reads back the bytes that it has no running hash of.
         let other = Builder::beside(&server).start().await;
         let closing = if round % 2 == 0 { &other } else { &server };
         closing.client().ask("PUT", &format!("{session}?digest={digest}")).await.expect(201);
@@ -217,7 +218,7 @@ async fn thirty_two_clients_pushing_one_layer_store_it_once() {
 }
 
 #[tokio::test]
-async fn a_tag_moved_by_many_is_always_one_of_theirs() {
+async fn a_tag_moved_by_many_clients_always_names_one_of_their_manifests() {
     let server = server().await;
     let client = server.client();
     let config = client.push_blob("moves", &Bytes::from_static(b"{}")).await;
@@ -278,7 +279,7 @@ async fn sigterm_lets_accepted_requests_finish() {
 }
 
 #[tokio::test]
-async fn without_kubo_blobs_wait_and_manifests_are_served() {
+async fn without_kubo_manifests_are_served_and_blobs_are_unavailable() {
     let mut node = Node::start();
     let server = builder().await.on(&node).start().await;
     let client = server.client();
@@ -297,7 +298,7 @@ async fn without_kubo_blobs_wait_and_manifests_are_served() {
     client.get("/v2/down/tags/list").await.expect(200);
     client.get("/healthz").await.expect(200);
     client.get(&session).await.expect(204);
-    // Kubo being away is no reason to condemn a blob.
+    // A blob is not put under quarantine only because Kubo is down.
     tokio::time::sleep(Duration::from_secs(1)).await;
     client.head(&blob).await.expect(200);
 }

@@ -1,4 +1,4 @@
-//! Pushing blobs: every way the specification has, and what it says when they are used wrongly.
+//! Pushing blobs in every way of the specification, and the errors of wrong requests.
 
 use af_registry::oci::{Algorithm, Digest};
 use af_registry::stream::hashing::{digest, sha256};
@@ -10,7 +10,7 @@ use crate::rig::server::server;
 const MIB: usize = 1 << 20;
 
 #[tokio::test]
-async fn a_session_takes_bytes_and_ends_as_a_blob() {
+async fn an_upload_in_pieces_becomes_a_blob() {
     let server = server().await;
     let client = server.client();
     let answer = client.ask("POST", "/v2/a/b/blobs/uploads/").await.expect(202);
@@ -40,7 +40,7 @@ async fn a_session_takes_bytes_and_ends_as_a_blob() {
 }
 
 #[tokio::test]
-async fn one_request_is_enough_for_a_blob() {
+async fn one_post_stores_a_whole_blob() {
     let server = server().await;
     let client = server.client();
     for length in [0, 1, 1000, MIB, MIB + 1, 3 * MIB + 77] {
@@ -60,7 +60,7 @@ async fn one_request_is_enough_for_a_blob() {
 }
 
 #[tokio::test]
-async fn a_post_with_a_digest_and_no_body_opens_a_session() {
+async fn a_post_with_a_digest_and_no_body_starts_an_upload() {
     let server = server().await;
     let path = format!("/v2/a/blobs/uploads/?digest={}", sha256(b"x"));
     server.client().ask("POST", &path).await.expect(202);
@@ -69,7 +69,7 @@ async fn a_post_with_a_digest_and_no_body_opens_a_session() {
 }
 
 #[tokio::test]
-async fn chunks_continue_the_upload_or_are_refused_with_the_way_on() {
+async fn a_misplaced_chunk_is_refused_with_the_offset_to_resume_at() {
     let server = server().await;
     let client = server.client();
     let bytes = random(3, 3000);
@@ -110,7 +110,7 @@ async fn chunks_continue_the_upload_or_are_refused_with_the_way_on() {
 }
 
 #[tokio::test]
-async fn a_wrong_digest_ends_the_session_and_stores_nothing() {
+async fn a_wrong_digest_ends_the_upload_and_stores_nothing() {
     let server = server().await;
     let client = server.client();
     let other = sha256(b"something else");
@@ -134,7 +134,7 @@ async fn a_wrong_digest_ends_the_session_and_stores_nothing() {
 }
 
 #[tokio::test]
-async fn sha512_works_announced_or_not() {
+async fn sha512_works_whether_announced_or_not() {
     let server = server().await;
     let client = server.client();
     for (seed, query) in [(5, ""), (6, "?digest-algorithm=sha512")] {
@@ -157,7 +157,7 @@ async fn sha512_works_announced_or_not() {
 }
 
 #[tokio::test]
-async fn a_mount_links_what_is_there_and_else_opens_a_session() {
+async fn a_mount_links_the_blob_or_starts_an_upload() {
     let server = server().await;
     let client = server.client();
     let bytes = random(7, 1000);
@@ -179,7 +179,7 @@ async fn a_mount_links_what_is_there_and_else_opens_a_session() {
 }
 
 #[tokio::test]
-async fn a_cancelled_session_is_gone() {
+async fn a_cancelled_upload_is_gone() {
     let server = server().await;
     let client = server.client();
     let session = client.start_upload("cancel").await;
@@ -197,7 +197,7 @@ async fn a_cancelled_session_is_gone() {
 }
 
 #[tokio::test]
-async fn a_session_belongs_to_its_repository() {
+async fn an_upload_belongs_to_its_repository() {
     let server = server().await;
     let client = server.client();
     let session = client.start_upload("mine").await;
@@ -218,7 +218,7 @@ async fn a_content_encoding_is_refused() {
 }
 
 #[tokio::test]
-async fn idle_uploads_end_and_give_up_their_parts() {
+async fn idle_uploads_expire_and_their_parts_are_unpinned() {
     let server = crate::rig::server::builder()
         .await
         .env("OPEN_REGISTRY_UPLOAD_IDLE_TIME", "1s")
@@ -242,10 +242,10 @@ async fn idle_uploads_end_and_give_up_their_parts() {
 }
 
 #[tokio::test]
-async fn the_cid_of_every_blob_is_that_of_one_ipfs_add() {
+async fn every_blob_has_the_cid_of_one_ipfs_add() {
     let server = server().await;
     let client = server.client();
-    // Chunks of every awkward length: below, at and across the borders of leaves and parts.
+    // Lengths of chunks that end before, at and after the borders of leaves and parts.
     let plans: [(u64, &[usize]); 5] = [
         (20, &[5000, 700, 1]),
         (21, &[MIB - 1, 1, MIB + 1, 3]),

@@ -152,7 +152,7 @@ fn links() -> impl Strategy<Value = Vec<Link>> {
 
 proptest! {
     #[test]
-    fn written_nodes_come_back(links in links()) {
+    fn written_nodes_parse_to_the_same_links(links in links()) {
         assert_eq!(parse_node(&write_node(&links).0.bytes).unwrap(), links);
     }
 

@@ -42,7 +42,7 @@ mod tests {
     use super::{len, put, take};
 
     #[test]
-    fn numbers_come_back() {
+    fn written_numbers_parse_to_the_same_value() {
         for n in [0, 1, 0x7f, 0x80, 0x3fff, 0x4000, 1 << 20, u64::MAX >> 1, u64::MAX] {
             let mut bytes = Vec::new();
             put(&mut bytes, n);
