@@ -257,7 +257,7 @@ fn is_deep(json: &[u8]) -> bool {
     false
 }
 
-/// The parser's message, cut: it quotes a misplaced string, which may be the whole manifest.
+/// The parser's message, shortened, since it quotes a misplaced string that may be as long as the manifest.
 fn brief(error: &serde_json::Error) -> String {
     let text = error.to_string();
     match text.char_indices().nth(MAX_REASON) {
