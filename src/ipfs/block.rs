@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::rpc::Rpc;
 use super::{IpfsError, Kubo, answer};
-use crate::ipld::dag::{Leaf, Node, parse_node, sha256};
+use crate::ipld::dag::{Leaf, Node, parse_node};
 use crate::ipld::{Cid, Codec};
 
 /// Largest block that nodes exchange (Bitswap, 2 MiB).
@@ -73,7 +73,7 @@ impl Kubo {
     pub async fn block(&self, cid: &Cid) -> Result<Bytes, IpfsError> {
         let rpc = Rpc::new("block/get").about(cid).with("offline=true");
         let block = rpc.bytes(&self.api, BLOCK).await?;
-        let found = Cid::new(cid.codec(), sha256(&block));
+        let found = Cid::of_block(cid.codec(), &block);
         if found == *cid { Ok(block) } else { Err(other_cid(cid, &found)) }
     }
 

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use data_encoding::BASE32_NOPAD;
 use thiserror::Error;
 
+use crate::stream::hashing::sha256_bytes;
+
 /// What kind of block a CID names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Codec {
@@ -30,6 +32,11 @@ pub struct Cid {
 impl Cid {
     /// Length of the binary form in bytes.
     pub const BYTES: usize = 36;
+
+    /// Makes the CID of a block by hashing it.
+    pub fn of_block(codec: Codec, block: &[u8]) -> Self {
+        Self { codec, sha256: sha256_bytes(block) }
+    }
 
     /// Makes the CID of a block from its SHA-256.
     pub fn new(codec: Codec, sha256: [u8; 32]) -> Self {

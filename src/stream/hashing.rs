@@ -56,7 +56,7 @@ pub fn sha256(bytes: &[u8]) -> Digest {
     digest(Algorithm::Sha256, bytes)
 }
 
-/// The SHA-256 of bytes that are all there, without the text of a [`Digest`].
+/// Hashes a whole input with SHA-256 and skips the text of a [`Digest`].
 pub fn sha256_bytes(bytes: &[u8]) -> [u8; 32] {
     let mut hash = [0; 32];
     hash.copy_from_slice(ring::digest::digest(&SHA256, bytes).as_ref());

@@ -4,7 +4,7 @@
 //! specification, `dag-pb` `File`). `blocksizes` is unpacked, as Go's protobuf writes it: packed, a file would get
 //! another CID.
 
-use super::tree::{Link, Node, sha256};
+use super::tree::{Link, Node};
 use super::varint;
 use crate::ipld::{Cid, Codec};
 
@@ -26,7 +26,7 @@ pub(super) const BLOCK_SIZE: u8 = 0x20;
 pub fn write_node(links: &[Link]) -> (Node, Link) {
     let size: u64 = links.iter().map(|link| link.size).sum();
     let bytes = bytes(links, size);
-    let cid = Cid::new(Codec::DagPb, sha256(&bytes));
+    let cid = Cid::of_block(Codec::DagPb, &bytes);
     let total = bytes.len() as u64 + links.iter().map(|link| link.total).sum::<u64>();
     (Node { cid, bytes: bytes.into() }, Link { cid, size, total })
 }

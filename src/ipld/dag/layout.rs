@@ -1,7 +1,7 @@
 //! Building the balanced tree of the profile.
 
 use super::encode::write_node;
-use super::tree::{Layout, Leaf, Link, sha256};
+use super::tree::{Layout, Leaf, Link};
 use crate::ipld::profile::{LEAF_BYTES, MAX_LINKS};
 use crate::ipld::{Cid, Codec};
 
@@ -24,7 +24,7 @@ pub fn layout(leaves: &[Leaf]) -> Layout {
         }
         level = parents;
     }
-    let root = level.first().map_or_else(|| Cid::new(Codec::Raw, sha256(&[])), |link| link.cid);
+    let root = level.first().map_or_else(|| Cid::of_block(Codec::Raw, &[]), |link| link.cid);
     Layout { root, nodes }
 }
 

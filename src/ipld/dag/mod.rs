@@ -15,4 +15,4 @@ mod varint;
 pub use encode::write_node;
 pub use layout::{layout, stored_size};
 pub use parse::{DagError, parse_node};
-pub use tree::{Layout, Leaf, Link, Node, sha256};
+pub use tree::{Layout, Leaf, Link, Node};

@@ -2,7 +2,7 @@
 
 use proptest::prelude::{Just, Strategy, any, prop, prop_oneof, proptest};
 
-use super::{DagError, Leaf, Link, layout, parse_node, sha256, write_node};
+use super::{DagError, Leaf, Link, layout, parse_node, write_node};
 use crate::ipld::profile::{LEAF_BYTES, MAX_LINKS};
 use crate::ipld::{Cid, Codec};
 
@@ -13,8 +13,8 @@ const PATTERN: usize = 7;
 /// Leaf `i` is 1 MiB of the byte `i mod 7`. A last leaf of `extra` bytes follows the same rule.
 fn leaves(mib: usize, extra: usize) -> Vec<Leaf> {
     let leaf = |i: usize, size: usize| {
-        let hash = sha256(&vec![(i % PATTERN) as u8; size]);
-        Leaf { cid: Cid::new(Codec::Raw, hash), size: size as u64 }
+        let block = vec![(i % PATTERN) as u8; size];
+        Leaf { cid: Cid::of_block(Codec::Raw, &block), size: size as u64 }
     };
     let whole: Vec<Leaf> = (0..mib.min(PATTERN)).map(|i| leaf(i, MIB)).collect();
     let mut leaves: Vec<Leaf> = (0..mib).map(|i| whole[i % PATTERN]).collect();
@@ -73,7 +73,7 @@ fn children_come_before_their_parents() {
     let mut seen = Vec::new();
     let mut bottom = Vec::new();
     for node in &layout.nodes {
-        assert_eq!(node.cid, Cid::new(Codec::DagPb, sha256(&node.bytes)));
+        assert_eq!(node.cid, Cid::of_block(Codec::DagPb, &node.bytes));
         for link in parse_node(&node.bytes).unwrap() {
             match link.cid.codec() {
                 Codec::Raw => bottom.push(Leaf { cid: link.cid, size: link.size }),

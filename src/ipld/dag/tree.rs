@@ -3,7 +3,6 @@
 use bytes::Bytes;
 
 use crate::ipld::Cid;
-use crate::stream::hashing::sha256_bytes;
 
 /// A raw block with bytes of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,9 +40,4 @@ pub struct Link {
     pub size: u64,
     /// Bytes of the child's block and of all blocks below it (dag-pb `Tsize`).
     pub total: u64,
-}
-
-/// Hashes a block with SHA-256, for its CID.
-pub fn sha256(block: &[u8]) -> [u8; 32] {
-    sha256_bytes(block)
 }
