@@ -27,7 +27,7 @@ pub use error_code::ErrorCode;
 pub use manifest::{Manifest, ManifestError};
 pub use media_type::{ManifestKind, MediaTypeError};
 pub use name::{NameError, RepositoryName};
-pub use page::{Page, PageError, next_link};
+pub use page::{PageError, PageRequest, next_link};
 pub use path::{DigestOf, Path, PathError};
 pub use query::{Query, QueryError};
 pub use range::{Chunk, ChunkError, Selection, content_range, received_range, unsatisfied_range};

@@ -26,14 +26,14 @@ pub enum PageError {
 
 /// The part of a list that a client asks for (distribution specification, "Listing Tags").
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Page {
+pub struct PageRequest {
     /// Most entries of the page. 0 asks for none; without it the server decides.
     pub n: Option<u32>,
     /// The entry after which the page begins. It need not exist.
     pub last: Option<String>,
 }
 
-impl Page {
+impl PageRequest {
     /// Reads `n` and `last`. A number beyond `u32` counts as `u32::MAX`, so that a client that asks for too much gets a
     /// page and a `Link`, never an error.
     pub fn parse(query: &Query) -> Result<Self, PageError> {
@@ -76,18 +76,18 @@ pub fn next_link(path: &Path, parameters: &[(&str, &str)]) -> String {
 mod tests {
     use super::*;
 
-    fn page(query: &str) -> Result<Page, PageError> {
-        Page::parse(&Query::parse(Some(query)).unwrap())
+    fn page(query: &str) -> Result<PageRequest, PageError> {
+        PageRequest::parse(&Query::parse(Some(query)).unwrap())
     }
 
     #[test]
     fn reads_n_and_last() {
         let cases = [
-            ("", Page { n: None, last: None }),
-            ("n=&last=", Page { n: None, last: None }),
-            ("n=0", Page { n: Some(0), last: None }),
-            ("n=007&last=v1.0", Page { n: Some(7), last: Some("v1.0".into()) }),
-            ("n=99999999999999999999", Page { n: Some(u32::MAX), last: None }),
+            ("", PageRequest { n: None, last: None }),
+            ("n=&last=", PageRequest { n: None, last: None }),
+            ("n=0", PageRequest { n: Some(0), last: None }),
+            ("n=007&last=v1.0", PageRequest { n: Some(7), last: Some("v1.0".into()) }),
+            ("n=99999999999999999999", PageRequest { n: Some(u32::MAX), last: None }),
         ];
         for (query, expected) in cases {
             assert_eq!(page(query), Ok(expected), "{query}");

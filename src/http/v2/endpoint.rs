@@ -1,7 +1,7 @@
 //! Every request that the server answers, sorted by the right that it needs.
 
 use crate::auth::Lenience;
-use crate::oci::{Algorithm, Digest, Page, Reference, RepositoryName, Tag, UploadId};
+use crate::oci::{Algorithm, Digest, PageRequest, Reference, RepositoryName, Tag, UploadId};
 
 /// A request, sorted by the right that it needs. The `end-` numbers are those of the distribution specification.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub enum Endpoint {
     /// GET `/v2/_oci/ext/discover`. Needs a login.
     Extensions,
     /// GET `/v2/_catalog`, which Docker added to the specification. It lists what the caller may pull.
-    Catalog(Page),
+    Catalog(PageRequest),
     /// POST a mount (end-11). Needs push in the target and pull in the source.
     Mount(Mount),
     /// A request that reads from a repository.
@@ -62,7 +62,7 @@ pub enum Pull {
     /// HEAD a manifest (end-3).
     ManifestHead(Reference),
     /// GET the list of tags (end-8).
-    Tags(Page),
+    Tags(PageRequest),
     /// GET the referrers of a digest (end-12).
     Referrers(Referrers),
 }
@@ -75,7 +75,7 @@ pub struct Referrers {
     /// The artifact types to list; empty for all.
     pub artifact_types: Vec<String>,
     /// The part of the list that is asked for.
-    pub page: Page,
+    pub page: PageRequest,
 }
 
 /// A request that adds to a repository.

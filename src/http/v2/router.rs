@@ -5,8 +5,8 @@ use hyper::{Method, Uri};
 use super::endpoint::{Delete, Endpoint, Mount, Open, Pull, Push, Referrers};
 use crate::http::HttpError;
 use crate::oci::{
-    Algorithm, Digest, DigestError, DigestOf, ErrorCode, Page, Path, PathError, Query, Reference,
-    RepositoryName, Tag, UploadId,
+    Algorithm, Digest, DigestError, DigestOf, ErrorCode, PageRequest, Path, PathError, Query,
+    Reference, RepositoryName, Tag, UploadId,
 };
 
 /// Most tags beside a reference in one push (end-7b asks for at least ten).
@@ -162,8 +162,8 @@ fn referrers(
     Ok(Endpoint::Pull(repository, Pull::Referrers(referrers)))
 }
 
-fn page(query: &Query) -> Result<Page, HttpError> {
-    Page::parse(query).map_err(|error| HttpError::unsupported(error.to_string()))
+fn page(query: &Query) -> Result<PageRequest, HttpError> {
+    PageRequest::parse(query).map_err(|error| HttpError::unsupported(error.to_string()))
 }
 
 fn parse_digest(text: &str) -> Result<Digest, HttpError> {

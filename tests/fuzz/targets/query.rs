@@ -2,14 +2,14 @@
 //! a page ends with.
 #![no_main]
 
-use af_registry::oci::{Page, PageError, Path, Query, next_link};
+use af_registry::oci::{PageError, PageRequest, Path, Query, next_link};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {
     let Some((raw, entry)) = fuzz::line(input) else { return };
     if let Ok(query) = Query::parse(Some(raw)) {
         assert!(query.all("last").all(|value| value.len() <= raw.len() && !value.contains('\0')));
-        match Page::parse(&query) {
+        match PageRequest::parse(&query) {
             Ok(page) => {
                 assert!(page.limit(100) <= 100);
                 assert!(page.last.is_none_or(|last| !last.is_empty() && last.len() <= 1024));

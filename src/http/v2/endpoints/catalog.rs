@@ -9,13 +9,13 @@ use crate::http::HttpError;
 use crate::http::edge::answer::Answer;
 use crate::http::edge::request::Request;
 use crate::http::edge::respond;
-use crate::oci::{Page, Path, next_link};
+use crate::oci::{PageRequest, Path, next_link};
 
 /// Lists the repositories that the caller may pull in byte order, Docker's addition to the specification.
 pub(in crate::http) async fn list(
     request: Request,
     may: Listing,
-    page: Page,
+    page: PageRequest,
 ) -> Result<Answer, HttpError> {
     let registry = request.registry();
     let n = page.limit(registry.limits().page);

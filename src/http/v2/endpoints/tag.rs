@@ -9,13 +9,13 @@ use crate::http::HttpError;
 use crate::http::edge::answer::Answer;
 use crate::http::edge::request::Request;
 use crate::http::edge::respond;
-use crate::oci::{Page, Path, next_link};
+use crate::oci::{PageRequest, Path, next_link};
 
 /// Lists tags in byte order (end-8).
 pub(in crate::http) async fn list(
     request: Request,
     may: Authorized<Pull>,
-    page: Page,
+    page: PageRequest,
 ) -> Result<Answer, HttpError> {
     let registry = request.registry();
     let repository = may.repository();
