@@ -23,14 +23,13 @@ const ROUNDS: usize = 4000;
 /// A private repository with an image under `latest`, and a user with a grant elsewhere.
 async fn fill(store: &Store) -> Grantee {
     let repository: RepositoryName = "secret/app".parse().unwrap();
-    store.start_upload(&repository, "", None).await.unwrap();
+    store.uploads().start(&repository, "", None).await.unwrap();
     let raw = br#"{"schemaVersion":2,"manifests":[]}"#;
     let manifest = NewManifest {
         repository,
         digest: af_registry::stream::hashing::sha256(raw),
         media_type: "application/vnd.oci.image.index.v1+json".into(),
         raw: raw.as_slice().into(),
-        data: None,
         artifact_type: None,
         subject: None,
         annotations: None,
@@ -40,10 +39,10 @@ async fn fill(store: &Store) -> Grantee {
         allow_sparse: false,
         tags: vec!["latest".parse().unwrap()],
     };
-    store.put_manifest(&manifest).await.unwrap();
-    store.add_user("stranger", "").await.unwrap();
-    store.grant("stranger", &"elsewhere/*".parse().unwrap(), Role::Admin).await.unwrap();
-    Grantee::Account(store.account("stranger").await.unwrap().unwrap().revision)
+    store.manifests().put(&manifest).await.unwrap();
+    store.accounts().add_user("stranger", "").await.unwrap();
+    store.grants().add("stranger", &"elsewhere/*".parse().unwrap(), Role::Admin).await.unwrap();
+    Grantee::Account(store.accounts().get("stranger").await.unwrap().unwrap().revision)
 }
 
 /// Asks by turns, so that whatever else the machine does falls on both alike; the medians are told, and their ratio.
@@ -62,11 +61,11 @@ fn main() {
             // Not always in the same order.
             let which = (turn + turn / 2) % 2;
             let began = Instant::now();
-            let pulled = runtime.block_on(store.manifest(&places[which], &latest));
+            let pulled = runtime.block_on(store.manifests().get(&places[which], &latest));
             pulls[which].push(began.elapsed());
             assert!(matches!(pulled, Err(StoreError::Denied)));
             let began = Instant::now();
-            let pushed = runtime.block_on(store.allowed(&places[which], Action::Push));
+            let pushed = runtime.block_on(store.access().allowed(&places[which], Action::Push));
             pushes[which].push(began.elapsed());
             assert!(!pushed.unwrap());
         }

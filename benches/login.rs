@@ -35,13 +35,13 @@ async fn open() -> (Auth, Secret) {
     let store = database.store.clone();
     for name in ["user", "disabled"] {
         let hash = hash_password(&Secret::new(PASSWORD)).await.unwrap();
-        store.add_user(name, &hash).await.unwrap();
-        store.grant(name, &"*".parse().unwrap(), Role::Admin).await.unwrap();
+        store.accounts().add_user(name, &hash).await.unwrap();
+        store.grants().add(name, &"*".parse().unwrap(), Role::Admin).await.unwrap();
     }
-    store.set_disabled("disabled", true).await.unwrap();
+    store.accounts().set_disabled("disabled", true).await.unwrap();
     let secret = new_robot_secret();
     let hash = robot_secret_hash(&secret);
-    store.add_robot("robot", "a", &hash, None).await.unwrap();
+    store.accounts().add_robot("robot", "a", &hash, None).await.unwrap();
     let settings = Settings {
         secret: SigningSecret::new(Secret::new("0123456789abcdef")).unwrap(),
         issuer: "registry.test".into(),

@@ -61,13 +61,13 @@ impl From<Account> for AccountInfo {
 
 /// All robots, or all users, by name.
 pub(super) async fn list(store: &Store, robots: bool) -> Result<Vec<AccountInfo>, AccountsError> {
-    let accounts = store.accounts().await?.into_iter();
+    let accounts = store.accounts().list().await?.into_iter();
     Ok(accounts.filter(|account| account.is_robot() == robots).map(AccountInfo::from).collect())
 }
 
 /// Removes an account with its grants and tokens.
 pub(super) async fn remove(store: &Store, name: &AccountName) -> Result<(), AccountsError> {
-    found(store.remove_account(name.as_str()).await?, name)
+    found(store.accounts().remove(name.as_str()).await?, name)
 }
 
 /// Turns the answer "there is no such account" into an error.

@@ -45,7 +45,7 @@ impl Users<'_> {
         let made_up = if password.is_empty() { Some(random_password()) } else { None };
         let password = made_up.clone().unwrap_or_else(|| password.clone());
         let hash = NewPassword::parse(name.as_user()?, password)?.hash().await?;
-        let made = self.store().add_first_admin(name.as_str(), &hash).await?;
+        let made = self.store().accounts().add_first_admin(name.as_str(), &hash).await?;
         Ok(made.then(|| FirstAdmin { name: name.to_string(), password: made_up }))
     }
 }

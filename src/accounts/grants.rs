@@ -40,7 +40,7 @@ impl<'a> Grants<'a> {
         pattern: &Pattern,
         role: Role,
     ) -> Result<GrantInfo, AccountsError> {
-        let granted = self.0.grant(account.as_str(), pattern, role).await?;
+        let granted = self.0.grants().add(account.as_str(), pattern, role).await?;
         match (granted, account.namespace()) {
             (Granted::Done, _) => {
                 Ok(GrantInfo { account: account.to_string(), pattern: pattern.clone(), role })
@@ -62,11 +62,11 @@ impl<'a> Grants<'a> {
         account: Option<&AccountName>,
     ) -> Result<Vec<GrantInfo>, AccountsError> {
         if let Some(name) = account
-            && self.0.account(name.as_str()).await?.is_none()
+            && self.0.accounts().get(name.as_str()).await?.is_none()
         {
             return Err(AccountsError::NoAccount(name.clone()));
         }
-        let grants = self.0.grants(account.map(AccountName::as_str)).await?;
+        let grants = self.0.grants().list(account.map(AccountName::as_str)).await?;
         Ok(grants.into_iter().map(GrantInfo::from).collect())
     }
 
@@ -80,7 +80,7 @@ impl<'a> Grants<'a> {
         pattern: &Pattern,
         role: Option<Role>,
     ) -> Result<(), AccountsError> {
-        match self.0.revoke(account.as_str(), pattern, role).await? {
+        match self.0.grants().remove(account.as_str(), pattern, role).await? {
             true => Ok(()),
             false => {
                 let (account, pattern) = (account.clone(), pattern.clone());

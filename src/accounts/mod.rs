@@ -75,9 +75,9 @@ impl Accounts {
     /// [`AccountsError::NoAccount`].
     pub async fn revoke_tokens(&self, name: &AccountName) -> Result<u64, AccountsError> {
         // The new revision alone ends them all. The refresh tokens are also marked, so that the rows say it.
-        if !self.0.renew_revision(name.as_str()).await? {
+        if !self.0.accounts().renew_revision(name.as_str()).await? {
             return Err(AccountsError::NoAccount(name.clone()));
         }
-        Ok(self.0.revoke_refresh_tokens(name.as_str()).await?)
+        Ok(self.0.refresh_tokens().revoke(name.as_str()).await?)
     }
 }

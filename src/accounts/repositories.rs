@@ -62,7 +62,7 @@ impl<'a> Repositories<'a> {
 
     /// The repositories whose names begin with `prefix`, or all, in byte order. Reads everything that they hold.
     pub async fn list(self, prefix: Option<&str>) -> Result<Vec<RepositoryInfo>, AccountsError> {
-        let found = self.0.repositories(prefix).await?;
+        let found = self.0.repositories().list(prefix).await?;
         Ok(found.into_iter().map(RepositoryInfo::from).collect())
     }
 
@@ -73,7 +73,7 @@ impl<'a> Repositories<'a> {
         name: &RepositoryName,
         visibility: Visibility,
     ) -> Result<(), AccountsError> {
-        Ok(self.0.set_public(name, visibility == Visibility::Public).await?)
+        Ok(self.0.repositories().set_public(name, visibility == Visibility::Public).await?)
     }
 
     /// Removes a repository with its tags.
@@ -81,7 +81,7 @@ impl<'a> Repositories<'a> {
     /// # Errors
     /// [`AccountsError::NoRepository`].
     pub async fn remove(self, name: &RepositoryName) -> Result<(), AccountsError> {
-        match self.0.remove_repository(name).await? {
+        match self.0.repositories().remove(name).await? {
             true => Ok(()),
             false => Err(AccountsError::NoRepository(name.clone())),
         }

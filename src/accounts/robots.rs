@@ -37,7 +37,7 @@ impl<'a> Robots<'a> {
         let namespace = name.as_robot()?.as_str();
         let secret = new_robot_secret();
         let hash = robot_secret_hash(&secret);
-        if !self.0.add_robot(name.as_str(), namespace, &hash, life.time()).await? {
+        if !self.0.accounts().add_robot(name.as_str(), namespace, &hash, life.time()).await? {
             return Err(AccountsError::Taken(name.clone()));
         }
         self.secret(name, secret).await
@@ -53,7 +53,7 @@ impl<'a> Robots<'a> {
         name.as_robot()?;
         let secret = new_robot_secret();
         let hash = robot_secret_hash(&secret);
-        found(self.0.renew_secret(name.as_str(), &hash, life.time()).await?, name)?;
+        found(self.0.accounts().renew_secret(name.as_str(), &hash, life.time()).await?, name)?;
         self.secret(name, secret).await
     }
 
@@ -69,7 +69,7 @@ impl<'a> Robots<'a> {
         name: &AccountName,
         secret: Secret,
     ) -> Result<RobotSecret, AccountsError> {
-        let robot = self.0.account(name.as_str()).await?;
+        let robot = self.0.accounts().get(name.as_str()).await?;
         let expires_at = robot.and_then(|robot| robot.expires_at).map(Timestamp::from);
         Ok(RobotSecret { name: name.to_string(), secret, expires_at })
     }

@@ -31,7 +31,7 @@ impl<'a> Users<'a> {
         admin: bool,
     ) -> Result<(), AccountsError> {
         let hash = password.hash().await?;
-        if !self.0.add_user(name.as_user()?, &hash).await? {
+        if !self.0.accounts().add_user(name.as_user()?, &hash).await? {
             return Err(AccountsError::Taken(name.clone()));
         }
         if admin {
@@ -52,7 +52,7 @@ impl<'a> Users<'a> {
         password: &NewPassword,
     ) -> Result<(), AccountsError> {
         let hash = password.hash().await?;
-        found(self.0.renew_secret(name.as_user()?, &hash, None).await?, name)
+        found(self.0.accounts().renew_secret(name.as_user()?, &hash, None).await?, name)
     }
 
     /// Keeps a user from logging in, or lets the user log in again. Both end all tokens of the user.
@@ -61,7 +61,7 @@ impl<'a> Users<'a> {
         name: &AccountName,
         disabled: bool,
     ) -> Result<(), AccountsError> {
-        found(self.0.set_disabled(name.as_user()?, disabled).await?, name)
+        found(self.0.accounts().set_disabled(name.as_user()?, disabled).await?, name)
     }
 
     /// Removes a user with all rights and tokens of the user.

@@ -27,7 +27,9 @@ impl Acme {
 
     async fn kept_account(&self) -> Result<Option<AccountCredentials>, AcmeError> {
         let directory = &self.settings.directory;
-        let Some(sealed) = self.store.acme_account(directory).await? else { return Ok(None) };
+        let Some(sealed) = self.store.acme_accounts().get(directory).await? else {
+            return Ok(None);
+        };
         let opened = self.sealer.open(&self.account_context(), &sealed);
         let credentials = opened.and_then(|json| serde_json::from_slice(&json).ok());
         if credentials.is_none() {
@@ -53,7 +55,7 @@ impl Acme {
         let json = serde_json::to_vec(&credentials)
             .map_err(|error| AcmeError::Unreachable(error.to_string()))?;
         let sealed = self.sealer.seal(&self.account_context(), &json);
-        self.store.put_acme_account(directory, &sealed).await?;
+        self.store.acme_accounts().put(directory, &sealed).await?;
         info!(event = "acme_account_made", directory, "there is an account at the directory");
         Ok(account)
     }

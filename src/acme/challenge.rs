@@ -38,7 +38,7 @@ impl ChallengeCertificates for Challenges {
 
 impl Challenges {
     async fn prove(&self, name: &str) -> Result<Option<Certificate>, AcmeError> {
-        let Some(digest) = self.0.challenge(name).await? else { return Ok(None) };
+        let Some(digest) = self.0.challenges().get(name).await? else { return Ok(None) };
         Ok(Some(certificate(name, &digest)?))
     }
 }

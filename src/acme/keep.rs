@@ -66,14 +66,14 @@ impl Acme {
             }
         }
         // An order given up must not keep the others waiting. Without the right to order this does nothing.
-        if let Err(error) = self.store.release_certificate(&self.name, self.who, None).await {
+        if let Err(error) = self.store.certificates().release(&self.name, self.who, None).await {
             warn!(event = "certificate_not_released", %error);
         }
     }
 
     /// Shows what is stored, if it is new, and orders if it is time to. Tells whether a certificate was stored.
     async fn look(&self, memory: &mut Memory) -> Result<bool, StoreError> {
-        let stored = self.store.certificate(&self.name).await?;
+        let stored = self.store.certificates().get(&self.name).await?;
         let (issued, free, due) = match stored {
             Some(stored) => (stored.issued, stored.free, stored.due),
             None => (None, true, true),
@@ -84,7 +84,7 @@ impl Acme {
         if !free || !(due || useless) {
             return Ok(false);
         }
-        if !self.store.claim_certificate(&self.name, self.who, LEASE, useless).await? {
+        if !self.store.certificates().claim(&self.name, self.who, LEASE, useless).await? {
             return Ok(false);
         }
         self.renew(memory).await
@@ -149,7 +149,7 @@ impl Acme {
         let pause = matches!(error, AcmeError::Unreachable(_)).then(|| memory.pause());
         let directory = &self.name.directory;
         warn!(event = "certificate_order_failed", names, directory, %error, "no new certificate: {error}");
-        self.store.release_certificate(&self.name, self.who, pause).await?;
+        self.store.certificates().release(&self.name, self.who, pause).await?;
         Ok(false)
     }
 
@@ -159,7 +159,7 @@ impl Acme {
         let life = expires_at.duration_since(SystemTime::now()).unwrap_or_default();
         let sealed = self.sealer.seal(&self.key_context(), key.as_bytes());
         let renew_in = renewal(life, random());
-        Ok(self.store.put_certificate(&self.name, self.who, &chain, &sealed, renew_in).await?)
+        Ok(self.store.certificates().put(&self.name, self.who, &chain, &sealed, renew_in).await?)
     }
 
     fn key_context(&self) -> Vec<u8> {

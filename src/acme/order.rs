@@ -26,7 +26,7 @@ impl Acme {
         let mut order = self.begin().await?;
         let proven = self.prove(&mut order).await;
         // Whatever became of it: nobody has to prove these names any more.
-        self.store.remove_challenges(&self.settings.names).await?;
+        self.store.challenges().remove(&self.settings.names).await?;
         proven?;
         let key = KeyPair::generate()?;
         let mut params = CertificateParams::new(self.settings.names.clone())?;
@@ -67,7 +67,7 @@ impl Acme {
             let Identifier::Dns(name) = challenge.identifier().identifier else { continue };
             let name = name.clone();
             let digest = challenge.key_authorization().digest();
-            self.store.put_challenge(&name, digest.as_ref()).await?;
+            self.store.challenges().put(&name, digest.as_ref()).await?;
             challenge.set_ready().await.map_err(AcmeError::during)?;
         }
         let retries = RetryPolicy::new().timeout(WAIT);

@@ -38,7 +38,7 @@ impl Gate<'_> {
             Grantee::Nobody if self.caller.is_bearer() => Ok(LoggedIn::new()),
             Grantee::Nobody => Err(AuthError::Login),
             Grantee::Account(revision) => {
-                match self.auth.store().account_of_revision(revision).await? {
+                match self.auth.store().accounts().get_by_revision(revision).await? {
                     Some(account) if account.usable => Ok(LoggedIn::new()),
                     _ if self.caller.is_bearer() => {
                         Err(AuthError::Token("its account is not what it was"))
@@ -139,8 +139,10 @@ impl Gate<'_> {
         Ok(match lenience {
             _ if subject.is_empty() => false,
             Lenience::None => false,
-            Lenience::Upload(id) => store.open_upload(repository, id.0, subject).await?.is_some(),
-            Lenience::AfterPush => store.pushed_recently(repository, subject, AFTER_PUSH).await?,
+            Lenience::Upload(id) => store.uploads().get(repository, id.0, subject).await?.is_some(),
+            Lenience::AfterPush => {
+                store.access().pushed_recently(repository, subject, AFTER_PUSH).await?
+            }
         })
     }
 
@@ -150,7 +152,7 @@ impl Gate<'_> {
         action: Action,
     ) -> Result<bool, AuthError> {
         let access = Access { repository: repository.clone(), grantee: self.caller.grantee() };
-        Ok(self.auth.store().allowed(&access, action).await?)
+        Ok(self.auth.store().access().allowed(&access, action).await?)
     }
 
     fn authorized<A>(self, repository: &RepositoryName) -> Authorized<A> {

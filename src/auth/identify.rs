@@ -39,7 +39,7 @@ impl Auth {
         if !self.asks_for_login() {
             return Ok(Caller::everyone());
         }
-        match self.store().account(user).await? {
+        match self.store().accounts().get(user).await? {
             Some(account) if account.usable && !account.is_robot() => {
                 Ok(Caller::account(account.name, account.revision))
             }
@@ -57,7 +57,7 @@ impl Auth {
         if caller.is_bearer() {
             return Ok(());
         }
-        match self.store().account_of_revision(revision).await? {
+        match self.store().accounts().get_by_revision(revision).await? {
             Some(account) if account.usable => Ok(()),
             _ => {
                 self.authority()?.logins.forget(revision);

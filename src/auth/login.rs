@@ -100,7 +100,7 @@ impl Logins {
         client: IpAddr,
     ) -> Result<Arc<Account>, AuthError> {
         let account = self.login(user, password, client).await?;
-        match self.0.store.account_of_revision(account.revision).await? {
+        match self.0.store.accounts().get_by_revision(account.revision).await? {
             Some(now) if now.usable => Ok(account),
             _ => {
                 self.0.remembered.remove(&self.0.fingerprint(user, password));
@@ -187,7 +187,7 @@ impl Parts {
             self.limits.failed(Some(user), client);
             return Err(AuthError::Credentials);
         }
-        let account = self.store.account(user).await?.filter(|account| account.usable);
+        let account = self.store.accounts().get(user).await?.filter(|account| account.usable);
         if let Some(robot) = account.as_ref().filter(|account| account.is_robot())
             && is_same(robot_secret_hash(password).as_bytes(), robot.secret_hash.as_bytes())
         {

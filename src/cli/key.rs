@@ -50,7 +50,7 @@ impl Operation {
 /// Whoever signs and verifies, as the server does. The first key is for the server to make: here the signing secret may
 /// be another one, and a key that the server cannot open would keep it from starting.
 pub(super) async fn authority(config: &Config, store: &Store) -> Result<Auth, CliError> {
-    if store.signing_keys().await?.is_empty() {
+    if store.signing_keys().list().await?.is_empty() {
         return Err(CliError::NoKey);
     }
     Ok(Auth::configured(config, store.clone()).await?)

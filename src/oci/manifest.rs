@@ -165,23 +165,6 @@ impl Manifest {
     pub fn annotations(&self) -> Option<&BTreeMap<String, String>> {
         self.annotations.as_ref()
     }
-
-    /// The annotations for a JSONB column: as [`jsonb_safe`](Self::jsonb_safe), `None` when one holds a NUL.
-    pub fn jsonb_annotations(&self) -> Option<serde_json::Value> {
-        let annotations = self.annotations.as_ref()?;
-        if annotations.iter().any(|(key, value)| key.contains('\0') || value.contains('\0')) {
-            return None;
-        }
-        let entry = |(key, value): (&String, &String)| (key.clone(), value.clone().into());
-        Some(serde_json::Value::Object(annotations.iter().map(entry).collect()))
-    }
-
-    /// The whole document for a JSONB column. `None` when it holds what JSONB cannot: a NUL or a lone surrogate in a
-    /// string, or a number beyond double precision.
-    pub fn jsonb_safe(&self) -> Option<serde_json::Value> {
-        let value = serde_json::from_slice(&self.raw).ok()?;
-        (!holds_nul(&value)).then_some(value)
-    }
 }
 
 impl Document {
@@ -265,17 +248,6 @@ fn brief(error: &serde_json::Error) -> String {
         Some((end, _)) => {
             format!("{}… at line {} column {}", &text[..end], error.line(), error.column())
         }
-    }
-}
-
-fn holds_nul(value: &serde_json::Value) -> bool {
-    match value {
-        serde_json::Value::String(text) => text.contains('\0'),
-        serde_json::Value::Array(items) => items.iter().any(holds_nul),
-        serde_json::Value::Object(entries) => {
-            entries.iter().any(|(key, value)| key.contains('\0') || holds_nul(value))
-        }
-        _ => false,
     }
 }
 

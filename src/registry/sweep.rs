@@ -42,11 +42,11 @@ impl Registry {
 
     async fn expire_uploads(&self) -> Result<(), RegistryError> {
         self.sessions().forget_idle(self.limits().upload_idle);
-        let ended = self.store().expire_uploads(self.limits().upload_idle).await?;
+        let ended = self.store().uploads().expire(self.limits().upload_idle).await?;
         if ended > 0 {
             info!(event = "uploads_expired", count = ended, "idle uploads ended");
         }
-        self.store().forget_unpins().await?;
+        self.store().unpins().forget().await?;
         Ok(())
     }
 
@@ -54,7 +54,7 @@ impl Registry {
     /// stored the same bytes either keeps the pin or learns that it must pin again.
     async fn drop_pins(&self) -> Result<(), RegistryError> {
         loop {
-            let due = self.store().due_unpins(BATCH).await?;
+            let due = self.store().unpins().due(BATCH).await?;
             let mut failure = None;
             for cid in &due {
                 // One that cannot be dropped must not keep the others: it is tried again at the next round.
@@ -72,7 +72,7 @@ impl Registry {
     }
 
     async fn drop_pin(&self, cid: &Cid) -> Result<(), RegistryError> {
-        if let Some(claim) = self.store().claim_unpin(cid).await? {
+        if let Some(claim) = self.store().unpins().claim(cid).await? {
             self.ipfs().unpin(cid).await?;
             claim.done().await?;
             debug!(event = "unpinned", ipfs_cid = %cid, "a pin that nobody needs was dropped");

@@ -1,10 +1,14 @@
-//! The metadata in PostgreSQL: which repository holds which manifest, blob and tag, which uploads are under way, and
-//! which pins in Kubo nobody needs any more.
+//! The metadata in PostgreSQL: which repository holds which manifest, blob and tag, which uploads are open, and which
+//! pins in Kubo are no longer needed.
 //!
-//! `tokio_postgres` is named here only. A statement is a file `sql/queries/<noun>/<verb>.sql`; the functions that send
-//! it stand in the file of its noun. Point reads share two pipelined connections (`reads`), everything else borrows
-//! one of a pool (`pool`). Each function answers within [`CALL`] or fails with [`StoreError::Unavailable`]; a
-//! connection whose call did not come to its end is never used again.
+//! `tokio_postgres` is named here only. Everything is reached through [`Store`], by noun and verb:
+//! `store.blobs().quarantine(..)` is a method of [`Blobs`] in `content/blob.rs`, sends `sql/queries/blob/quarantine.sql`,
+//! and is measured as `blob/quarantine`.
+//!
+//! Point reads share two pipelined connections (`db/reads`), everything else borrows one from a pool (`db/pool`). Each
+//! function returns within [`CALL`] or fails with [`StoreError::Unavailable`]. A connection whose call did not complete
+//! is closed and never used again. All functions can fail with [`StoreError`]; the docs of a function name an error only
+//! when it has a special meaning there.
 
 mod accounts;
 mod certificates;
@@ -14,51 +18,44 @@ mod error;
 mod uploads;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-pub use accounts::account::Account;
-pub use accounts::grant::{Grant, Granted};
-pub use accounts::refresh_token::RefreshToken;
-pub use accounts::signing_key::SigningKey;
-pub use certificates::certificate::{CertificateName, IssuedCertificate, StoredCertificate};
-pub use content::blob::{LinkedBlob, MountSource, Unlink};
-pub use content::manifest::{ManifestHead, NewManifest, Put, StoredManifest};
-pub use content::referrer::{Referrer, Referrers};
-pub use content::repository::RepositorySummary;
+pub use accounts::access::AccessRights;
+pub use accounts::account::{Account, Accounts};
+pub use accounts::grant::{Grant, Granted, Grants};
+pub use accounts::refresh_token::{RefreshToken, RefreshTokens};
+pub use accounts::signing_key::{SigningKey, SigningKeys};
+pub use certificates::acme_account::AcmeAccounts;
+pub use certificates::certificate::{
+    CertificateName, Certificates, IssuedCertificate, StoredCertificate,
+};
+pub use certificates::challenge::Challenges;
+pub use content::blob::{Blobs, LinkedBlob, MountSource, Unlink};
+pub use content::manifest::{ManifestHead, Manifests, NewManifest, Put, StoredManifest};
+pub use content::referrer::{Referrer, ReferrerPage, Referrers};
+pub use content::repository::{Repositories, RepositorySummary};
+pub use content::tag::Tags;
+pub use db::retry::CALL;
 pub use db::settings::Settings;
 pub use db::tls::Tls;
 pub use error::StoreError;
-pub use uploads::pin::{Claim, Commit, Committed, Recorded};
-pub use uploads::unpin::UnpinClaim;
-pub use uploads::upload::{Part, Upload};
+pub use uploads::pin::{Claim, Commit, Committed, Pins, Recorded};
+pub use uploads::unpin::{UnpinClaim, Unpins};
+pub use uploads::upload::{Part, Upload, Uploads};
 
-use db::pool::Pool;
-use db::reads::Reads;
-use db::retry::bounded;
-use db::statements::Query;
-
-/// The longest that a function of this room takes.
-pub const CALL: Duration = Duration::from_secs(5);
+use db::database::Database;
 
 /// The database. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Store(Arc<Parts>);
-
-#[derive(Debug)]
-struct Parts {
-    pool: Pool,
-    reads: Reads,
-}
+pub struct Store(Arc<Database>);
 
 impl Store {
-    /// Brings the schema up to date and opens the connections. They reopen by themselves from then on.
+    /// Brings the schema up to date and opens the connections. Lost connections are reopened when they are needed.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when there is no answer, [`StoreError::NewerSchema`] and the others of a migration.
+    /// [`StoreError::NewerSchema`], [`StoreError::ChangedMigration`] and [`StoreError::FailedMigration`] as well.
     pub async fn connect(settings: &Settings) -> Result<Self, StoreError> {
-        db::migrate::run(settings).await?;
-        let store =
-            Self(Arc::new(Parts { pool: Pool::new(settings), reads: Reads::new(settings) }));
+        Self::migrate(settings).await?;
+        let store = Self(Arc::new(Database::new(settings)));
         store.ping().await?;
         Ok(store)
     }
@@ -71,20 +68,75 @@ impl Store {
         db::migrate::run(settings).await
     }
 
-    /// Whether PostgreSQL answers.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`] when it does not.
+    /// Checks that PostgreSQL answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        bounded(self.reads().row(Query::ServerPing, [])).await?;
-        Ok(())
+        self.0.ping().await
+    }
+}
+
+#[allow(missing_docs, reason = "the types describe what they give access to")]
+impl Store {
+    pub fn access(&self) -> AccessRights<'_> {
+        AccessRights(&self.0)
     }
 
-    fn pool(&self) -> &Pool {
-        &self.0.pool
+    pub fn accounts(&self) -> Accounts<'_> {
+        Accounts(&self.0)
     }
 
-    fn reads(&self) -> &Reads {
-        &self.0.reads
+    pub fn acme_accounts(&self) -> AcmeAccounts<'_> {
+        AcmeAccounts(&self.0)
+    }
+
+    pub fn blobs(&self) -> Blobs<'_> {
+        Blobs(&self.0)
+    }
+
+    pub fn certificates(&self) -> Certificates<'_> {
+        Certificates(&self.0)
+    }
+
+    pub fn challenges(&self) -> Challenges<'_> {
+        Challenges(&self.0)
+    }
+
+    pub fn grants(&self) -> Grants<'_> {
+        Grants(&self.0)
+    }
+
+    pub fn manifests(&self) -> Manifests<'_> {
+        Manifests(&self.0)
+    }
+
+    pub fn pins(&self) -> Pins<'_> {
+        Pins(&self.0)
+    }
+
+    pub fn referrers(&self) -> Referrers<'_> {
+        Referrers(&self.0)
+    }
+
+    pub fn refresh_tokens(&self) -> RefreshTokens<'_> {
+        RefreshTokens(&self.0)
+    }
+
+    pub fn repositories(&self) -> Repositories<'_> {
+        Repositories(&self.0)
+    }
+
+    pub fn signing_keys(&self) -> SigningKeys<'_> {
+        SigningKeys(&self.0)
+    }
+
+    pub fn tags(&self) -> Tags<'_> {
+        Tags(&self.0)
+    }
+
+    pub fn unpins(&self) -> Unpins<'_> {
+        Unpins(&self.0)
+    }
+
+    pub fn uploads(&self) -> Uploads<'_> {
+        Uploads(&self.0)
     }
 }

@@ -243,7 +243,7 @@ pub fn kubo_call(name: &'static str) -> Call {
     Call { metric: KUBO_CALLS, name, began: Instant::now(), outcome: "dropped" }
 }
 
-/// Times a statement; `name` is its file's below `sql/queries`, such as `blob/linked`.
+/// Times a statement; `name` is its file's below `sql/queries`, such as `blob/get`.
 pub fn postgres_call(name: &'static str) -> Call {
     Call { metric: POSTGRES_CALLS, name, began: Instant::now(), outcome: "dropped" }
 }

@@ -117,7 +117,7 @@ async fn the_metrics_see_every_push_and_pull() {
         "registry_blob_sent_bytes_total 5000",
         "registry_uploads_open 0",
         r#"registry_kubo_call_duration_seconds_count{call="block/put",outcome="ok"} 1"#,
-        r#"registry_postgres_call_duration_seconds_count{call="blob/linked",outcome="ok"} 1"#,
+        r#"registry_postgres_call_duration_seconds_count{call="blob/get",outcome="ok"} 1"#,
         r#"registry_http_request_duration_seconds_count{endpoint="blob_pull"} 1"#,
     ] {
         assert!(text.contains(line), "{line} is not in\n{text}");

@@ -1,10 +1,10 @@
--- Links a blob that another repository holds, if it may be read there. $1 target, $2 digest, $3 source; $4 to $6 who asks
+-- Links a blob that another repository holds, if it may be read there. $1 source, $2 target, $3 digest; $4 to $6 who asks
 -- (see gate).
 INSERT INTO repository_blobs (repository_id, blob_id)
 SELECT t.id, b.id
-FROM gate($3, $4, $5, $6) source
-JOIN repositories t ON t.name = $1
-JOIN blobs b ON b.digest = $2
+FROM gate($1, $4, $5, $6) source
+JOIN repositories t ON t.name = $2
+JOIN blobs b ON b.digest = $3
 CROSS JOIN LATERAL (
     SELECT FROM repository_blobs rb
     WHERE rb.repository_id = source.repository_id AND rb.blob_id = b.id

@@ -45,7 +45,7 @@ impl KeyState {
 impl KeyInfo {
     /// All keys whose signatures are valid now, the newest first. Needs no signing secret.
     pub async fn list(store: &Store) -> Result<Vec<Self>, AuthError> {
-        let keys = store.signing_keys().await?;
+        let keys = store.signing_keys().list().await?;
         let signing = keys.iter().position(|key| key.signs);
         let state = |at: usize| match signing {
             Some(signing) if at == signing => KeyState::Signs,

@@ -46,15 +46,15 @@ impl SharedKeys {
         sealer: Sealer,
         overlap: Duration,
     ) -> Result<Self, AuthError> {
-        let mut rows = store.signing_keys().await?;
+        let mut rows = store.signing_keys().list().await?;
         if rows.is_empty() {
             let key = generate().await?;
             let kid = key.public().kid();
             let sealed = seal(&sealer, &key);
-            if store.add_first_signing_key(kid, key.public_der(), &sealed).await? {
+            if store.signing_keys().add_first(kid, key.public_der(), &sealed).await? {
                 info!(event = "signing_key_made", kid, "created the first signing key");
             }
-            rows = store.signing_keys().await?;
+            rows = store.signing_keys().list().await?;
         }
         let current = ArcSwap::from_pointee(KeySet::open(&rows, &sealer, None)?);
         Ok(Self { store, sealer, overlap, current, looked: Mutex::new(None) })
@@ -70,7 +70,7 @@ impl SharedKeys {
     /// # Errors
     /// As [`SharedKeys::open`].
     pub(in crate::auth) async fn reload(&self) -> Result<(), AuthError> {
-        let rows = self.store.signing_keys().await?;
+        let rows = self.store.signing_keys().list().await?;
         let set = KeySet::open(&rows, &self.sealer, Some(&self.current()))?;
         self.current.store(Arc::new(set));
         Ok(())
@@ -107,7 +107,7 @@ impl SharedKeys {
         let key = generate().await?;
         let kid = key.public().kid().to_owned();
         let sealed = seal(&self.sealer, &key);
-        self.store.add_signing_key(&kid, key.public_der(), &sealed, LEAD, self.overlap).await?;
+        self.store.signing_keys().add(&kid, key.public_der(), &sealed, LEAD, self.overlap).await?;
         self.reload().await?;
         info!(
             event = "signing_key_made",

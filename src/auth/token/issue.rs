@@ -112,7 +112,7 @@ impl Tokens {
             asked.iter().filter_map(|scope| scope.kind.repository().cloned()).collect();
         if !names.is_empty() {
             let grantee = account.map_or(Grantee::Nobody, |a| Grantee::Account(a.revision));
-            let granted = self.store.granted(grantee, &names).await?;
+            let granted = self.store.access().granted(grantee, &names).await?;
             let repositories = asked.iter_mut().filter(|scope| scope.kind.repository().is_some());
             for (scope, granted) in repositories.zip(granted) {
                 scope.actions.retain(|action| granted.contains(action));

@@ -27,7 +27,7 @@ impl Tokens {
         let (id, secret) = (Uuid::new_v4(), BASE64URL_NOPAD.encode(&random::bytes::<32>()));
         let hash = sha256_bytes(secret.as_bytes());
         let service = &self.expectation().service;
-        self.store.add_refresh_token(id, account, service, client_id, &hash).await?;
+        self.store.refresh_tokens().add(id, account, service, client_id, &hash).await?;
         Ok(Secret::new(format!("{}.{secret}", id.simple())))
     }
 
@@ -54,7 +54,7 @@ impl Tokens {
         secret: &str,
     ) -> Result<Option<Account>, AuthError> {
         let hash = sha256_bytes(secret.as_bytes());
-        let found = self.store.use_refresh_token(id).await?;
+        let found = self.store.refresh_tokens().redeem(id).await?;
         let found = found.filter(|found| {
             is_same(&hash, &found.secret_hash) && found.service == self.expectation().service
         });

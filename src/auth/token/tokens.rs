@@ -63,7 +63,7 @@ impl Tokens {
         if inspection.validity != Validity::Valid || inspection.claims.rev == 0 {
             return Ok(inspection);
         }
-        let account = self.store.account_of_revision(inspection.claims.rev).await?;
+        let account = self.store.accounts().get_by_revision(inspection.claims.rev).await?;
         match account.is_some_and(|account| account.usable) {
             true => Ok(inspection),
             false => Ok(Inspection { validity: Validity::Revoked, ..inspection }),

@@ -14,7 +14,7 @@ impl Blobs<'_> {
         repository: &RepositoryName,
         digest: &Digest,
     ) -> Result<(), RegistryError> {
-        match self.0.store().unlink_blob(repository, digest).await? {
+        match self.0.store().blobs().unlink(repository, digest).await? {
             Unlink::Done => Ok(()),
             Unlink::Absent => Err(RegistryError::BlobUnknown(digest.clone())),
             Unlink::Referenced => Err(RegistryError::BlobReferenced(digest.clone())),

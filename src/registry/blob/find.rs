@@ -34,7 +34,7 @@ impl Blobs<'_> {
     /// # Errors
     /// [`RegistryError::BlobUnknown`], [`RegistryError::Quarantined`].
     pub async fn find(self, access: &Access, digest: &Digest) -> Result<Blob, RegistryError> {
-        match self.0.store().linked_blob(access, digest).await? {
+        match self.0.store().blobs().get(access, digest).await? {
             None => Err(RegistryError::BlobUnknown(digest.clone())),
             Some(row) if row.quarantined => Err(RegistryError::Quarantined(digest.clone())),
             Some(row) => Ok(Blob { digest: digest.clone(), cid: row.cid, size: row.size }),

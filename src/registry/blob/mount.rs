@@ -12,6 +12,6 @@ impl Blobs<'_> {
         digest: &Digest,
         source: &MountSource,
     ) -> Result<bool, RegistryError> {
-        Ok(self.0.store().mount_blob(target, digest, source).await?)
+        Ok(self.0.store().blobs().mount(target, digest, source).await?)
     }
 }

@@ -42,7 +42,7 @@ impl Blobs<'_> {
         );
         let registry = self.0.clone();
         tokio::spawn(async move {
-            if let Err(error) = registry.store().quarantine_blob(&blob.digest, &blob.cid).await {
+            if let Err(error) = registry.store().blobs().quarantine(&blob.digest, &blob.cid).await {
                 warn!(event = "quarantine_failed", digest = %blob.digest, %error, "a damaged blob could not be put under quarantine; its next read will try again");
             }
         });

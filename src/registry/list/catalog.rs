@@ -12,7 +12,7 @@ impl Lists<'_> {
         n: u32,
         last: Option<&str>,
     ) -> Result<Page<Vec<String>>, RegistryError> {
-        let names = self.0.store().catalog(grantee, one_more(n), last).await?;
+        let names = self.0.store().repositories().page(grantee, one_more(n), last).await?;
         Ok(Page::of_names(names, n))
     }
 }

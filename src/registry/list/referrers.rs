@@ -59,9 +59,10 @@ impl Lists<'_> {
             let found = self
                 .0
                 .store()
-                .referrers(access, subject, artifact_types, after.as_deref(), wanted)
+                .referrers()
+                .page(access, subject, artifact_types, after.as_deref(), wanted)
                 .await?;
-            for row in found.page {
+            for row in found.entries {
                 let digest = row.digest.to_string();
                 if !index.push(row.into()) {
                     return Ok(Page { entries: index, next: after });

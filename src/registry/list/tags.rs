@@ -15,7 +15,7 @@ impl Lists<'_> {
         n: u32,
         last: Option<&str>,
     ) -> Result<Page<Vec<String>>, RegistryError> {
-        let tags = self.0.store().tags(access, one_more(n), last).await?;
+        let tags = self.0.store().tags().page(access, one_more(n), last).await?;
         Ok(Page::of_names(tags.ok_or(RegistryError::RepositoryUnknown)?, n))
     }
 }

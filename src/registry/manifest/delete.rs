@@ -14,8 +14,10 @@ impl Manifests<'_> {
         reference: &Reference,
     ) -> Result<(), RegistryError> {
         let gone = match reference {
-            Reference::Tag(tag) => self.0.store().delete_tag(repository, tag).await?,
-            Reference::Digest(digest) => self.0.store().delete_manifest(repository, digest).await?,
+            Reference::Tag(tag) => self.0.store().tags().delete(repository, tag).await?,
+            Reference::Digest(digest) => {
+                self.0.store().manifests().delete(repository, digest).await?
+            }
         };
         if gone { Ok(()) } else { Err(RegistryError::ManifestUnknown(reference.to_string())) }
     }

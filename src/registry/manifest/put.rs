@@ -61,10 +61,9 @@ impl Manifests<'_> {
             repository: pushed.repository,
             digest: digest.clone(),
             media_type: manifest.media_type().to_owned(),
-            data: manifest.jsonb_safe(),
             artifact_type: manifest.artifact_type().map(str::to_owned),
             subject: subject.clone(),
-            annotations: manifest.jsonb_annotations(),
+            annotations: manifest.annotations().cloned(),
             blobs: references.blobs,
             loose_blobs: references.loose_blobs,
             children: references.children,
@@ -72,7 +71,7 @@ impl Manifests<'_> {
             tags,
             raw: pushed.raw,
         };
-        match self.0.store().put_manifest(&new).await? {
+        match self.0.store().manifests().put(&new).await? {
             Put::Done => Ok(Accepted { digest, subject, size }),
             Put::Missing(missing) => {
                 let missing = missing.iter().map(Digest::to_string).collect();

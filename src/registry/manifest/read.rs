@@ -15,7 +15,7 @@ impl Manifests<'_> {
         access: &Access,
         reference: &Reference,
     ) -> Result<StoredManifest, RegistryError> {
-        let found = self.0.store().manifest(access, reference).await?;
+        let found = self.0.store().manifests().get(access, reference).await?;
         found.ok_or_else(|| RegistryError::ManifestUnknown(reference.to_string()))
     }
 
@@ -28,7 +28,7 @@ impl Manifests<'_> {
         access: &Access,
         reference: &Reference,
     ) -> Result<ManifestHead, RegistryError> {
-        let found = self.0.store().manifest_head(access, reference).await?;
+        let found = self.0.store().manifests().head(access, reference).await?;
         found.ok_or_else(|| RegistryError::ManifestUnknown(reference.to_string()))
     }
 }

@@ -10,7 +10,7 @@ impl Uploads<'_> {
     /// [`RegistryError::UploadUnknown`].
     pub async fn cancel(self, key: &UploadKey) -> Result<(), RegistryError> {
         let store = self.0.store();
-        let found = store.cancel_upload(&key.repository, key.id.0, &key.subject).await?;
+        let found = store.uploads().cancel(&key.repository, key.id.0, &key.subject).await?;
         self.0.sessions().forget(key.id.0);
         self.0.nudge_sweep();
         if found { Ok(()) } else { Err(RegistryError::UploadUnknown) }

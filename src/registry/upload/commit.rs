@@ -79,7 +79,7 @@ impl Uploads<'_> {
         size: u64,
         composed: Composed,
     ) -> Result<Cid, RegistryError> {
-        let claim = self.0.store().claim(&composed.cid).await?;
+        let claim = self.0.store().pins().claim(&composed.cid).await?;
         if claim.pin_lost() {
             self.0.ipfs().pin(&composed.cid).await?;
         }

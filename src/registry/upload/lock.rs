@@ -57,7 +57,7 @@ impl Uploads<'_> {
 
     async fn row(self, key: &UploadKey) -> Result<Upload, RegistryError> {
         let store = self.0.store();
-        let upload = store.open_upload(&key.repository, key.id.0, &key.subject).await?;
+        let upload = store.uploads().get(&key.repository, key.id.0, &key.subject).await?;
         upload.ok_or(RegistryError::UploadUnknown)
     }
 }

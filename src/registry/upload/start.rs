@@ -13,7 +13,7 @@ impl Uploads<'_> {
         subject: &str,
         algorithm: Option<Algorithm>,
     ) -> Result<UploadState, RegistryError> {
-        let id = self.0.store().start_upload(repository, subject, algorithm).await?;
+        let id = self.0.store().uploads().start(repository, subject, algorithm).await?;
         Ok(UploadState { id: UploadId(id), received: 0 })
     }
 }

@@ -99,7 +99,7 @@ impl<'r> PartWriter<'r> {
         let Some(closed) = self.closed.take() else { return Ok(()) };
         let ClosedPart { storing, offset, size, hasher } = closed;
         let cid = storing.await?;
-        let claim = self.registry.store().claim(&cid).await?;
+        let claim = self.registry.store().pins().claim(&cid).await?;
         if claim.pin_lost() {
             self.registry.ipfs().pin(&cid).await?;
         }

@@ -1,4 +1,4 @@
-//! Who asks, as the rows know them, and which rights they hold.
+//! Questions about rights that no other statement answers on the way.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -6,83 +6,47 @@ use std::time::Duration;
 use tokio_postgres::Row;
 
 use crate::oci::RepositoryName;
-use crate::rights::{Access, Action, Grantee, Pattern};
-use crate::store::db::connection::Param;
-use crate::store::db::retry::bounded;
+use crate::rights::{Access, Action, Grantee};
+use crate::store::db::database::Database;
 use crate::store::db::statements::Query;
-use crate::store::{Store, StoreError};
+use crate::store::error::StoreError;
 
-/// The parameters of `gate`.
-pub(crate) struct Asking<'a> {
-    pub(crate) repository: &'a str,
-    pub(crate) revision: Option<i64>,
-    pub(crate) patterns: Vec<String>,
-    pub(crate) roles: &'static [&'static str],
-}
+/// What callers may do.
+#[derive(Clone, Copy, Debug)]
+pub struct AccessRights<'s>(pub(in crate::store) &'s Database);
 
-/// What `gate` is asked.
-pub(crate) fn asking(access: &Access, action: Action) -> Asking<'_> {
-    Asking {
-        repository: access.repository.as_str(),
-        revision: access.grantee.revision(),
-        patterns: Pattern::covering(&access.repository),
-        roles: action.roles(),
-    }
-}
-
-/// Reads the gate's column: a row may be looked at only after this.
-///
-/// # Errors
-/// [`StoreError::Denied`].
-pub(crate) fn admitted(row: Option<&Row>) -> Result<&Row, StoreError> {
-    let row = row.ok_or_else(|| StoreError::Internal("the gate gave no row".to_owned()))?;
-    if row.try_get("allowed")? { Ok(row) } else { Err(StoreError::Denied) }
-}
-
-impl Store {
-    /// Whether `action` is allowed. One point read; what has a lookup asks with that.
-    ///
-    /// # Errors
-    /// [`StoreError`], never [`StoreError::Denied`].
-    pub async fn allowed(&self, access: &Access, action: Action) -> Result<bool, StoreError> {
-        let Asking { repository, revision, patterns, roles } = asking(access, action);
-        let params: [Param<'_>; 4] = [&repository, &revision, &patterns, &roles];
-        let row = bounded(self.reads().row(Query::AccessAllowed, params)).await?;
-        match admitted(row.as_ref()) {
+impl AccessRights<'_> {
+    /// Whether `action` is allowed. For actions without a lookup; a lookup checks the right in its own statement.
+    pub async fn allowed(self, access: &Access, action: Action) -> Result<bool, StoreError> {
+        match self.0.gated_read(Query::AccessAllowed, access, action, []).await {
             Ok(_) => Ok(true),
             Err(StoreError::Denied) => Ok(false),
             Err(error) => Err(error),
         }
     }
 
-    /// What `grantee` may do in each of `repositories`, in their order.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// The actions that `grantee` may take in each of `repositories`, in their order.
     pub async fn granted(
-        &self,
+        self,
         grantee: Grantee,
         repositories: &[RepositoryName],
     ) -> Result<Vec<BTreeSet<Action>>, StoreError> {
         let names: Vec<&str> = repositories.iter().map(RepositoryName::as_str).collect();
         let revision = grantee.revision();
-        let rows = bounded(self.pool().rows(Query::AccessRoles, [&names, &revision])).await?;
+        let rows = self.0.rows(Query::AccessGranted, [&names, &revision]).await?;
         rows.iter().map(actions).collect()
     }
 
-    /// Whether `subject` completed a blob in `repository` within `past`.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Whether `subject` has completed a blob in `repository` within the time `past`.
     pub async fn pushed_recently(
-        &self,
+        self,
         repository: &RepositoryName,
         subject: &str,
         past: Duration,
     ) -> Result<bool, StoreError> {
         let (repository, seconds) = (repository.as_str(), past.as_secs_f64());
-        let params: [Param<'_>; 3] = [&repository, &subject, &seconds];
-        Ok(bounded(self.reads().row(Query::AccessRecentPush, params)).await?.is_some())
+        let params = [&repository as _, &subject as _, &seconds as _];
+        Ok(self.0.read(Query::AccessPushedRecently, params).await?.is_some())
     }
 }
 

@@ -1,48 +1,52 @@
 //! Accounts: users, and robots of one namespace.
 //!
-//! An account's `revision` is renewed with everything that must end what was handed out before; see
+//! An account's `revision` is renewed by every change that must end the tokens issued before; see
 //! `sql/migrations/0003_access.sql`.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use tokio_postgres::Row;
+use tokio_postgres::{Error, Row};
 
-use crate::store::db::retry::{bounded, retrying};
+use crate::store::db::connection::Connection;
+use crate::store::db::database::Database;
+use crate::store::db::retry::retrying;
 use crate::store::db::statements::Query;
-use crate::store::{Store, StoreError};
+use crate::store::error::StoreError;
 
-/// Somebody who can log in. `Debug` does not show the hash.
+/// All accounts.
+#[derive(Clone, Copy, Debug)]
+pub struct Accounts<'s>(pub(in crate::store) &'s Database);
+
+/// A user or a robot. `Debug` does not print the hash.
 #[derive(Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the other fields are their names")]
 pub struct Account {
-    /// Its row.
+    /// Key of its row.
     pub id: i64,
-    /// The state of its credentials; never the same for two states or two accounts.
+    /// State of its credentials. No two states, of any two accounts, have the same number.
     pub revision: i64,
-    /// The name to log in with.
+    /// Name to log in with.
     pub name: String,
-    /// The namespace that a robot belongs to; `None` for a user.
+    /// Namespace that a robot belongs to; `None` for a user.
     pub namespace: Option<String>,
-    /// Of a user the argon2id hash in PHC form, of a robot the SHA-256 of its secret in hex.
+    /// For a user the argon2id hash in PHC form, for a robot the SHA-256 of its secret in hex.
     pub secret_hash: String,
     /// Whether it may log in: not disabled, and not expired by the database's clock.
     pub usable: bool,
-    /// Whether it was disabled.
     pub disabled: bool,
-    /// When it stops to be usable.
     pub expires_at: Option<SystemTime>,
-    /// When it was made.
     pub created_at: SystemTime,
 }
 
 impl Account {
-    /// Whether it belongs to a namespace rather than to a person.
+    /// Whether it belongs to a namespace instead of a person.
     pub fn is_robot(&self) -> bool {
         self.namespace.is_some()
     }
 
-    /// The account in a row that has all its columns.
-    pub(crate) fn of(row: &Row) -> Result<Self, StoreError> {
+    /// Reads a row that has all columns of an account.
+    pub(super) fn from_row(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
             id: row.try_get("id")?,
             revision: row.try_get("revision")?,
@@ -71,135 +75,106 @@ impl fmt::Debug for Account {
     }
 }
 
-impl Store {
+impl Accounts<'_> {
     /// Finds an account by its name.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn account(&self, name: &str) -> Result<Option<Account>, StoreError> {
-        // No name holds a NUL, and PostgreSQL takes none.
+    pub async fn get(self, name: &str) -> Result<Option<Account>, StoreError> {
+        // PostgreSQL takes no NUL, and no name holds one.
         if name.contains('\0') {
             return Ok(None);
         }
-        let row = bounded(self.reads().row(Query::AccountByName, [&name])).await?;
-        row.as_ref().map(Account::of).transpose()
+        let row = self.0.read(Query::AccountGet, [&name]).await?;
+        row.as_ref().map(Account::from_row).transpose()
     }
 
-    /// Finds the account whose credentials are in this state.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn account_of_revision(&self, revision: i64) -> Result<Option<Account>, StoreError> {
-        let row = bounded(self.reads().row(Query::AccountByRevision, [&revision])).await?;
-        row.as_ref().map(Account::of).transpose()
+    /// Finds the account whose credentials are in the state `revision`.
+    pub async fn get_by_revision(self, revision: i64) -> Result<Option<Account>, StoreError> {
+        let row = self.0.read(Query::AccountGetByRevision, [&revision]).await?;
+        row.as_ref().map(Account::from_row).transpose()
     }
 
-    /// All accounts by name.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn accounts(&self) -> Result<Vec<Account>, StoreError> {
-        let rows = bounded(self.pool().rows(Query::AccountList, [])).await?;
-        rows.iter().map(Account::of).collect()
+    /// All accounts, sorted by name.
+    pub async fn list(self) -> Result<Vec<Account>, StoreError> {
+        let rows = self.0.rows(Query::AccountList, []).await?;
+        rows.iter().map(Account::from_row).collect()
     }
 
-    /// Makes a user without any right. Answers whether the name was free.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn add_user(&self, name: &str, secret_hash: &str) -> Result<bool, StoreError> {
-        self.add_account(name, None, secret_hash, None).await
+    /// Creates a user without any right. Answers whether the name was free.
+    pub async fn add_user(self, name: &str, secret_hash: &str) -> Result<bool, StoreError> {
+        self.add(name, None, secret_hash, None).await
     }
 
-    /// Makes a robot of `namespace` without any right, that expires after `life`. Answers whether the name was free.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Creates a robot of `namespace` without any right. It expires after `life`. Answers whether the name was free.
     pub async fn add_robot(
-        &self,
+        self,
         name: &str,
         namespace: &str,
         secret_hash: &str,
         life: Option<Duration>,
     ) -> Result<bool, StoreError> {
-        self.add_account(name, Some(namespace), secret_hash, life).await
+        self.add(name, Some(namespace), secret_hash, life).await
     }
 
-    async fn add_account(
-        &self,
+    async fn add(
+        self,
         name: &str,
         namespace: Option<&str>,
         secret_hash: &str,
         life: Option<Duration>,
     ) -> Result<bool, StoreError> {
         let life = life.map(|life| life.as_secs_f64());
-        let add = self.pool().count(Query::AccountAdd, [&name, &namespace, &secret_hash, &life]);
-        Ok(bounded(add).await? > 0)
+        let params = [&name as _, &namespace as _, &secret_hash as _, &life as _];
+        Ok(self.0.count(Query::AccountAdd, params).await? > 0)
     }
 
-    /// Makes a user who may do everything, if there is no user at all. Of several callers at once, on whatever
-    /// instances, one is answered that it did.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn add_first_admin(&self, name: &str, secret_hash: &str) -> Result<bool, StoreError> {
-        retrying(|| async {
-            let lease = self.pool().lease().await?;
-            let (begun, locked, added, committed) = tokio::join!(
-                biased;
-                lease.begin(),
-                lease.row(Query::AccountLockFirst, []),
-                lease.count(Query::AccountAddFirstAdmin, [&name, &secret_hash]),
-                lease.commit(),
-            );
-            begun?;
-            locked?;
-            let added = added?;
-            committed?;
-            lease.release();
-            Ok(added > 0)
-        })
-        .await
+    /// Creates a user with every right if there is no user yet. Answers whether it did. When several callers try at the
+    /// same time, on any instances, exactly one succeeds.
+    pub async fn add_first_admin(self, name: &str, secret_hash: &str) -> Result<bool, StoreError> {
+        let added = retrying(|| async {
+            let lease = self.0.lease().await?;
+            lease.transaction(lock_first(&lease), add_first_admin(&lease, name, secret_hash)).await
+        });
+        let (_, added) = added.await?;
+        Ok(added > 0)
     }
 
-    /// Gives an account a new secret, that expires after `life`; the old one and all that came of it end. Answers whether
-    /// there is such an account.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Gives an account a new secret that expires after `life`. The old secret and every token issued for it end.
+    /// Answers whether there is such an account.
     pub async fn renew_secret(
-        &self,
+        self,
         name: &str,
         secret_hash: &str,
         life: Option<Duration>,
     ) -> Result<bool, StoreError> {
         let life = life.map(|life| life.as_secs_f64());
-        let renew = self.pool().count(Query::AccountRenewSecret, [&name, &secret_hash, &life]);
-        Ok(bounded(renew).await? > 0)
+        let params = [&name as _, &secret_hash as _, &life as _];
+        Ok(self.0.count(Query::AccountRenewSecret, params).await? > 0)
     }
 
-    /// Ends whatever was handed out to an account; its secret stays. Answers whether there is such an account.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn renew_revision(&self, name: &str) -> Result<bool, StoreError> {
-        Ok(bounded(self.pool().count(Query::AccountRenewRevision, [&name])).await? > 0)
+    /// Ends every token that was issued to an account. Its secret stays. Answers whether there is such an account.
+    pub async fn renew_revision(self, name: &str) -> Result<bool, StoreError> {
+        Ok(self.0.count(Query::AccountRenewRevision, [&name]).await? > 0)
     }
 
-    /// Keeps an account from logging in, or lets it again. Tokens of before end either way. Answers whether there is
-    /// such an account.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn set_disabled(&self, name: &str, disabled: bool) -> Result<bool, StoreError> {
-        Ok(bounded(self.pool().count(Query::AccountDisable, [&name, &disabled])).await? > 0)
+    /// Disables or enables an account. Tokens issued before end in either case. Answers whether there is such an
+    /// account.
+    pub async fn set_disabled(self, name: &str, disabled: bool) -> Result<bool, StoreError> {
+        Ok(self.0.count(Query::AccountSetDisabled, [&name, &disabled]).await? > 0)
     }
 
     /// Removes an account with its grants and refresh tokens. Answers whether there was one.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn remove_account(&self, name: &str) -> Result<bool, StoreError> {
-        Ok(bounded(self.pool().count(Query::AccountRemove, [&name])).await? > 0)
+    pub async fn remove(self, name: &str) -> Result<bool, StoreError> {
+        Ok(self.0.count(Query::AccountRemove, [&name]).await? > 0)
     }
+}
+
+async fn lock_first(connection: &Connection) -> Result<Option<Row>, Error> {
+    connection.row(Query::AccountLockFirst, &[]).await
+}
+
+async fn add_first_admin(
+    connection: &Connection,
+    name: &str,
+    secret_hash: &str,
+) -> Result<u64, Error> {
+    connection.count(Query::AccountAddFirstAdmin, &[&name, &secret_hash]).await
 }

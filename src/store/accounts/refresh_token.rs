@@ -1,23 +1,28 @@
-//! Refresh tokens: a random id, by which they are found, and a random secret, of which only the hash is kept.
+//! Refresh tokens: a random id, by which a token is found, and a random secret, of which only the hash is stored.
 
 use std::fmt;
 
 use uuid::Uuid;
 
-use crate::store::db::retry::bounded;
+use crate::store::accounts::account::Account;
+use crate::store::db::database::Database;
 use crate::store::db::statements::Query;
-use crate::store::{Account, Store, StoreError};
+use crate::store::error::StoreError;
 
-/// A refresh token that counts, if its bearer knows the secret. `Debug` does not show the hash.
+/// The refresh tokens of all accounts.
+#[derive(Clone, Copy, Debug)]
+pub struct RefreshTokens<'s>(pub(in crate::store) &'s Database);
+
+/// A refresh token that is valid if its bearer knows the secret. `Debug` does not print the hash.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RefreshToken {
-    /// Whose it is; usable, and its credentials in the state of issue.
+    /// The owner: usable, and with the credentials of the time of issue.
     pub account: Account,
-    /// The service that it was issued for.
+    /// Service that the token was issued for.
     pub service: String,
-    /// The program that it was issued to, by its own account.
+    /// Program that the token was issued to, by its own account.
     pub client_id: String,
-    /// What its secret hashes to.
+    /// Hash of the secret.
     pub secret_hash: Vec<u8>,
 }
 
@@ -31,36 +36,36 @@ impl fmt::Debug for RefreshToken {
     }
 }
 
-impl Store {
-    /// Keeps a refresh token. One of an account that has changed since it was read is not kept, and so never counts.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn add_refresh_token(
-        &self,
+impl RefreshTokens<'_> {
+    /// Stores a refresh token. Stores nothing when the account has changed since it was read, and so the token is never
+    /// valid.
+    pub async fn add(
+        self,
         id: Uuid,
         account: &Account,
         service: &str,
         client_id: &str,
         secret_hash: &[u8],
     ) -> Result<(), StoreError> {
-        let (owner, revision) = (account.id, account.revision);
-        let add = self.pool().count(
-            Query::RefreshTokenAdd,
-            [&id, &owner, &revision, &service, &client_id, &secret_hash],
-        );
-        bounded(add).await.map(drop)
+        let Account { id: owner, revision, .. } = account;
+        let params = [
+            &id as _,
+            owner as _,
+            revision as _,
+            &service as _,
+            &client_id as _,
+            &secret_hash as _,
+        ];
+        self.0.count(Query::RefreshTokenAdd, params).await.map(drop)
     }
 
-    /// Finds a refresh token that is not revoked, whose account is usable and in the state of issue, and notes its use.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn use_refresh_token(&self, id: Uuid) -> Result<Option<RefreshToken>, StoreError> {
-        let rows = bounded(self.pool().rows(Query::RefreshTokenUse, [&id])).await?;
+    /// Finds a refresh token and notes its use. `None` unless it is not revoked and its account is usable and has the
+    /// credentials of the time of issue.
+    pub async fn redeem(self, id: Uuid) -> Result<Option<RefreshToken>, StoreError> {
+        let rows = self.0.rows(Query::RefreshTokenRedeem, [&id]).await?;
         let token = |row| {
             Ok(RefreshToken {
-                account: Account::of(row)?,
+                account: Account::from_row(row)?,
                 service: row.try_get("service")?,
                 client_id: row.try_get("client_id")?,
                 secret_hash: row.try_get("token_hash")?,
@@ -69,11 +74,8 @@ impl Store {
         rows.first().map(token).transpose()
     }
 
-    /// Revokes all refresh tokens of an account. Answers how many.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn revoke_refresh_tokens(&self, account: &str) -> Result<u64, StoreError> {
-        bounded(self.pool().count(Query::RefreshTokenRevoke, [&account])).await
+    /// Revokes all refresh tokens of an account and returns their number.
+    pub async fn revoke(self, account: &str) -> Result<u64, StoreError> {
+        self.0.count(Query::RefreshTokenRevoke, [&account]).await
     }
 }

@@ -1,39 +1,44 @@
-//! The keys that sign tokens. All instances know a key before it signs, and believe it until the last token that it
-//! signed has run out.
+//! The keys that sign tokens. Every instance knows a key before it signs, and trusts it until the last token that it
+//! signed has expired.
 
 use std::time::{Duration, SystemTime};
 
-use crate::store::db::retry::{bounded, retrying};
-use crate::store::db::statements::Query;
-use crate::store::{Store, StoreError};
+use tokio_postgres::{Error, Row};
 
-/// A key whose signatures are believed.
+use crate::store::db::connection::{Connection, Param};
+use crate::store::db::database::Database;
+use crate::store::db::retry::retrying;
+use crate::store::db::statements::Query;
+use crate::store::error::StoreError;
+
+/// All keys that sign tokens.
+#[derive(Clone, Copy, Debug)]
+pub struct SigningKeys<'s>(pub(in crate::store) &'s Database);
+
+/// A key whose signatures are trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the other fields are their names")]
 pub struct SigningKey {
-    /// What tokens call it.
+    /// Name of the key in tokens.
     pub kid: String,
     /// RSAPublicKey in DER.
     pub public_key: Vec<u8>,
-    /// The private key, sealed under the signing secret.
+    /// Private key, sealed under the signing secret.
     pub sealed: Vec<u8>,
-    /// When it was made.
     pub created_at: SystemTime,
     /// When it begins to sign.
     pub signs_from: SystemTime,
-    /// When it is believed no longer; `None` for the newest.
+    /// When its signatures are no longer trusted; `None` for the newest key.
     pub retires_at: Option<SystemTime>,
-    /// Whether it is the one that signs now, by the database's clock.
+    /// Whether it is the key that signs now, by the database's clock.
     pub signs: bool,
 }
 
-impl Store {
-    /// All keys that are believed now, the newest first.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn signing_keys(&self) -> Result<Vec<SigningKey>, StoreError> {
-        let rows = bounded(self.pool().rows(Query::SigningKeyList, [])).await?;
-        let key = |row: &tokio_postgres::Row| {
+impl SigningKeys<'_> {
+    /// All keys that are trusted now, the newest first.
+    pub async fn list(self) -> Result<Vec<SigningKey>, StoreError> {
+        let rows = self.0.rows(Query::SigningKeyList, []).await?;
+        let key = |row: &Row| {
             Ok(SigningKey {
                 kid: row.try_get("kid")?,
                 public_key: row.try_get("public_key")?,
@@ -47,13 +52,10 @@ impl Store {
         rows.iter().map(key).collect()
     }
 
-    /// Adds a key. It signs after `lead`, and `overlap` later those before it are believed no longer; the first of all
-    /// signs at once.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn add_signing_key(
-        &self,
+    /// Adds a key. It signs after `lead`; the keys before it lose trust `overlap` later. The very first key signs at
+    /// once.
+    pub async fn add(
+        self,
         kid: &str,
         public_key: &[u8],
         sealed: &[u8],
@@ -61,51 +63,32 @@ impl Store {
         overlap: Duration,
     ) -> Result<(), StoreError> {
         let (lead, overlap) = (lead.as_secs_f64(), overlap.as_secs_f64());
-        retrying(|| async {
-            let lease = self.pool().lease().await?;
-            let (begun, locked, added, committed) = tokio::join!(
-                biased;
-                lease.begin(),
-                lease.row(Query::SigningKeyLock, []),
-                lease.count(Query::SigningKeyAdd, [&kid, &public_key, &sealed, &lead, &overlap]),
-                lease.commit(),
-            );
-            begun?;
-            locked?;
-            added?;
-            committed?;
-            lease.release();
-            Ok(())
-        })
-        .await
+        let params: [Param<'_>; 5] = [&kid, &public_key, &sealed, &lead, &overlap];
+        let added = retrying(|| async {
+            let lease = self.0.lease().await?;
+            lease.transaction(lock(&lease), lease.count(Query::SigningKeyAdd, &params)).await
+        });
+        added.await.map(drop)
     }
 
-    /// Adds a key if there is none. Of several callers at once, on whatever instances, one is answered that it did.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn add_first_signing_key(
-        &self,
+    /// Adds a key if there is none. Answers whether it did. When several callers try at the same time, on any instances,
+    /// exactly one succeeds.
+    pub async fn add_first(
+        self,
         kid: &str,
         public_key: &[u8],
         sealed: &[u8],
     ) -> Result<bool, StoreError> {
-        retrying(|| async {
-            let lease = self.pool().lease().await?;
-            let (begun, locked, added, committed) = tokio::join!(
-                biased;
-                lease.begin(),
-                lease.row(Query::SigningKeyLock, []),
-                lease.count(Query::SigningKeyAddFirst, [&kid, &public_key, &sealed]),
-                lease.commit(),
-            );
-            begun?;
-            locked?;
-            let added = added?;
-            committed?;
-            lease.release();
-            Ok(added > 0)
-        })
-        .await
+        let params: [Param<'_>; 3] = [&kid, &public_key, &sealed];
+        let added = retrying(|| async {
+            let lease = self.0.lease().await?;
+            lease.transaction(lock(&lease), lease.count(Query::SigningKeyAddFirst, &params)).await
+        });
+        let (_, added) = added.await?;
+        Ok(added > 0)
     }
+}
+
+async fn lock(connection: &Connection) -> Result<Option<Row>, Error> {
+    connection.row(Query::SigningKeyLock, &[]).await
 }

@@ -1,57 +1,53 @@
-//! Certificates that are ordered, one for all instances: what there is, who may order, and what proves a name meanwhile.
+//! Certificates that all instances share, and the right to order one.
 
 use std::time::{Duration, SystemTime};
 
 use uuid::Uuid;
 
-use crate::store::db::retry::bounded;
+use crate::store::db::database::Database;
 use crate::store::db::statements::Query;
-use crate::store::{Store, StoreError};
+use crate::store::error::StoreError;
 
-/// What a certificate is filed under.
+/// All certificates that were ordered.
+#[derive(Clone, Copy, Debug)]
+pub struct Certificates<'s>(pub(in crate::store) &'s Database);
+
+/// The key of a certificate in its table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertificateName {
-    /// Address of the directory that issues it.
+    /// Address of the ACME directory that issues it.
     pub directory: String,
-    /// Its names, sorted, separated by commas.
+    /// Host names of the certificate, sorted, separated by commas.
     pub names: String,
 }
 
-/// What is stored under a [`CertificateName`].
+/// The row of a [`CertificateName`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredCertificate {
-    /// The certificate; `None` before the first.
+    /// The certificate; `None` before the first is issued.
     pub issued: Option<IssuedCertificate>,
-    /// Whether nobody orders, and the pause after the last order is over.
+    /// Whether no instance is ordering and the pause after the last order is over.
     pub free: bool,
     /// Whether it is time to order.
     pub due: bool,
 }
 
-/// A certificate.
+/// A certificate with its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IssuedCertificate {
-    /// The chain in PEM form.
+    /// Certificate chain in PEM form.
     pub chain: String,
-    /// The private key in PEM form, sealed.
+    /// Private key in PEM form, sealed.
     pub sealed: Vec<u8>,
-    /// When it was stored: what tells it from the one before.
+    /// When it was stored. Differs from that of the certificate before.
     pub issued_at: SystemTime,
 }
 
-impl Store {
-    /// What there is under this name; `None` when nothing was ever ordered.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn certificate(
-        &self,
-        of: &CertificateName,
-    ) -> Result<Option<StoredCertificate>, StoreError> {
-        let params = [&of.directory as _, &of.names as _];
-        let Some(row) = bounded(self.reads().row(Query::CertificateGet, params)).await? else {
-            return Ok(None);
-        };
+impl Certificates<'_> {
+    /// The certificate under this name and the state of its order; `None` when nothing was ever ordered.
+    pub async fn get(self, of: &CertificateName) -> Result<Option<StoredCertificate>, StoreError> {
+        let row = self.0.read(Query::CertificateGet, [&of.directory, &of.names]).await?;
+        let Some(row) = row else { return Ok(None) };
         let chain: Option<String> = row.try_get("chain")?;
         let sealed: Option<Vec<u8>> = row.try_get("sealed")?;
         let issued_at: Option<SystemTime> = row.try_get("issued_at")?;
@@ -63,13 +59,11 @@ impl Store {
         Ok(Some(StoredCertificate { issued, free, due }))
     }
 
-    /// Takes the right to order for a while, if it is time to, or `useless` says that what is stored is of no use.
-    /// Of several instances one is told that it may.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn claim_certificate(
-        &self,
+    /// Claims the right to order for the time `lease`, if it is free and an order is due. With `useless` an order is due
+    /// because the stored certificate cannot be used. Answers whether the caller has the right; of several instances one
+    /// gets it.
+    pub async fn claim(
+        self,
         of: &CertificateName,
         who: Uuid,
         lease: Duration,
@@ -77,15 +71,13 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let lease = lease.as_secs_f64();
         let params = [&of.directory as _, &of.names as _, &who as _, &lease as _, &useless as _];
-        Ok(bounded(self.pool().count(Query::CertificateClaim, params)).await? > 0)
+        Ok(self.0.count(Query::CertificateClaim, params).await? > 0)
     }
 
-    /// Stores what was ordered, to be renewed after a while. `false` when the right to order had gone to another.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn put_certificate(
-        &self,
+    /// Stores a certificate that is to be renewed after the time `renew_in`, and releases the right to order. Answers
+    /// `false`, and stores nothing, when another instance has the right by now.
+    pub async fn put(
+        self,
         of: &CertificateName,
         who: Uuid,
         chain: &str,
@@ -101,68 +93,19 @@ impl Store {
             &sealed as _,
             &renew_in as _,
         ];
-        Ok(bounded(self.pool().count(Query::CertificatePut, params)).await? > 0)
+        Ok(self.0.count(Query::CertificatePut, params).await? > 0)
     }
 
-    /// Gives the right to order back. After `pause` it may be taken again when no order was made; without one the pause
-    /// is that of a failed order.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn release_certificate(
-        &self,
+    /// Releases the right to order. With a `pause`, no order was made, and the right can be claimed again after it.
+    /// Without one, the right can be claimed again after the pause of a failed order.
+    pub async fn release(
+        self,
         of: &CertificateName,
         who: Uuid,
         pause: Option<Duration>,
     ) -> Result<(), StoreError> {
         let pause = pause.map(|pause| pause.as_secs_f64());
         let params = [&of.directory as _, &of.names as _, &who as _, &pause as _];
-        bounded(self.pool().count(Query::CertificateRelease, params)).await?;
-        Ok(())
-    }
-
-    /// The sealed account at a directory.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn acme_account(&self, directory: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        let row = bounded(self.reads().row(Query::AcmeAccountGet, [&directory])).await?;
-        Ok(row.map(|row| row.try_get("sealed")).transpose()?)
-    }
-
-    /// Replaces it.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn put_acme_account(&self, directory: &str, sealed: &[u8]) -> Result<(), StoreError> {
-        bounded(self.pool().count(Query::AcmeAccountPut, [&directory, &sealed])).await?;
-        Ok(())
-    }
-
-    /// The digest that proves `name` now, if a validation is under way.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn challenge(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        let row = bounded(self.reads().row(Query::ChallengeGet, [&name])).await?;
-        Ok(row.map(|row| row.try_get("digest")).transpose()?)
-    }
-
-    /// Lets every instance prove `name` by `digest` for an hour.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn put_challenge(&self, name: &str, digest: &[u8]) -> Result<(), StoreError> {
-        bounded(self.pool().count(Query::ChallengePut, [&name, &digest])).await?;
-        Ok(())
-    }
-
-    /// Ends that for these names.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn remove_challenges(&self, names: &[String]) -> Result<(), StoreError> {
-        bounded(self.pool().count(Query::ChallengeRemove, [&names])).await?;
-        Ok(())
+        self.0.count(Query::CertificateRelease, params).await.map(drop)
     }
 }

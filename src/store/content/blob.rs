@@ -1,150 +1,190 @@
-//! Blobs, as repositories hold them.
+//! Blobs and the repositories that hold them.
+
+use tokio_postgres::{Error, Row};
+use uuid::Uuid;
 
 use crate::ipld::Cid;
 use crate::oci::{Digest, RepositoryName};
 use crate::rights::{Access, Action, Grantee};
-use crate::store::accounts::access::{Asking, admitted, asking};
-use crate::store::db::connection::Param;
-use crate::store::db::retry::{bounded, retrying};
+use crate::store::content::repository;
+use crate::store::db::connection::Connection;
+use crate::store::db::database::Database;
+use crate::store::db::gate::Gate;
+use crate::store::db::retry::retrying;
 use crate::store::db::row::{parsed, unsigned};
 use crate::store::db::statements::Query;
-use crate::store::{Store, StoreError};
+use crate::store::error::StoreError;
+
+/// The blobs of all repositories.
+#[derive(Clone, Copy, Debug)]
+pub struct Blobs<'s>(pub(in crate::store) &'s Database);
 
 /// A blob that a repository holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LinkedBlob {
-    /// Where its bytes are.
+    /// Where Kubo stores the bytes.
     pub cid: Cid,
-    /// How many they are.
+    /// Length in bytes.
     pub size: u64,
-    /// Whether a read found them lost or wrong.
+    /// Whether a read found that the stored bytes are lost or wrong.
     pub quarantined: bool,
 }
 
-/// Where a blob to be linked is looked for.
+/// Where [`Blobs::mount`] looks for the blob.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MountSource {
-    /// There, if it may be read there.
+    /// One repository, if the caller may pull from it.
     Repository(Access),
-    /// Wherever this one may read.
+    /// Any repository that the caller may pull from.
     Any(Grantee),
 }
 
-/// How [`Store::unlink_blob`] ended.
+/// How [`Blobs::unlink`] ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unlink {
-    /// The repository holds it no longer.
+    /// The repository no longer holds the blob.
     Done,
-    /// The repository did not hold it.
+    /// The repository did not hold the blob.
     Absent,
-    /// A manifest or an index of the repository names it.
+    /// A manifest or an index of the repository names the blob, so it stays.
     Referenced,
 }
 
-impl Store {
+/// The row that [`commit`] writes.
+pub(in crate::store) struct NewBlob<'a> {
+    pub(in crate::store) repository: &'a str,
+    pub(in crate::store) digest: &'a str,
+    pub(in crate::store) cid: &'a str,
+    pub(in crate::store) size: i64,
+    pub(in crate::store) upload: Option<Uuid>,
+    pub(in crate::store) superseded: &'a [String],
+    /// Whether the CID is in the queue for unpinning.
+    pub(in crate::store) queued: bool,
+}
+
+impl Blobs<'_> {
     /// Finds a blob in a repository.
     ///
     /// # Errors
-    /// [`StoreError`]; [`StoreError::Denied`] to whoever may not pull from there.
-    pub async fn linked_blob(
-        &self,
+    /// [`StoreError::Denied`] when the caller may not pull from the repository.
+    pub async fn get(
+        self,
         access: &Access,
         digest: &Digest,
     ) -> Result<Option<LinkedBlob>, StoreError> {
-        let Asking { repository, revision, patterns, roles } = asking(access, Action::Pull);
         let digest = digest.as_str();
-        let params: [Param<'_>; 5] = [&repository, &digest, &revision, &patterns, &roles];
-        let row = bounded(self.reads().row(Query::BlobLinked, params)).await?;
-        let row = admitted(row.as_ref())?;
+        let row = self.0.gated_read(Query::BlobGet, access, Action::Pull, [&digest]).await?;
         if row.try_get::<_, Option<&str>>("ipfs_cid")?.is_none() {
             return Ok(None);
         }
         Ok(Some(LinkedBlob {
-            cid: parsed(row, "ipfs_cid")?,
-            size: unsigned(row, "size")?,
+            cid: parsed(&row, "ipfs_cid")?,
+            size: unsigned(&row, "size")?,
             quarantined: row.try_get("quarantined")?,
         }))
     }
 
-    /// Links a blob that `source` holds and its asker may pull to `target`. Answers whether `target` holds it now; never
-    /// one under quarantine.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn mount_blob(
-        &self,
+    /// Links a blob of `source` to `target`. Answers whether `target` holds the blob now, which it does not when the
+    /// source has no such blob, the caller may not pull it, or it is in quarantine.
+    pub async fn mount(
+        self,
         target: &RepositoryName,
         digest: &Digest,
         source: &MountSource,
     ) -> Result<bool, StoreError> {
         let (target, digest) = (target.as_str(), digest.as_str());
-        retrying(|| async {
-            let lease = self.pool().lease().await?;
-            let ensure = lease.row(Query::RepositoryEnsure, [&target]);
-            let (ensured, linked) = match source {
-                MountSource::Repository(from) => {
-                    let Asking { repository: from, revision, patterns, roles } =
-                        asking(from, Action::Pull);
-                    let params: [Param<'_>; 6] =
-                        [&target, &digest, &from, &revision, &patterns, &roles];
-                    let mount = lease.count(Query::BlobMountFrom, params);
-                    tokio::join!(biased; ensure, mount)
-                }
-                MountSource::Any(grantee) => {
-                    let revision = grantee.revision();
-                    let params: [Param<'_>; 3] = [&target, &digest, &revision];
-                    let mount = lease.count(Query::BlobMountAny, params);
-                    tokio::join!(biased; ensure, mount)
-                }
+        let mounted = retrying(|| async {
+            let lease = self.0.lease().await?;
+            let mount = async {
+                let ensure = repository::ensure(&lease, target);
+                let (ensured, mounted) = match source {
+                    MountSource::Repository(from) => {
+                        tokio::join!(biased; ensure, mount_from(&lease, target, digest, from))
+                    }
+                    MountSource::Any(grantee) => {
+                        tokio::join!(biased; ensure, mount_any(&lease, target, digest, *grantee))
+                    }
+                };
+                ensured?;
+                mounted
             };
-            ensured?;
-            let mounted = linked? > 0;
-            lease.release();
-            Ok(mounted)
-        })
-        .await
+            lease.run(mount).await
+        });
+        Ok(mounted.await? > 0)
     }
 
     /// Takes a blob from a repository in which nothing references it. Its row and its bytes stay.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn unlink_blob(
-        &self,
+    pub async fn unlink(
+        self,
         repository: &RepositoryName,
         digest: &Digest,
     ) -> Result<Unlink, StoreError> {
         let (repository, digest) = (repository.as_str(), digest.as_str());
-        retrying(|| async {
-            let lease = self.pool().lease().await?;
-            let (begun, locked, unlinked, committed) = tokio::join!(
-                biased;
-                lease.begin(),
-                lease.row(Query::BlobLockLink, [&repository, &digest]),
-                lease.count(Query::BlobUnlink, [&repository, &digest]),
-                lease.commit(),
-            );
-            begun?;
-            let outcome = match (locked?, unlinked?) {
-                (None, _) => Unlink::Absent,
-                (Some(_), 0) => Unlink::Referenced,
-                (Some(_), _) => Unlink::Done,
-            };
-            committed?;
-            lease.release();
-            Ok(outcome)
+        let unlinked = retrying(|| async {
+            let lease = self.0.lease().await?;
+            let lock = lock_link(&lease, repository, digest);
+            lease.transaction(lock, unlink(&lease, repository, digest)).await
+        });
+        Ok(match unlinked.await? {
+            (None, _) => Unlink::Absent,
+            (Some(_), 0) => Unlink::Referenced,
+            (Some(_), _) => Unlink::Done,
         })
-        .await
     }
 
-    /// Marks a blob whose bytes at `cid` are lost or wrong. Answers whether it was sound until now; a blob that has
+    /// Marks a blob whose bytes at `cid` are lost or wrong. Answers whether it was not marked before. A blob that has
     /// another CID by now is left alone.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn quarantine_blob(&self, digest: &Digest, cid: &Cid) -> Result<bool, StoreError> {
+    pub async fn quarantine(self, digest: &Digest, cid: &Cid) -> Result<bool, StoreError> {
         let (digest, cid) = (digest.as_str(), cid.to_string());
-        let changed = bounded(self.pool().count(Query::BlobQuarantine, [&digest, &cid])).await?;
-        Ok(changed > 0)
+        Ok(self.0.count(Query::BlobQuarantine, [&digest, &cid]).await? > 0)
     }
+}
+
+/// Makes an upload a blob; the row has the CID that the blob has from now on. Runs after [`lock`].
+pub(in crate::store) async fn commit(
+    connection: &Connection,
+    new: &NewBlob<'_>,
+) -> Result<Option<Row>, Error> {
+    let NewBlob { repository, digest, cid, size, upload, superseded, queued } = new;
+    connection
+        .row(Query::BlobCommit, &[repository, digest, cid, size, upload, superseded, queued])
+        .await
+}
+
+pub(in crate::store) async fn lock(
+    connection: &Connection,
+    digest: &str,
+) -> Result<Option<Row>, Error> {
+    connection.row(Query::BlobLock, &[&digest]).await
+}
+
+async fn lock_link(
+    connection: &Connection,
+    repository: &str,
+    digest: &str,
+) -> Result<Option<Row>, Error> {
+    connection.row(Query::BlobLockLink, &[&repository, &digest]).await
+}
+
+async fn unlink(connection: &Connection, repository: &str, digest: &str) -> Result<u64, Error> {
+    connection.count(Query::BlobUnlink, &[&repository, &digest]).await
+}
+
+async fn mount_from(
+    connection: &Connection,
+    target: &str,
+    digest: &str,
+    source: &Access,
+) -> Result<u64, Error> {
+    let gate = Gate::new(source, Action::Pull);
+    connection.count(Query::BlobMountFrom, &gate.params([&target, &digest])).await
+}
+
+async fn mount_any(
+    connection: &Connection,
+    target: &str,
+    digest: &str,
+    grantee: Grantee,
+) -> Result<u64, Error> {
+    connection.count(Query::BlobMountAny, &[&target, &digest, &grantee.revision()]).await
 }

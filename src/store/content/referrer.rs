@@ -1,106 +1,98 @@
-//! Manifests that name another as their subject.
+//! Referrers: manifests that name another manifest as their subject.
 
 use serde_json::Value;
 use tokio_postgres::Row;
 
 use crate::oci::Digest;
 use crate::rights::{Access, Action};
-use crate::store::accounts::access::{Asking, admitted, asking};
-use crate::store::content::tag::cursor;
-use crate::store::db::connection::Param;
-use crate::store::db::retry::bounded;
-use crate::store::db::row::{parsed, unsigned};
+use crate::store::db::database::Database;
+use crate::store::db::row::{cursor, parsed, unsigned};
 use crate::store::db::statements::Query;
-use crate::store::{Store, StoreError};
+use crate::store::error::StoreError;
 
-/// A page ends before its manifests pass this many bytes in sum: annotations may be as large as their manifest.
+/// A page ends before the manifests on it exceed this many bytes together: annotations may be as large as their
+/// manifest.
 const PAGE_BYTES: i64 = 4 << 20;
 
-/// A manifest that names a subject, as a descriptor tells of it.
+/// The referrers of all subjects.
+#[derive(Clone, Copy, Debug)]
+pub struct Referrers<'s>(pub(in crate::store) &'s Database);
+
+/// A manifest that names a subject, with the fields of its descriptor.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs, reason = "the fields are their names")]
 pub struct Referrer {
-    /// Its digest.
     pub digest: Digest,
-    /// Its media type.
     pub media_type: String,
-    /// Its length in bytes.
+    /// Length in bytes.
     pub size: u64,
-    /// Its artifact type.
     pub artifact_type: Option<String>,
-    /// Its annotations, a JSON object.
+    /// A JSON object of strings.
     pub annotations: Option<Value>,
 }
 
-/// Some referrers of a subject.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Referrers {
-    /// In digest order. Empty only when there are none left.
-    pub page: Vec<Referrer>,
-    /// Whether there are more after them.
+/// Some referrers of one subject.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReferrerPage {
+    /// The referrers in digest order. Empty only when none are left.
+    pub entries: Vec<Referrer>,
+    /// Whether more follow.
     pub more: bool,
 }
 
-impl Store {
-    /// The manifests of a repository that name `subject`, in digest order after `after`, of any of `artifact_types`
-    /// (none: all). At most `limit`, and fewer when their manifests pass 4 MiB together.
+impl Referrers<'_> {
+    /// The manifests of a repository that name `subject`, in digest order after `after`. When `artifact_types` is not
+    /// empty, only manifests of those types. At most `limit`, and fewer when their manifests exceed 4 MiB together.
     ///
     /// # Errors
-    /// [`StoreError`]; [`StoreError::Denied`] to whoever may not pull from there.
-    pub async fn referrers(
-        &self,
+    /// [`StoreError::Denied`] when the caller may not pull from the repository.
+    pub async fn page(
+        self,
         access: &Access,
         subject: &Digest,
         artifact_types: &[String],
         after: Option<&str>,
         limit: u32,
-    ) -> Result<Referrers, StoreError> {
-        let Asking { repository, revision, patterns, roles } = asking(access, Action::Pull);
-        let subject = subject.as_str();
-        let (after, one_more) = (cursor(after), i64::from(limit) + 1);
+    ) -> Result<ReferrerPage, StoreError> {
+        let (subject, after) = (subject.as_str(), cursor(after));
+        let one_more = i64::from(limit) + 1;
         let rows = if artifact_types.is_empty() {
-            let params: [Param<'_>; 8] = [
-                &repository,
-                &subject,
-                &after,
-                &one_more,
-                &PAGE_BYTES,
-                &revision,
-                &patterns,
-                &roles,
-            ];
-            bounded(self.pool().rows(Query::ReferrerPage, params)).await?
+            let params = [&subject as _, &after as _, &one_more as _, &PAGE_BYTES as _];
+            self.0.gated_rows(Query::ReferrerPage, access, Action::Pull, params).await?
         } else {
-            let types = wanted(artifact_types);
-            let params: [Param<'_>; 9] = [
-                &repository,
-                &subject,
-                &after,
-                &one_more,
-                &PAGE_BYTES,
-                &types,
-                &revision,
-                &patterns,
-                &roles,
-            ];
-            bounded(self.pool().rows(Query::ReferrerPageOfTypes, params)).await?
+            self.page_of_types(access, subject, artifact_types, after, one_more).await?
         };
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        if admitted(rows.first())?.try_get::<_, Option<&str>>("digest")?.is_none() {
-            return Ok(Referrers { page: Vec::new(), more: false });
+        let Some(first) = rows.first() else { return Ok(ReferrerPage::default()) };
+        if first.try_get::<_, Option<&str>>("digest")?.is_none() {
+            return Ok(ReferrerPage::default());
         }
-        let page: Vec<_> = rows.iter().take(limit).map(referrer).collect::<Result<_, _>>()?;
-        let candidates = rows.first().map_or(Ok(0), |row| unsigned(row, "candidates"))?;
-        Ok(Referrers { more: candidates > page.len() as u64, page })
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let entries: Vec<_> = rows.iter().take(limit).map(referrer).collect::<Result<_, _>>()?;
+        let more = unsigned(first, "candidates")? > entries.len() as u64;
+        Ok(ReferrerPage { entries, more })
+    }
+
+    async fn page_of_types(
+        self,
+        access: &Access,
+        subject: &str,
+        artifact_types: &[String],
+        after: &str,
+        limit: i64,
+    ) -> Result<Vec<Row>, StoreError> {
+        let types = searchable(artifact_types);
+        let params = [&subject as _, &after as _, &limit as _, &PAGE_BYTES as _, &types as _];
+        self.0.gated_rows(Query::ReferrerPageOfTypes, access, Action::Pull, params).await
     }
 }
 
-/// Each type once, and none that no row can have.
-fn wanted(artifact_types: &[String]) -> Vec<&str> {
-    let mut wanted: Vec<&str> =
+/// Each type once, without those that no row can have because they hold a NUL.
+fn searchable(artifact_types: &[String]) -> Vec<&str> {
+    let mut types: Vec<&str> =
         artifact_types.iter().map(String::as_str).filter(|text| !text.contains('\0')).collect();
-    wanted.sort_unstable();
-    wanted.dedup();
-    wanted
+    types.sort_unstable();
+    types.dedup();
+    types
 }
 
 fn referrer(row: &Row) -> Result<Referrer, StoreError> {

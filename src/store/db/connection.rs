@@ -1,6 +1,7 @@
 //! One connection and the statements prepared on it.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
@@ -9,9 +10,9 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Config, Error, NoTls, Row, Socket};
 use tracing::warn;
 
-use crate::store::StoreError;
-use crate::store::db::settings::{CONNECT, Purpose, Settings};
-use crate::store::db::statements::{Query, Statements};
+use super::settings::{CONNECT, Purpose, Settings};
+use super::statements::{Query, Statements};
+use crate::store::error::StoreError;
 use crate::telemetry::metrics::postgres_call;
 use crate::telemetry::with_causes;
 
@@ -70,8 +71,9 @@ impl Drop for Link {
 pub(crate) struct Connection {
     link: Link,
     statements: Statements,
-    /// Between a call and its end: who finds it set afterwards must not use the connection.
-    pub(crate) busy: bool,
+    /// Set while a call uses the connection. If it is still set when the connection returns to the pool, the call did
+    /// not complete, and the connection must not be used again.
+    busy: AtomicBool,
 }
 
 impl Connection {
@@ -80,7 +82,15 @@ impl Connection {
         let statements = timeout(CONNECT, Statements::prepare(link.client()))
             .await
             .map_err(|_| StoreError::timed_out("preparing statements"))??;
-        Ok(Self { link, statements, busy: false })
+        Ok(Self { link, statements, busy: AtomicBool::new(false) })
+    }
+
+    pub(crate) fn is_busy(&self) -> bool {
+        self.busy.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_busy(&self, busy: bool) {
+        self.busy.store(busy, Ordering::Relaxed);
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -88,33 +98,25 @@ impl Connection {
     }
 
     /// All rows of a statement. Never one that a client could make long.
-    pub(crate) async fn rows<const N: usize>(
-        &self,
-        query: Query,
-        params: [Param<'_>; N],
-    ) -> Result<Vec<Row>, Error> {
+    pub(crate) async fn rows(&self, query: Query, params: &[Param<'_>]) -> Result<Vec<Row>, Error> {
         let call = postgres_call(query.name());
-        call.end(self.link.client.query(self.statements.of(query), &params).await)
+        call.end(self.link.client.query(self.statements.of(query), params).await)
     }
 
     /// The only row of a statement, if any.
-    pub(crate) async fn row<const N: usize>(
+    pub(crate) async fn row(
         &self,
         query: Query,
-        params: [Param<'_>; N],
+        params: &[Param<'_>],
     ) -> Result<Option<Row>, Error> {
         let call = postgres_call(query.name());
-        call.end(self.link.client.query_opt(self.statements.of(query), &params).await)
+        call.end(self.link.client.query_opt(self.statements.of(query), params).await)
     }
 
     /// How many rows a statement changed.
-    pub(crate) async fn count<const N: usize>(
-        &self,
-        query: Query,
-        params: [Param<'_>; N],
-    ) -> Result<u64, Error> {
+    pub(crate) async fn count(&self, query: Query, params: &[Param<'_>]) -> Result<u64, Error> {
         let call = postgres_call(query.name());
-        call.end(self.link.client.execute(self.statements.of(query), &params).await)
+        call.end(self.link.client.execute(self.statements.of(query), params).await)
     }
 
     pub(crate) async fn begin(&self) -> Result<(), Error> {

@@ -8,9 +8,9 @@ use tokio::time::timeout;
 use tokio_postgres::Client;
 use tracing::info;
 
-use crate::store::StoreError;
-use crate::store::db::connection::Link;
-use crate::store::db::settings::{Purpose, Settings};
+use super::connection::Link;
+use super::settings::{Purpose, Settings};
+use crate::store::error::StoreError;
 
 /// How long to wait for another instance that is migrating.
 const TURN: Duration = Duration::from_secs(300);

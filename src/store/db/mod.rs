@@ -1,7 +1,11 @@
 //! Connections to PostgreSQL: opening them, sharing them, migrating the schema, and sending statements over them.
 
 pub(crate) mod connection;
+pub(crate) mod database;
+pub(crate) mod gate;
+pub(crate) mod lease;
 pub(crate) mod migrate;
+pub(crate) mod opener;
 pub(crate) mod pool;
 pub(crate) mod reads;
 pub(crate) mod retry;

@@ -10,10 +10,10 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 use tokio_postgres::Row;
 
-use crate::store::StoreError;
-use crate::store::db::connection::{Connection, Param};
-use crate::store::db::settings::{Purpose, Settings};
-use crate::store::db::statements::Query;
+use super::connection::{Connection, Param};
+use super::settings::{Purpose, Settings};
+use super::statements::Query;
+use crate::store::error::StoreError;
 use crate::store::error::is_lost;
 
 /// How long a read may take, a little more than the server allows it. One that takes longer costs its connection:
@@ -37,10 +37,10 @@ impl Reads {
     }
 
     /// One row of a reading statement, asked once more when the connection was lost.
-    pub(crate) async fn row<const N: usize>(
+    pub(crate) async fn row(
         &self,
         query: Query,
-        params: [Param<'_>; N],
+        params: &[Param<'_>],
     ) -> Result<Option<Row>, StoreError> {
         let slot = &self.slots[self.next.fetch_add(1, Ordering::Relaxed) % self.slots.len()];
         let mut again = true;

@@ -5,7 +5,10 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
-use crate::store::{CALL, StoreError};
+use crate::store::error::StoreError;
+
+/// The longest that a function of this room takes.
+pub const CALL: Duration = Duration::from_secs(5);
 
 /// How often a transaction is tried.
 const ATTEMPTS: u32 = 4;

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::tls::Tls;
 use crate::config;
 use crate::outbound::TrustError;
-use crate::store::Tls;
 
 /// How long opening a connection may take, statements prepared.
 pub(crate) const CONNECT: Duration = Duration::from_secs(2);

@@ -36,22 +36,22 @@ macro_rules! queries {
 
 queries! {
     AccessAllowed = "access/allowed",
-    AccessRecentPush = "access/recent_push",
-    AccessRoles = "access/roles",
+    AccessGranted = "access/granted",
+    AccessPushedRecently = "access/pushed_recently",
     AccountAdd = "account/add",
     AccountAddFirstAdmin = "account/add_first_admin",
-    AccountByName = "account/by_name",
-    AccountByRevision = "account/by_revision",
-    AccountDisable = "account/disable",
+    AccountGet = "account/get",
+    AccountGetByRevision = "account/get_by_revision",
     AccountList = "account/list",
     AccountLockFirst = "account/lock_first",
     AccountRemove = "account/remove",
     AccountRenewRevision = "account/renew_revision",
     AccountRenewSecret = "account/renew_secret",
+    AccountSetDisabled = "account/set_disabled",
     AcmeAccountGet = "acme_account/get",
     AcmeAccountPut = "acme_account/put",
     BlobCommit = "blob/commit",
-    BlobLinked = "blob/linked",
+    BlobGet = "blob/get",
     BlobLock = "blob/lock",
     BlobLockLink = "blob/lock_link",
     BlobMountAny = "blob/mount_any",
@@ -65,13 +65,14 @@ queries! {
     ChallengeGet = "challenge/get",
     ChallengePut = "challenge/put",
     ChallengeRemove = "challenge/remove",
+    DatabasePing = "database/ping",
     GrantAdd = "grant/add",
     GrantList = "grant/list",
     GrantRemove = "grant/remove",
-    ManifestByDigest = "manifest/by_digest",
-    ManifestByTag = "manifest/by_tag",
     ManifestChildren = "manifest/children",
     ManifestDelete = "manifest/delete",
+    ManifestGetByDigest = "manifest/get_by_digest",
+    ManifestGetByTag = "manifest/get_by_tag",
     ManifestHeadByDigest = "manifest/head_by_digest",
     ManifestHeadByTag = "manifest/head_by_tag",
     ManifestHoldLink = "manifest/hold_link",
@@ -81,17 +82,16 @@ queries! {
     ReferrerPage = "referrer/page",
     ReferrerPageOfTypes = "referrer/page_of_types",
     RefreshTokenAdd = "refresh_token/add",
+    RefreshTokenRedeem = "refresh_token/redeem",
     RefreshTokenRevoke = "refresh_token/revoke",
-    RefreshTokenUse = "refresh_token/use",
     RepositoryEnsure = "repository/ensure",
     RepositoryList = "repository/list",
     RepositoryLockUploads = "repository/lock_uploads",
     RepositoryPage = "repository/page",
-    RepositoryPublish = "repository/publish",
     RepositoryRemove = "repository/remove",
+    RepositorySetPublic = "repository/set_public",
     RepositoryUnlinkBlobs = "repository/unlink_blobs",
     RepositoryUnlinkManifests = "repository/unlink_manifests",
-    ServerPing = "server/ping",
     SigningKeyAdd = "signing_key/add",
     SigningKeyAddFirst = "signing_key/add_first",
     SigningKeyList = "signing_key/list",
@@ -108,10 +108,10 @@ queries! {
     UnpinNeedless = "unpin/needless",
     UnpinQueued = "unpin/queued",
     UploadDiscard = "upload/discard",
+    UploadGet = "upload/get",
     UploadLock = "upload/lock",
     UploadLockIdle = "upload/lock_idle",
     UploadLockOwn = "upload/lock_own",
-    UploadOpen = "upload/open",
     UploadRecordPart = "upload/record_part",
     UploadStart = "upload/start",
 }
@@ -146,23 +146,60 @@ impl Statements {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
+    use std::fs;
+    use std::path::{Path, PathBuf};
 
     use super::*;
+
+    /// All files below a folder of this crate.
+    fn files(folder: &str) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() { folders.push(path) } else { found.push(path) }
+            }
+        }
+        found
+    }
 
     #[test]
     fn every_file_is_a_statement() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("sql/queries");
-        let mut files = Vec::new();
-        for noun in std::fs::read_dir(&root).unwrap() {
-            let noun = noun.unwrap().path();
-            for file in std::fs::read_dir(&noun).unwrap() {
-                let file = file.unwrap().path().with_extension("");
-                files.push(file.strip_prefix(&root).unwrap().to_str().unwrap().to_owned());
-            }
-        }
+        let mut files: Vec<_> = files("sql/queries")
+            .iter()
+            .map(|file| file.with_extension("").strip_prefix(&root).unwrap().to_owned())
+            .map(|file| file.to_str().unwrap().to_owned())
+            .collect();
         files.sort();
         let names: Vec<_> = Query::ALL.iter().map(|query| query.name()).collect();
         assert_eq!(names, files);
+    }
+
+    /// `sql/queries/<noun>/<verb>.sql` is sent by a function `verb` in the file, or in a file of the folder, that has
+    /// the name of the noun, as `Query::NounVerb`.
+    #[test]
+    fn every_statement_has_a_function_of_its_name() {
+        let sources: Vec<_> = files("src/store")
+            .into_iter()
+            .map(|file| (fs::read_to_string(&file).unwrap(), file))
+            .collect();
+        for query in Query::ALL {
+            let (noun, verb) = query.name().split_once('/').unwrap();
+            let has_function = |code: &str| {
+                [format!("fn {verb}("), format!("fn {verb}<")]
+                    .iter()
+                    .any(|text| code.contains(text))
+            };
+            let found = sources.iter().any(|(code, file)| {
+                let of_noun = file.file_stem().is_some_and(|stem| stem == noun)
+                    || file.parent().unwrap().ends_with(noun);
+                of_noun && has_function(code) && code.contains(&format!("Query::{query:?}"))
+            });
+            assert!(found, "no function {verb} in {noun}.rs sends {query:?}");
+            let words = query.name().replace(['/', '_'], "");
+            assert_eq!(format!("{query:?}").to_lowercase(), words);
+        }
     }
 }

@@ -1,18 +1,25 @@
-//! The queue of CIDs that may have lost their last user: the side of the pin protocol that drops a pin. The rules stand
-//! in [`crate::store::uploads::pin`].
+//! The queue of CIDs that may have lost their last user: the side of the pin protocol that drops a pin. The rules are
+//! in [`pin`](super::pin).
+
+use tokio_postgres::{Error, Row};
 
 use crate::ipld::Cid;
-use crate::store::db::pool::Lease;
-use crate::store::db::retry::bounded;
+use crate::store::db::connection::Connection;
+use crate::store::db::database::Database;
+use crate::store::db::lease::Lease;
 use crate::store::db::row::parsed;
 use crate::store::db::statements::Query;
-use crate::store::{Store, StoreError};
+use crate::store::error::StoreError;
 
-/// Tombstones that one call of [`Store::forget_unpins`] removes at most.
+/// Most tombstones that one call of [`Unpins::forget`] removes.
 const FORGOTTEN_AT_ONCE: i64 = 1000;
 
-/// A CID that nothing names, and that nothing can begin to name while this value lives. Unpin it in Kubo, then call
-/// [`UnpinClaim::done`]. Dropped, it leaves the CID in the queue.
+/// The queue of CIDs to unpin.
+#[derive(Clone, Copy, Debug)]
+pub struct Unpins<'s>(pub(in crate::store) &'s Database);
+
+/// A CID that no row names, and that no row can begin to name while this value lives. Unpin it in Kubo, then call
+/// [`UnpinClaim::done`]. If it is dropped, the CID stays in the queue.
 #[derive(Debug)]
 #[must_use]
 pub struct UnpinClaim {
@@ -20,77 +27,77 @@ pub struct UnpinClaim {
     cid: String,
 }
 
-impl Store {
+impl Unpins<'_> {
     /// The oldest CIDs of the queue.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn due_unpins(&self, limit: u32) -> Result<Vec<Cid>, StoreError> {
-        let limit = i64::from(limit);
-        let rows = bounded(self.pool().rows(Query::UnpinDue, [&limit])).await?;
+    pub async fn due(self, limit: u32) -> Result<Vec<Cid>, StoreError> {
+        let rows = self.0.rows(Query::UnpinDue, [&i64::from(limit)]).await?;
         rows.iter().map(|row| parsed(row, "ipfs_cid")).collect()
     }
 
-    /// Claims a CID of the queue for unpinning. `None` when something names it, which takes it out of the queue, or
-    /// when it has been dealt with.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn claim_unpin(&self, cid: &Cid) -> Result<Option<UnpinClaim>, StoreError> {
+    /// Claims a CID of the queue for unpinning. `None` when it is unpinned already, or when a row names it; in the
+    /// second case it leaves the queue.
+    pub async fn claim(self, cid: &Cid) -> Result<Option<UnpinClaim>, StoreError> {
         let cid = cid.to_string();
-        bounded(async {
-            let lease = self.pool().lease().await?;
-            let (begun, locked, needless) = tokio::join!(
-                biased;
-                lease.begin(),
-                lease.row(Query::UnpinLock, [&cid]),
-                lease.row(Query::UnpinNeedless, [&cid]),
-            );
-            begun?;
+        let lease = self.0.lease().await?;
+        let first = async {
+            let (locked, needless) =
+                tokio::join!(biased; lock(&lease, &cid), needless(&lease, &cid));
             locked?;
-            if needless?.is_some() {
-                return Ok(Some(UnpinClaim { lease, cid }));
-            }
-            let (held, kept, committed) = tokio::join!(
-                biased;
-                lease.row(Query::UnpinHold, [&cid]),
-                lease.count(Query::UnpinKeep, [&cid]),
-                lease.commit(),
-            );
+            needless
+        };
+        if lease.begin(first).await?.is_some() {
+            return Ok(Some(UnpinClaim { lease, cid }));
+        }
+        let last = async {
+            let (held, kept) = tokio::join!(biased; hold(&lease, &cid), keep(&lease, &cid));
             held?;
-            kept?;
-            committed?;
-            lease.release();
-            Ok(None)
-        })
-        .await
+            kept
+        };
+        lease.commit(last).await?;
+        Ok(None)
     }
 
-    /// Removes tombstones of more than two days, longer than any upload can have waited between Kubo's answer and its
-    /// claim. Answers how many; at most a thousand in one call.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn forget_unpins(&self) -> Result<u64, StoreError> {
-        bounded(self.pool().count(Query::UnpinForget, [&FORGOTTEN_AT_ONCE])).await
+    /// Removes tombstones that are older than two days. No upload can have waited that long between Kubo's answer and
+    /// its claim. Removes at most a thousand in one call and returns their number.
+    pub async fn forget(self) -> Result<u64, StoreError> {
+        self.0.count(Query::UnpinForget, [&FORGOTTEN_AT_ONCE]).await
     }
 }
 
 impl UnpinClaim {
-    /// Notes that the pin is gone.
-    ///
-    /// # Errors
-    /// [`StoreError`]; then the CID stays in the queue, and is unpinned once more.
+    /// Notes that the pin is gone. After an error the CID stays in the queue and is unpinned once more.
     pub async fn done(self) -> Result<(), StoreError> {
-        let Self { lease, cid } = self;
-        bounded(async {
-            let (noted, committed) =
-                tokio::join!(biased; lease.count(Query::UnpinDone, [&cid]), lease.commit());
-            noted?;
-            committed?;
-            lease.release();
-            Ok(())
-        })
-        .await
+        let lease = self.lease.renewed();
+        lease.commit(done(&lease, &self.cid)).await.map(drop)
     }
+}
+
+async fn done(connection: &Connection, cid: &str) -> Result<u64, Error> {
+    connection.count(Query::UnpinDone, &[&cid]).await
+}
+
+pub(super) async fn enqueue(connection: &Connection, cids: &[&str]) -> Result<u64, Error> {
+    connection.count(Query::UnpinEnqueue, &[&cids]).await
+}
+
+/// Waits until other claims of the CID have ended, and keeps them waiting until the transaction ends.
+pub(super) async fn lock(connection: &Connection, cid: &str) -> Result<Option<Row>, Error> {
+    connection.row(Query::UnpinLock, &[&cid]).await
+}
+
+pub(super) async fn queued(connection: &Connection, cid: &str) -> Result<Option<Row>, Error> {
+    connection.row(Query::UnpinQueued, &[&cid]).await
+}
+
+/// Takes the CID out of the queue if a row names it.
+pub(super) async fn keep(connection: &Connection, cid: &str) -> Result<u64, Error> {
+    connection.count(Query::UnpinKeep, &[&cid]).await
+}
+
+async fn hold(connection: &Connection, cid: &str) -> Result<Option<Row>, Error> {
+    connection.row(Query::UnpinHold, &[&cid]).await
+}
+
+async fn needless(connection: &Connection, cid: &str) -> Result<Option<Row>, Error> {
+    connection.row(Query::UnpinNeedless, &[&cid]).await
 }

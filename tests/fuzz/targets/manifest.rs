@@ -16,7 +16,7 @@ fuzz_target!(|input: &[u8]| {
     };
     assert_eq!(manifest.raw(), &raw);
     check(&manifest);
-    if let Some(value) = manifest.jsonb_safe() {
+    if let Ok(value) = serde_json::from_slice::<Value>(manifest.raw()) {
         let lists = [&value["layers"], &value["manifests"]].map(Value::as_array);
         let single = [&value["config"], &value["subject"]].into_iter().filter(|v| !v.is_null());
         assert!(
@@ -24,7 +24,6 @@ fuzz_target!(|input: &[u8]| {
                 && single.chain(lists.into_iter().flatten().flatten()).all(Value::is_object)
         );
         let again = Bytes::from(value.to_string());
-        assert!(!again.windows(6).any(|text| text == br"\u0000"), "{value}");
         let again = Manifest::parse(&again, Some(manifest.media_type())).expect("the same again");
         assert_same(&manifest, &again);
     }
@@ -44,12 +43,6 @@ fn check(manifest: &Manifest) {
     assert!(!is_index || manifest.blobs().chain(manifest.loose_blobs()).next().is_none());
     assert!(is_index || manifest.children().next().is_none());
     assert_ne!(manifest.artifact_type(), Some(""));
-    if let Some(annotations) = manifest.jsonb_annotations() {
-        let given = manifest.annotations().expect("annotations");
-        let entries = annotations.as_object().expect("an object");
-        assert_eq!(entries.len(), given.len());
-        assert!(entries.iter().all(|(key, value)| value.as_str() == Some(given[key].as_str())));
-    }
 }
 
 fn assert_same(one: &Manifest, other: &Manifest) {

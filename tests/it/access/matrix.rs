@@ -208,7 +208,7 @@ async fn every_route_asks_the_one_gate() {
             }
         }
     }
-    server.database().store.set_disabled("disabled", true).await.unwrap();
+    server.database().store.accounts().set_disabled("disabled", true).await.unwrap();
     let mut wrong = Vec::new();
     let mut refusals: Vec<(String, String)> = Vec::new();
     for case in &cases {
@@ -459,7 +459,7 @@ impl<'a> Stage<'a> {
         self.as_root("PUT", &path, &headers, manifest).await.expect(201);
         if place == Place::Public {
             let store = &self.server.database().store;
-            store.set_public(&repository.parse().unwrap(), true).await.unwrap();
+            store.repositories().set_public(&repository.parse().unwrap(), true).await.unwrap();
         }
     }
 

@@ -39,7 +39,7 @@ async fn guarded() -> Server {
 /// Adds a user with grants.
 pub(crate) async fn user(store: &Store, name: &str, grants: &[(&str, Role)]) {
     let hash = hash_password(&Secret::new(PASSWORD)).await.unwrap();
-    assert!(store.add_user(name, &hash).await.unwrap());
+    assert!(store.accounts().add_user(name, &hash).await.unwrap());
     grant(store, name, grants).await;
 }
 
@@ -49,14 +49,14 @@ async fn robot(store: &Store, name: &str, grants: &[(&str, Role)]) -> String {
     let hash = robot_secret_hash(&secret);
     let namespace = name.split_once('+').unwrap().0;
     let life = Some(Duration::from_secs(3600));
-    assert!(store.add_robot(name, namespace, &hash, life).await.unwrap());
+    assert!(store.accounts().add_robot(name, namespace, &hash, life).await.unwrap());
     grant(store, name, grants).await;
     secret.expose().to_owned()
 }
 
 async fn grant(store: &Store, name: &str, grants: &[(&str, Role)]) {
     for (pattern, role) in grants {
-        let granted = store.grant(name, &pattern.parse().unwrap(), *role).await.unwrap();
+        let granted = store.grants().add(name, &pattern.parse().unwrap(), *role).await.unwrap();
         assert_eq!(granted, Granted::Done, "{name} {pattern}");
     }
 }

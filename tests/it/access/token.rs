@@ -23,7 +23,7 @@ struct Forge {
 
 impl Forge {
     async fn of(server: &Server) -> Self {
-        let keys = server.database().store.signing_keys().await.unwrap();
+        let keys = server.database().store.signing_keys().list().await.unwrap();
         let key = keys.into_iter().find(|key| key.signs).unwrap();
         let secret = SigningSecret::new(Secret::new(SIGNING_SECRET)).unwrap();
         let sealer = Sealer::new(&secret, "signing keys");
@@ -160,7 +160,7 @@ async fn tokens_are_got_as_clients_get_them() {
     post(client, &"x=y&".repeat(20_000)).await.refused(413, "SIZE_INVALID");
     // A new password ends what was handed out under the old one.
     let hash = af_registry::accounts::hash_password(&Secret::new("another one")).await.unwrap();
-    assert!(server.database().store.renew_secret("root", &hash, None).await.unwrap());
+    assert!(server.database().store.accounts().renew_secret("root", &hash, None).await.unwrap());
     post(client, &format!("grant_type=refresh_token&refresh_token={refresh}")).await.expect(401);
     ask(client, &token, "POST", "/v2/a/b/blobs/uploads/").await.refused(401, "UNAUTHORIZED");
 }
@@ -193,7 +193,7 @@ async fn a_token_is_good_for_what_it_names_and_its_account_may() {
     // The grant goes, and the token with it.
     let token = token_for(client, Some(&ann), &["repository:team/a:pull"]).await;
     ask(client, &token, "GET", "/v2/team/a/tags/list").await.expect(404);
-    assert!(store.revoke("ann", &"team/*".parse().unwrap(), None).await.unwrap());
+    assert!(store.grants().remove("ann", &"team/*".parse().unwrap(), None).await.unwrap());
     ask(client, &token, "GET", "/v2/team/a/tags/list").await.refused(401, "UNAUTHORIZED");
 }
 
@@ -277,7 +277,7 @@ async fn a_push_that_outlives_its_token_comes_to_its_end() {
     ask(client, &old, "POST", "/v2/a/blobs/uploads/").await.expect(401);
     // A disabled account's push ends at once.
     let session = ask(client, &token, "POST", "/v2/a/blobs/uploads/").await.expect(202);
-    assert!(store.set_disabled("ann", true).await.unwrap());
+    assert!(store.accounts().set_disabled("ann", true).await.unwrap());
     for token in [&old, &token] {
         ask(client, token, "GET", session.header("location")).await.expect(401);
     }
@@ -297,7 +297,7 @@ async fn lists_show_what_the_caller_may_pull() {
             .await
             .expect(202);
     }
-    store.set_public(&"open".parse().unwrap(), true).await.unwrap();
+    store.repositories().set_public(&"open".parse().unwrap(), true).await.unwrap();
     let catalog = ["registry:catalog:*"];
     let list = async |token: String| {
         let answer = ask(client, &token, "GET", "/v2/_catalog?n=100").await.expect(200);
@@ -383,13 +383,13 @@ async fn a_remembered_login_follows_its_account() {
     let list = async || client.get_with("/v2/a/tags/list", &[("authorization", &ann)]).await;
     start().await.expect(202);
     list().await.expect(200);
-    assert!(store.set_disabled("ann", true).await.unwrap());
+    assert!(store.accounts().set_disabled("ann", true).await.unwrap());
     start().await.refused(401, "UNAUTHORIZED");
     list().await.refused(401, "UNAUTHORIZED");
     // Each of these renews what a login finds; the right password goes on.
-    assert!(store.set_disabled("ann", false).await.unwrap());
+    assert!(store.accounts().set_disabled("ann", false).await.unwrap());
     start().await.expect(202);
-    assert!(store.renew_revision("ann").await.unwrap());
+    assert!(store.accounts().renew_revision("ann").await.unwrap());
     start().await.expect(202);
     list().await.expect(200);
 }

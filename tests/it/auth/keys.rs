@@ -8,7 +8,7 @@ async fn instances_that_start_at_once_create_one_key() {
     let open = || Auth::open(database.store.clone(), settings());
     let (one, other) = tokio::join!(open(), open());
     let (one, other) = (one.unwrap(), other.unwrap());
-    assert_eq!(database.store.signing_keys().await.unwrap().len(), 1);
+    assert_eq!(database.store.signing_keys().list().await.unwrap().len(), 1);
     assert_eq!(one.jwks(), other.jwks());
     let issued = issue(&one, Login::Nobody, "", false).await.unwrap();
     bearer(&other, &issued.token).await.unwrap();

@@ -10,12 +10,12 @@ async fn every_wrong_login_gets_the_same_answer() {
     let (auth, store) = (&place.auth, &place.database.store);
     place.user("me", "password", "*", Role::Pull).await;
     place.user("gone", "password", "*", Role::Pull).await;
-    store.set_disabled("gone", true).await.unwrap();
+    store.accounts().set_disabled("gone", true).await.unwrap();
     let secret = new_robot_secret();
     let hash = robot_secret_hash(&secret);
     let short = Some(Duration::from_millis(1));
-    store.add_robot("robot", "a", &hash, None).await.unwrap();
-    store.add_robot("expired", "a", &hash, short).await.unwrap();
+    store.accounts().add_robot("robot", "a", &hash, None).await.unwrap();
+    store.accounts().add_robot("expired", "a", &hash, short).await.unwrap();
     let long = "x".repeat(5000);
     for (user, password) in [
         ("me", "Password"),
@@ -55,7 +55,7 @@ async fn a_remembered_login_has_no_rights_once_its_account_is_disabled() {
     place.user("me", "password", "*", Role::Push).await;
     let caller = basic(auth, "me", "password").await.unwrap();
     assert!(may(auth, &caller, Action::Push, "a").await);
-    store.set_disabled("me", true).await.unwrap();
+    store.accounts().set_disabled("me", true).await.unwrap();
     let remembered = basic(auth, "me", "password").await.unwrap();
     assert!(!is_live(auth, &remembered).await);
     assert!(!may(auth, &remembered, Action::Push, "a").await);

@@ -61,13 +61,13 @@ impl Place {
     /// Adds a user with a password and a role on a pattern.
     async fn user(&self, name: &str, password: &str, pattern: &str, role: Role) {
         let hash = hash_password(&Secret::new(password)).await.unwrap();
-        assert!(self.database.store.add_user(name, &hash).await.unwrap());
-        self.database.store.grant(name, &pattern.parse().unwrap(), role).await.unwrap();
+        assert!(self.database.store.accounts().add_user(name, &hash).await.unwrap());
+        self.database.store.grants().add(name, &pattern.parse().unwrap(), role).await.unwrap();
     }
 
     async fn set_password(&self, name: &str, password: &str) {
         let hash = hash_password(&Secret::new(password)).await.unwrap();
-        assert!(self.database.store.renew_secret(name, &hash, None).await.unwrap());
+        assert!(self.database.store.accounts().renew_secret(name, &hash, None).await.unwrap());
     }
 
     async fn bearer(&self, token: &str) -> Result<Caller, AuthError> {
@@ -80,7 +80,7 @@ impl Place {
 
     /// A token with any `header` and `claims`, signed with the real key of the registry.
     async fn forge(&self, header: &Value, claims: &Value) -> String {
-        let keys = self.database.store.signing_keys().await.unwrap();
+        let keys = self.database.store.signing_keys().list().await.unwrap();
         let sealer = Sealer::new(&settings().secret, "signing keys");
         let der = sealer.open(keys[0].kid.as_bytes(), &keys[0].sealed).unwrap();
         let key = RsaKeyPair::from_der(&der).unwrap();
@@ -93,13 +93,13 @@ impl Place {
 
     /// The header of a good token.
     async fn header(&self) -> Value {
-        let kid = self.database.store.signing_keys().await.unwrap()[0].kid.clone();
+        let kid = self.database.store.signing_keys().list().await.unwrap()[0].kid.clone();
         json!({ "typ": "JWT", "alg": "RS256", "kid": kid })
     }
 
     /// The claims of a good token of `user` that expires `seconds` from now.
     async fn claims(&self, user: &str, seconds: i64) -> Value {
-        let account = self.database.store.account(user).await.unwrap().unwrap();
+        let account = self.database.store.accounts().get(user).await.unwrap().unwrap();
         let end = now() + seconds;
         json!({
             "iss": SERVICE, "sub": user, "aud": SERVICE, "rev": account.revision, "jti": "1",

@@ -47,8 +47,8 @@ async fn a_token_carries_subject_scopes_and_times() {
 async fn an_anonymous_caller_gets_pull_on_public_repositories() {
     let place = place().await;
     let name = |text: &str| text.parse::<RepositoryName>().unwrap();
-    place.database.store.set_public(&name("open"), true).await.unwrap();
-    place.database.store.set_public(&name("closed"), false).await.unwrap();
+    place.database.store.repositories().set_public(&name("open"), true).await.unwrap();
+    place.database.store.repositories().set_public(&name("closed"), false).await.unwrap();
     let scope = "repository:open:pull,push repository:closed:pull repository:absent:pull";
     let issued = place.issue(Login::Nobody, scope).await.unwrap();
     assert_eq!((&*issued.scope, &*issued.subject), ("repository:open:pull", ""));
@@ -91,7 +91,7 @@ async fn forged_and_malformed_tokens_are_refused() {
     for garbage in ["x", "a.b.c", "..", "e30.e30.", "e30.e30.AAAA", "4f1b.secret"] {
         assert!(matches!(place.bearer(garbage).await, Err(AuthError::Token(_))), "{garbage}");
     }
-    let public = place.database.store.signing_keys().await.unwrap()[0].public_key.clone();
+    let public = place.database.store.signing_keys().list().await.unwrap()[0].public_key.clone();
     for algorithm in ["none", "HS256", "rs256", "RS512", ""] {
         let mut header = header.clone();
         header["alg"] = json!(algorithm);
@@ -232,15 +232,15 @@ async fn refresh_tokens_are_revoked_and_end_with_the_account() {
         issued.refresh_token.unwrap()
     };
     let revoked = token().await;
-    assert_eq!(store.revoke_refresh_tokens("me").await.unwrap(), 1);
+    assert_eq!(store.refresh_tokens().revoke("me").await.unwrap(), 1);
     assert!(is_wrong(&place.issue(refresh(&revoked), "").await));
     let disabled = token().await;
-    store.set_disabled("me", true).await.unwrap();
+    store.accounts().set_disabled("me", true).await.unwrap();
     assert!(is_wrong(&place.issue(refresh(&disabled), "").await));
-    store.set_disabled("me", false).await.unwrap();
+    store.accounts().set_disabled("me", false).await.unwrap();
     assert!(is_wrong(&place.issue(refresh(&disabled), "").await));
     let removed = token().await;
-    store.remove_account("me").await.unwrap();
+    store.accounts().remove("me").await.unwrap();
     assert!(is_wrong(&place.issue(refresh(&removed), "").await));
 }
 
@@ -252,5 +252,5 @@ async fn a_server_without_login_issues_no_tokens() {
     assert!(may(&auth, &caller, Action::Delete, "a").await);
     assert!(matches!(issue(&auth, Login::Nobody, "", false).await, Err(AuthError::Malformed(_))));
     assert_eq!(auth.jwks(), json!({ "keys": [] }));
-    assert!(database.store.signing_keys().await.unwrap().is_empty());
+    assert!(database.store.signing_keys().list().await.unwrap().is_empty());
 }

@@ -14,7 +14,7 @@ async fn a_user_is_added_listed_changed_and_removed() {
     let operator = Operator::on(&settings);
     assert_eq!(operator.json("user list", ""), json!([]));
     assert_eq!(operator.done("user add ann", PASSWORD), "added ann\n");
-    let ann = store.account("ann").await.unwrap().unwrap();
+    let ann = store.accounts().get("ann").await.unwrap().unwrap();
     assert!(ann.secret_hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
     operator.refused("user add ann", PASSWORD, &["an account ann already"]);
     let added = operator.json("user add bob@example.org --password-stdin", "pass:wörd ok\r\n");
@@ -30,13 +30,13 @@ async fn a_user_is_added_listed_changed_and_removed() {
     assert!(!users.to_string().contains("argon2"), "{users}");
 
     operator.done("user passwd ann", "another one");
-    let renewed = store.account("ann").await.unwrap().unwrap();
+    let renewed = store.accounts().get("ann").await.unwrap().unwrap();
     assert!(renewed.secret_hash != ann.secret_hash && renewed.revision != ann.revision);
     assert_eq!(operator.done("user disable ann", ""), "disabled ann\n");
     assert_eq!(operator.json("user list", "")[0]["state"], "disabled");
-    assert!(!store.account("ann").await.unwrap().unwrap().usable);
+    assert!(!store.accounts().get("ann").await.unwrap().unwrap().usable);
     assert_eq!(operator.json("user enable ann", "")["done"], "enabled");
-    assert!(store.account("ann").await.unwrap().unwrap().usable);
+    assert!(store.accounts().get("ann").await.unwrap().unwrap().usable);
     assert_eq!(operator.done("user remove ann", ""), "removed ann\n");
     for verb in ["passwd", "disable", "enable", "remove"] {
         operator.refused(&format!("user {verb} ann"), PASSWORD, &["no account ann"]);
@@ -90,7 +90,7 @@ async fn a_robots_secret_is_shown_once() {
     let text = operator.done("robot add acme/web+ci", "");
     let secret = text.lines().nth(1).unwrap().to_owned();
     assert!(secret.starts_with("afr_") && secret.len() == 47, "{text}");
-    let robot = store.account("acme/web+ci").await.unwrap().unwrap();
+    let robot = store.accounts().get("acme/web+ci").await.unwrap().unwrap();
     assert_eq!(robot.namespace.as_deref(), Some("acme/web"));
     assert_eq!(robot.secret_hash, sha256(secret.as_bytes()).hex());
     let life = robot.expires_at.unwrap().duration_since(robot.created_at).unwrap();
@@ -105,7 +105,7 @@ async fn a_robots_secret_is_shown_once() {
     let renewed = operator.json("robot renew acme/web+ci --expires 12h", "");
     let other = renewed["secret"].as_str().unwrap();
     assert_ne!(other, secret);
-    let robot = store.account("acme/web+ci").await.unwrap().unwrap();
+    let robot = store.accounts().get("acme/web+ci").await.unwrap().unwrap();
     assert_eq!(robot.secret_hash, sha256(other.as_bytes()).hex());
     assert!(robot.expires_at.unwrap() < SystemTime::now() + Duration::from_secs(86_400));
     let endless = operator.json("robot renew acme/web+ci --expires never", "");

@@ -76,7 +76,7 @@ async fn repositories_are_listed_published_and_removed() {
     let rig::Database { store, settings, .. } = rig::database().await;
     let operator = Operator::on(&settings);
     assert_eq!(operator.json("repo list", ""), json!([]));
-    store.start_upload(&"acme/web".parse().unwrap(), "ann", None).await.unwrap();
+    store.uploads().start(&"acme/web".parse().unwrap(), "ann", None).await.unwrap();
     let listed = operator.json("repo list", "");
     assert_eq!(
         (&listed[0]["name"], &listed[0]["visibility"]),

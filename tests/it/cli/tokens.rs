@@ -103,9 +103,9 @@ async fn keys_are_listed_without_their_private_parts() {
     let rig::Database { store, settings, .. } = rig::database().await;
     let operator = Operator::on(&settings);
     assert_eq!(operator.json("keys list", ""), json!([]));
-    store.add_first_signing_key("one", b"public", b"sealed-part").await.unwrap();
+    store.signing_keys().add_first("one", b"public", b"sealed-part").await.unwrap();
     let (lead, overlap) = (Duration::from_secs(600), Duration::from_secs(900));
-    store.add_signing_key("two", b"public", b"sealed-part", lead, overlap).await.unwrap();
+    store.signing_keys().add("two", b"public", b"sealed-part", lead, overlap).await.unwrap();
     let keys = operator.json("keys list", "");
     let of = |n: usize, field: &str| keys[n][field].clone();
     assert_eq!(
@@ -124,13 +124,13 @@ async fn revoking_ends_all_tokens_of_an_account_and_leaves_its_password() {
     let rig::Database { store, settings, .. } = rig::database().await;
     let operator = Operator::on(&settings);
     operator.done("user add ann", PASSWORD);
-    let ann = store.account("ann").await.unwrap().unwrap();
+    let ann = store.accounts().get("ann").await.unwrap().unwrap();
     let token = Uuid::new_v4();
-    store.add_refresh_token(token, &ann, "here", "docker", b"x").await.unwrap();
+    store.refresh_tokens().add(token, &ann, "here", "docker", b"x").await.unwrap();
     let revoked = json!({ "account": "ann", "refresh_tokens": 1 });
     assert_eq!(operator.json("token revoke ann", ""), revoked);
-    assert_eq!(store.use_refresh_token(token).await.unwrap(), None);
-    let after = store.account("ann").await.unwrap().unwrap();
+    assert_eq!(store.refresh_tokens().redeem(token).await.unwrap(), None);
+    let after = store.accounts().get("ann").await.unwrap().unwrap();
     assert!(after.revision != ann.revision && after.secret_hash == ann.secret_hash);
     assert!(operator.done("token revoke ann", "").contains("0 refresh tokens"));
     operator.refused("token revoke bob", "", &["no account bob"]);

@@ -17,12 +17,12 @@ fn pattern(text: &str) -> Pattern {
 }
 
 async fn account(store: &Store, name: &str) -> Account {
-    store.account(name).await.unwrap().unwrap()
+    store.accounts().get(name).await.unwrap().unwrap()
 }
 
 async fn grants(store: &Store, account: &str) -> Vec<String> {
     let shown = |grant: Grant| format!("{} {}", grant.pattern, grant.role.as_str());
-    store.grants(Some(account)).await.unwrap().into_iter().map(shown).collect()
+    store.grants().list(Some(account)).await.unwrap().into_iter().map(shown).collect()
 }
 
 /// What eight callers of two instances are answered who do the same at once.
@@ -43,57 +43,57 @@ where
 #[tokio::test]
 async fn a_user_is_made_once_and_removed_with_everything() {
     let store = rig::database().await.store;
-    assert!(store.add_user("ann", "hash").await.unwrap());
-    assert!(!store.add_user("ann", "other").await.unwrap(), "the name is taken");
+    assert!(store.accounts().add_user("ann", "hash").await.unwrap());
+    assert!(!store.accounts().add_user("ann", "other").await.unwrap(), "the name is taken");
     let ann = account(&store, "ann").await;
     assert_eq!((ann.name.as_str(), ann.secret_hash.as_str()), ("ann", "hash"));
     assert!(ann.usable && !ann.disabled && !ann.is_robot() && ann.expires_at.is_none());
-    assert_eq!(store.account_of_revision(ann.revision).await.unwrap(), Some(ann.clone()));
+    assert_eq!(store.accounts().get_by_revision(ann.revision).await.unwrap(), Some(ann.clone()));
     assert!(!format!("{ann:?}").contains("hash"), "{ann:?}");
-    assert_eq!(store.grant("ann", &pattern("*"), Role::Pull).await.unwrap(), Granted::Done);
-    store.add_refresh_token(Uuid::new_v4(), &ann, "here", "docker", b"x").await.unwrap();
+    assert_eq!(store.grants().add("ann", &pattern("*"), Role::Pull).await.unwrap(), Granted::Done);
+    store.refresh_tokens().add(Uuid::new_v4(), &ann, "here", "docker", b"x").await.unwrap();
 
-    assert!(store.remove_account("ann").await.unwrap());
-    assert!(!store.remove_account("ann").await.unwrap());
-    assert_eq!(store.account("ann").await.unwrap(), None);
-    assert_eq!(store.account_of_revision(ann.revision).await.unwrap(), None);
-    assert_eq!(store.grants(None).await.unwrap(), []);
+    assert!(store.accounts().remove("ann").await.unwrap());
+    assert!(!store.accounts().remove("ann").await.unwrap());
+    assert_eq!(store.accounts().get("ann").await.unwrap(), None);
+    assert_eq!(store.accounts().get_by_revision(ann.revision).await.unwrap(), None);
+    assert_eq!(store.grants().list(None).await.unwrap(), []);
     // Whoever takes the name later begins with nothing.
-    assert!(store.add_user("ann", "hash").await.unwrap());
+    assert!(store.accounts().add_user("ann", "hash").await.unwrap());
     assert_eq!(grants(&store, "ann").await, [""; 0]);
     assert_ne!(account(&store, "ann").await.revision, ann.revision);
     for odd in ["nobody", "", "a\0b"] {
-        assert_eq!(store.account(odd).await.unwrap(), None);
+        assert_eq!(store.accounts().get(odd).await.unwrap(), None);
     }
 }
 
 #[tokio::test]
 async fn every_change_of_credentials_is_a_new_revision() {
     let store = rig::database().await.store;
-    store.add_user("ann", "one").await.unwrap();
+    store.accounts().add_user("ann", "one").await.unwrap();
     let mut seen = vec![account(&store, "ann").await.revision];
-    assert!(store.renew_secret("ann", "two", None).await.unwrap());
+    assert!(store.accounts().renew_secret("ann", "two", None).await.unwrap());
     seen.push(account(&store, "ann").await.revision);
-    assert!(store.set_disabled("ann", true).await.unwrap());
+    assert!(store.accounts().set_disabled("ann", true).await.unwrap());
     let disabled = account(&store, "ann").await;
     assert!(disabled.disabled && !disabled.usable && disabled.secret_hash == "two");
     seen.push(disabled.revision);
-    assert!(store.set_disabled("ann", false).await.unwrap());
+    assert!(store.accounts().set_disabled("ann", false).await.unwrap());
     assert!(account(&store, "ann").await.usable);
     seen.push(account(&store, "ann").await.revision);
-    assert!(store.renew_revision("ann").await.unwrap());
+    assert!(store.accounts().renew_revision("ann").await.unwrap());
     seen.push(account(&store, "ann").await.revision);
     assert!(seen.is_sorted_by(|a, b| a < b), "{seen:?}");
-    assert_eq!(store.account_of_revision(seen[0]).await.unwrap(), None);
-    assert!(!store.renew_secret("bob", "x", None).await.unwrap());
-    assert!(!store.set_disabled("bob", true).await.unwrap());
-    assert!(!store.renew_revision("bob").await.unwrap());
+    assert_eq!(store.accounts().get_by_revision(seen[0]).await.unwrap(), None);
+    assert!(!store.accounts().renew_secret("bob", "x", None).await.unwrap());
+    assert!(!store.accounts().set_disabled("bob", true).await.unwrap());
+    assert!(!store.accounts().renew_revision("bob").await.unwrap());
 }
 
 #[tokio::test]
 async fn a_robot_expires_by_the_clock_of_the_database() {
     let rig::Database { store, admin, .. } = rig::database().await;
-    assert!(store.add_robot("acme+ci", "acme", "hash", Some(DAY)).await.unwrap());
+    assert!(store.accounts().add_robot("acme+ci", "acme", "hash", Some(DAY)).await.unwrap());
     let robot = account(&store, "acme+ci").await;
     assert!(robot.is_robot() && robot.usable);
     let life = robot.expires_at.unwrap().duration_since(robot.created_at).unwrap();
@@ -101,70 +101,71 @@ async fn a_robot_expires_by_the_clock_of_the_database() {
     let past = "UPDATE accounts SET expires_at = now() - INTERVAL '1 ms'";
     admin.batch_execute(past).await.unwrap();
     assert!(!account(&store, "acme+ci").await.usable);
-    assert!(store.renew_secret("acme+ci", "new", Some(DAY)).await.unwrap());
+    assert!(store.accounts().renew_secret("acme+ci", "new", Some(DAY)).await.unwrap());
     assert!(account(&store, "acme+ci").await.usable);
-    store.add_user("zoe", "x").await.unwrap();
-    let names: Vec<_> = store.accounts().await.unwrap().into_iter().map(|a| a.name).collect();
+    store.accounts().add_user("zoe", "x").await.unwrap();
+    let names: Vec<_> =
+        store.accounts().list().await.unwrap().into_iter().map(|a| a.name).collect();
     assert_eq!(names, ["acme+ci", "zoe"]);
 }
 
 #[tokio::test]
 async fn grants_are_given_and_taken_by_pattern_and_role() {
     let store = rig::database().await.store;
-    store.add_user("ann", "x").await.unwrap();
+    store.accounts().add_user("ann", "x").await.unwrap();
     for role in [Role::Push, Role::Delete, Role::Push] {
-        assert_eq!(store.grant("ann", &pattern("a/*"), role).await.unwrap(), Granted::Done);
+        assert_eq!(store.grants().add("ann", &pattern("a/*"), role).await.unwrap(), Granted::Done);
     }
-    assert_eq!(store.grant("ann", &pattern("*"), Role::Pull).await.unwrap(), Granted::Done);
+    assert_eq!(store.grants().add("ann", &pattern("*"), Role::Pull).await.unwrap(), Granted::Done);
     assert_eq!(grants(&store, "ann").await, ["* pull", "a/* delete", "a/* push"]);
-    assert!(store.revoke("ann", &pattern("a/*"), Some(Role::Push)).await.unwrap());
-    assert!(!store.revoke("ann", &pattern("a/*"), Some(Role::Push)).await.unwrap());
-    assert!(!store.revoke("ann", &pattern("a/b"), None).await.unwrap());
-    assert!(store.revoke("ann", &pattern("a/*"), None).await.unwrap());
+    assert!(store.grants().remove("ann", &pattern("a/*"), Some(Role::Push)).await.unwrap());
+    assert!(!store.grants().remove("ann", &pattern("a/*"), Some(Role::Push)).await.unwrap());
+    assert!(!store.grants().remove("ann", &pattern("a/b"), None).await.unwrap());
+    assert!(store.grants().remove("ann", &pattern("a/*"), None).await.unwrap());
     assert_eq!(grants(&store, "ann").await, ["* pull"]);
-    let nobody = store.grant("bob", &pattern("*"), Role::Pull).await.unwrap();
+    let nobody = store.grants().add("bob", &pattern("*"), Role::Pull).await.unwrap();
     assert_eq!(nobody, Granted::NoAccount);
 }
 
 #[tokio::test]
 async fn a_robot_holds_nothing_outside_its_namespace() {
     let store = rig::database().await.store;
-    store.add_robot("acme+ci", "acme", "x", None).await.unwrap();
+    store.accounts().add_robot("acme+ci", "acme", "x", None).await.unwrap();
     for outside in ["*", "acme2", "acme2/*", "other/acme"] {
-        let granted = store.grant("acme+ci", &pattern(outside), Role::Pull).await.unwrap();
+        let granted = store.grants().add("acme+ci", &pattern(outside), Role::Pull).await.unwrap();
         assert_eq!(granted, Granted::OutsideNamespace, "{outside}");
     }
     for inside in ["acme", "acme/*", "acme/web", "acme/web/*"] {
-        let granted = store.grant("acme+ci", &pattern(inside), Role::Push).await.unwrap();
+        let granted = store.grants().add("acme+ci", &pattern(inside), Role::Push).await.unwrap();
         assert_eq!(granted, Granted::Done, "{inside}");
     }
-    assert_eq!(store.grants(None).await.unwrap().len(), 4);
+    assert_eq!(store.grants().list(None).await.unwrap().len(), 4);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_instances_that_start_at_once_one_makes_the_first_administrator() {
     let rig::Database { store, settings, .. } = rig::database().await;
     // A robot is nobody who could let anybody in.
-    store.add_robot("acme+ci", "acme", "x", None).await.unwrap();
+    store.accounts().add_robot("acme+ci", "acme", "x", None).await.unwrap();
     let made = at_once(&settings, |store, n| async move {
-        store.add_first_admin(&format!("admin{n}"), "x").await.unwrap()
+        store.accounts().add_first_admin(&format!("admin{n}"), "x").await.unwrap()
     });
     assert_eq!(made.await.into_iter().filter(|made| *made).count(), 1);
     let users: Vec<_> =
-        store.accounts().await.unwrap().into_iter().filter(|a| !a.is_robot()).collect();
+        store.accounts().list().await.unwrap().into_iter().filter(|a| !a.is_robot()).collect();
     assert_eq!(users.len(), 1);
     assert_eq!(grants(&store, &users[0].name).await, ["* admin"]);
-    assert!(!store.add_first_admin("late", "x").await.unwrap());
+    assert!(!store.accounts().add_first_admin("late", "x").await.unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_instances_that_start_at_once_one_makes_the_first_key() {
     let rig::Database { store, settings, .. } = rig::database().await;
     let made = at_once(&settings, |store, n| async move {
-        store.add_first_signing_key(&format!("k{n}"), b"public", b"sealed").await.unwrap()
+        store.signing_keys().add_first(&format!("k{n}"), b"public", b"sealed").await.unwrap()
     });
     assert_eq!(made.await.into_iter().filter(|made| *made).count(), 1);
-    let keys = store.signing_keys().await.unwrap();
+    let keys = store.signing_keys().list().await.unwrap();
     assert_eq!(keys.len(), 1);
     assert!(keys[0].signs && keys[0].retires_at.is_none());
     assert_eq!((&keys[0].public_key[..], &keys[0].sealed[..]), (&b"public"[..], &b"sealed"[..]));
@@ -175,10 +176,10 @@ async fn a_key_is_known_before_it_signs_and_believed_after() {
     let rig::Database { store, admin, .. } = rig::database().await;
     let (lead, overlap) = (Duration::from_secs(600), Duration::from_secs(1200));
     let add = async |kid: &str| {
-        store.add_signing_key(kid, b"p", b"s", lead, overlap).await.unwrap();
+        store.signing_keys().add(kid, b"p", b"s", lead, overlap).await.unwrap();
     };
     let keys = async || -> Vec<(String, bool)> {
-        let keys = store.signing_keys().await.unwrap();
+        let keys = store.signing_keys().list().await.unwrap();
         keys.into_iter().map(|key| (key.kid, key.signs)).collect()
     };
     let key = |kid: &str, signs| (kid.to_owned(), signs);
@@ -193,21 +194,21 @@ async fn a_key_is_known_before_it_signs_and_believed_after() {
     assert_eq!(keys().await, [key("a", true)], "the first signs at once");
     add("b").await;
     assert_eq!(keys().await, [key("b", false), key("a", true)]);
-    let all = store.signing_keys().await.unwrap();
+    let all = store.signing_keys().list().await.unwrap();
     assert_eq!(all[1].retires_at.unwrap(), all[0].signs_from + overlap);
     assert!(all[0].signs_from > SystemTime::now() && all[0].retires_at.is_none());
     pass(601).await;
     assert_eq!(keys().await, [key("b", true), key("a", false)]);
     // One more before the first has gone: nothing lives longer for it.
-    let before = store.signing_keys().await.unwrap()[1].retires_at;
+    let before = store.signing_keys().list().await.unwrap()[1].retires_at;
     add("c").await;
     assert_eq!(keys().await, [key("c", false), key("b", true), key("a", false)]);
-    assert_eq!(store.signing_keys().await.unwrap()[2].retires_at, before);
+    assert_eq!(store.signing_keys().list().await.unwrap()[2].retires_at, before);
     pass(1201).await;
     assert_eq!(keys().await, [key("c", true), key("b", false)]);
     pass(1000).await;
     assert_eq!(keys().await, [key("c", true)]);
-    assert!(!store.add_first_signing_key("d", b"p", b"s").await.unwrap());
+    assert!(!store.signing_keys().add_first("d", b"p", b"s").await.unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -216,10 +217,10 @@ async fn of_keys_made_at_once_the_newest_stays() {
     at_once(&settings, |store, n| async move {
         let (lead, overlap) = (Duration::ZERO, Duration::from_secs(900));
         let kid = format!("k{n}");
-        store.add_signing_key(&kid, b"p", b"s", lead, overlap).await.unwrap();
+        store.signing_keys().add(&kid, b"p", b"s", lead, overlap).await.unwrap();
     })
     .await;
-    let keys = store.signing_keys().await.unwrap();
+    let keys = store.signing_keys().list().await.unwrap();
     assert_eq!(keys.len(), 8);
     assert!(keys[0].signs && keys[0].retires_at.is_none(), "{keys:?}");
     assert!(keys[1..].iter().all(|key| !key.signs && key.retires_at.is_some()), "{keys:?}");
@@ -228,42 +229,42 @@ async fn of_keys_made_at_once_the_newest_stays() {
 #[tokio::test]
 async fn a_refresh_token_ends_with_the_state_of_its_account() {
     let store = rig::database().await.store;
-    store.add_user("ann", "x").await.unwrap();
+    store.accounts().add_user("ann", "x").await.unwrap();
     let issue = async || {
         let (id, ann) = (Uuid::new_v4(), account(&store, "ann").await);
-        store.add_refresh_token(id, &ann, "here", "docker", b"hash").await.unwrap();
+        store.refresh_tokens().add(id, &ann, "here", "docker", b"hash").await.unwrap();
         id
     };
-    let counts = async |id| store.use_refresh_token(id).await.unwrap().is_some();
+    let counts = async |id| store.refresh_tokens().redeem(id).await.unwrap().is_some();
     let id = issue().await;
-    let token = store.use_refresh_token(id).await.unwrap().unwrap();
+    let token = store.refresh_tokens().redeem(id).await.unwrap().unwrap();
     assert_eq!(token.account, account(&store, "ann").await);
     assert_eq!((token.service.as_str(), token.client_id.as_str()), ("here", "docker"));
     assert_eq!(token.secret_hash, b"hash");
     assert!(!format!("{token:?}").contains(&format!("{:?}", b"hash")), "{token:?}");
     assert!(!counts(Uuid::new_v4()).await);
 
-    store.renew_secret("ann", "y", None).await.unwrap();
+    store.accounts().renew_secret("ann", "y", None).await.unwrap();
     assert!(!counts(id).await, "of the old password");
     let id = issue().await;
-    store.set_disabled("ann", true).await.unwrap();
+    store.accounts().set_disabled("ann", true).await.unwrap();
     assert!(!counts(id).await, "of a disabled account");
     assert!(!counts(issue().await).await, "of a disabled account, with its revision");
-    store.set_disabled("ann", false).await.unwrap();
+    store.accounts().set_disabled("ann", false).await.unwrap();
     assert!(!counts(id).await, "enabling revives nothing");
 
     let (first, second) = (issue().await, issue().await);
-    store.add_user("bob", "x").await.unwrap();
+    store.accounts().add_user("bob", "x").await.unwrap();
     let (other, bob) = (Uuid::new_v4(), account(&store, "bob").await);
-    store.add_refresh_token(other, &bob, "here", "docker", b"hash").await.unwrap();
-    assert_eq!(store.revoke_refresh_tokens("ann").await.unwrap(), 5, "three dead before");
-    assert_eq!(store.revoke_refresh_tokens("ann").await.unwrap(), 0);
+    store.refresh_tokens().add(other, &bob, "here", "docker", b"hash").await.unwrap();
+    assert_eq!(store.refresh_tokens().revoke("ann").await.unwrap(), 5, "three dead before");
+    assert_eq!(store.refresh_tokens().revoke("ann").await.unwrap(), 0);
     assert!(!counts(first).await && !counts(second).await && counts(other).await);
 
     // Issued to a state that had ended by then.
-    store.renew_revision("bob").await.unwrap();
+    store.accounts().renew_revision("bob").await.unwrap();
     let late = Uuid::new_v4();
-    store.add_refresh_token(late, &bob, "here", "docker", b"hash").await.unwrap();
+    store.refresh_tokens().add(late, &bob, "here", "docker", b"hash").await.unwrap();
     assert!(!counts(late).await);
 }
 
@@ -276,10 +277,10 @@ async fn repositories_are_listed_with_what_they_hold() {
     let mut new = manifest("a/one", 1000);
     (new.blobs, new.tags) = (vec![digest(10)], vec![tag("v1"), tag("v2")]);
     put(&store, &new).await;
-    store.set_public(&repository("a/two"), true).await.unwrap();
-    store.set_public(&repository("b"), false).await.unwrap();
+    store.repositories().set_public(&repository("a/two"), true).await.unwrap();
+    store.repositories().set_public(&repository("b"), false).await.unwrap();
     let list = async |prefix| -> Vec<(String, bool, u64, u64)> {
-        let found = store.repositories(prefix).await.unwrap();
+        let found = store.repositories().list(prefix).await.unwrap();
         found.into_iter().map(|r| (r.name.to_string(), r.public, r.tags, r.size)).collect()
     };
     let raw = new.raw.len() as u64;
@@ -287,7 +288,7 @@ async fn repositories_are_listed_with_what_they_hold() {
     assert_eq!(list(None).await, [one.clone(), two.clone(), ("b".into(), false, 0, 0)]);
     assert_eq!(list(Some("a/")).await, [one, two]);
     assert_eq!(list(Some("c")).await, []);
-    store.set_public(&repository("a/two"), false).await.unwrap();
+    store.repositories().set_public(&repository("a/two"), false).await.unwrap();
     assert!(!list(Some("a/two")).await[0].1);
 }
 
@@ -296,8 +297,8 @@ async fn more_repositories_than_a_page_are_all_listed() {
     let rig::Database { store, admin, .. } = rig::database().await;
     let fill = "INSERT INTO repositories (name) SELECT 'r' || n FROM generate_series(1, 250) n";
     admin.batch_execute(fill).await.unwrap();
-    assert_eq!(store.repositories(None).await.unwrap().len(), 250);
-    assert_eq!(store.repositories(Some("r2")).await.unwrap().len(), 62);
+    assert_eq!(store.repositories().list(None).await.unwrap().len(), 250);
+    assert_eq!(store.repositories().list(Some("r2")).await.unwrap().len(), 62);
 }
 
 #[tokio::test]
@@ -314,19 +315,19 @@ async fn a_removed_repository_takes_all_its_links_and_no_one_elses() {
         put(&store, &index).await;
     }
     let (a, b) = (repository("a"), repository("b"));
-    let id = store.start_upload(&a, "ann", None).await.unwrap();
+    let id = store.uploads().start(&a, "ann", None).await.unwrap();
     let part = Part { offset: 0, size: 1, cid: cid(5) };
-    let claim = store.claim(&cid(5)).await.unwrap();
+    let claim = store.pins().claim(&cid(5)).await.unwrap();
     assert_eq!(claim.record_part(id, 0, part).await.unwrap(), Recorded::Done);
 
-    assert!(store.remove_repository(&a).await.unwrap());
-    assert!(!store.remove_repository(&a).await.unwrap());
-    assert!(store.linked_blob(&open(&a), &digest(1)).await.unwrap().is_none());
-    assert!(store.manifest(&open(&a), &reference("v1")).await.unwrap().is_none());
-    assert!(store.open_upload(&a, id, "ann").await.unwrap().is_none());
-    assert_eq!(store.due_unpins(10).await.unwrap(), [cid(5)], "only the upload needed it");
-    assert!(store.linked_blob(&open(&b), &digest(1)).await.unwrap().is_some());
-    assert!(store.manifest(&open(&b), &reference("all")).await.unwrap().is_some());
+    assert!(store.repositories().remove(&a).await.unwrap());
+    assert!(!store.repositories().remove(&a).await.unwrap());
+    assert!(store.blobs().get(&open(&a), &digest(1)).await.unwrap().is_none());
+    assert!(store.manifests().get(&open(&a), &reference("v1")).await.unwrap().is_none());
+    assert!(store.uploads().get(&a, id, "ann").await.unwrap().is_none());
+    assert_eq!(store.unpins().due(10).await.unwrap(), [cid(5)], "only the upload needed it");
+    assert!(store.blobs().get(&open(&b), &digest(1)).await.unwrap().is_some());
+    assert!(store.manifests().get(&open(&b), &reference("all")).await.unwrap().is_some());
     let left = "SELECT count(*) FROM repositories";
     assert_eq!(admin.query_one(left, &[]).await.unwrap().get::<_, i64>(0), 1);
 }
@@ -340,11 +341,12 @@ async fn a_repository_can_be_removed_while_others_push() {
             for n in 1..100 {
                 // What is refused because the repository went in that moment is asked for again.
                 while store
-                    .mount_blob(&repository("a"), &digest(n), &from(&repository("b")))
+                    .blobs()
+                    .mount(&repository("a"), &digest(n), &from(&repository("b")))
                     .await
                     .is_err()
                 {}
-                let start = async || store.start_upload(&repository("a"), "ann", None).await;
+                let start = async || store.uploads().start(&repository("a"), "ann", None).await;
                 while start().await.is_err() {}
             }
         })
@@ -354,10 +356,10 @@ async fn a_repository_can_be_removed_while_others_push() {
     }
     while !pusher.is_finished() {
         // It may be that they are faster each time.
-        let _ = store.remove_repository(&repository("a")).await;
+        let _ = store.repositories().remove(&repository("a")).await;
     }
     pusher.await.unwrap();
-    store.remove_repository(&repository("a")).await.unwrap();
-    assert_eq!(store.repositories(Some("a")).await.unwrap(), []);
-    assert_eq!(store.repositories(Some("b")).await.unwrap().len(), 1);
+    store.repositories().remove(&repository("a")).await.unwrap();
+    assert_eq!(store.repositories().list(Some("a")).await.unwrap(), []);
+    assert_eq!(store.repositories().list(Some("b")).await.unwrap().len(), 1);
 }

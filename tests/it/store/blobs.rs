@@ -12,10 +12,10 @@ use crate::rig;
 async fn a_blob_is_found_only_where_it_is_linked() {
     let store = rig::database().await.store;
     commit(&store, "a", 1).await;
-    let found = store.linked_blob(&open(&repository("a")), &digest(1)).await.unwrap();
+    let found = store.blobs().get(&open(&repository("a")), &digest(1)).await.unwrap();
     assert_eq!(found, Some(LinkedBlob { cid: cid(1), size: 1, quarantined: false }));
-    assert_eq!(store.linked_blob(&open(&repository("a")), &digest(2)).await.unwrap(), None);
-    assert_eq!(store.linked_blob(&open(&repository("b")), &digest(1)).await.unwrap(), None);
+    assert_eq!(store.blobs().get(&open(&repository("a")), &digest(2)).await.unwrap(), None);
+    assert_eq!(store.blobs().get(&open(&repository("b")), &digest(1)).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -24,23 +24,23 @@ async fn a_mount_needs_a_source_that_holds_the_blob() {
     let (a, b, c) = (repository("a"), repository("b"), repository("c"));
     commit(&store, "a", 1).await;
     commit(&store, "c", 2).await;
-    assert!(!store.mount_blob(&b, &digest(1), &from(&c)).await.unwrap());
-    assert!(!store.mount_blob(&b, &digest(1), &from(&repository("nowhere"))).await.unwrap());
-    assert!(!store.mount_blob(&b, &digest(9), &anywhere()).await.unwrap());
-    assert_eq!(store.linked_blob(&open(&b), &digest(1)).await.unwrap(), None);
-    assert!(store.mount_blob(&b, &digest(1), &from(&a)).await.unwrap());
-    assert!(store.mount_blob(&b, &digest(1), &from(&a)).await.unwrap());
-    assert!(store.mount_blob(&b, &digest(2), &anywhere()).await.unwrap());
-    assert!(store.linked_blob(&open(&b), &digest(1)).await.unwrap().is_some());
-    assert!(store.linked_blob(&open(&b), &digest(2)).await.unwrap().is_some());
+    assert!(!store.blobs().mount(&b, &digest(1), &from(&c)).await.unwrap());
+    assert!(!store.blobs().mount(&b, &digest(1), &from(&repository("nowhere"))).await.unwrap());
+    assert!(!store.blobs().mount(&b, &digest(9), &anywhere()).await.unwrap());
+    assert_eq!(store.blobs().get(&open(&b), &digest(1)).await.unwrap(), None);
+    assert!(store.blobs().mount(&b, &digest(1), &from(&a)).await.unwrap());
+    assert!(store.blobs().mount(&b, &digest(1), &from(&a)).await.unwrap());
+    assert!(store.blobs().mount(&b, &digest(2), &anywhere()).await.unwrap());
+    assert!(store.blobs().get(&open(&b), &digest(1)).await.unwrap().is_some());
+    assert!(store.blobs().get(&open(&b), &digest(2)).await.unwrap().is_some());
 }
 
 #[tokio::test]
 async fn a_blob_that_no_repository_holds_is_not_mounted() {
     let store = rig::database().await.store;
     commit(&store, "a", 1).await;
-    assert_eq!(store.unlink_blob(&repository("a"), &digest(1)).await.unwrap(), Unlink::Done);
-    assert!(!store.mount_blob(&repository("b"), &digest(1), &anywhere()).await.unwrap());
+    assert_eq!(store.blobs().unlink(&repository("a"), &digest(1)).await.unwrap(), Unlink::Done);
+    assert!(!store.blobs().mount(&repository("b"), &digest(1), &anywhere()).await.unwrap());
 }
 
 #[tokio::test]
@@ -48,24 +48,24 @@ async fn quarantine_lasts_until_the_next_push() {
     let store = rig::database().await.store;
     let a = repository("a");
     commit(&store, "a", 1).await;
-    assert!(!store.quarantine_blob(&digest(1), &cid(7)).await.unwrap());
-    assert!(store.quarantine_blob(&digest(1), &cid(1)).await.unwrap());
-    assert!(!store.quarantine_blob(&digest(1), &cid(1)).await.unwrap());
-    assert!(store.linked_blob(&open(&a), &digest(1)).await.unwrap().unwrap().quarantined);
-    assert!(!store.mount_blob(&repository("b"), &digest(1), &anywhere()).await.unwrap());
-    assert!(!store.mount_blob(&repository("b"), &digest(1), &from(&a)).await.unwrap());
+    assert!(!store.blobs().quarantine(&digest(1), &cid(7)).await.unwrap());
+    assert!(store.blobs().quarantine(&digest(1), &cid(1)).await.unwrap());
+    assert!(!store.blobs().quarantine(&digest(1), &cid(1)).await.unwrap());
+    assert!(store.blobs().get(&open(&a), &digest(1)).await.unwrap().unwrap().quarantined);
+    assert!(!store.blobs().mount(&repository("b"), &digest(1), &anywhere()).await.unwrap());
+    assert!(!store.blobs().mount(&repository("b"), &digest(1), &from(&a)).await.unwrap());
     let mut needy = manifest("a", 1000);
     needy.blobs = vec![digest(1)];
-    assert_eq!(store.put_manifest(&needy).await.unwrap(), Put::Missing(vec![digest(1)]));
+    assert_eq!(store.manifests().put(&needy).await.unwrap(), Put::Missing(vec![digest(1)]));
     // Healed at another CID, the old one goes.
     assert_eq!(commit_at(&store, "a", 1, 2).await.cid, cid(2));
-    let healed = store.linked_blob(&open(&a), &digest(1)).await.unwrap().unwrap();
+    let healed = store.blobs().get(&open(&a), &digest(1)).await.unwrap().unwrap();
     assert_eq!((healed.cid, healed.quarantined), (cid(2), false));
-    assert_eq!(store.due_unpins(10).await.unwrap(), [cid(1)]);
+    assert_eq!(store.unpins().due(10).await.unwrap(), [cid(1)]);
     // Healed at the same CID.
-    assert!(store.quarantine_blob(&digest(1), &cid(2)).await.unwrap());
+    assert!(store.blobs().quarantine(&digest(1), &cid(2)).await.unwrap());
     assert_eq!(commit_at(&store, "a", 1, 2).await.cid, cid(2));
-    assert!(!store.linked_blob(&open(&a), &digest(1)).await.unwrap().unwrap().quarantined);
+    assert!(!store.blobs().get(&open(&a), &digest(1)).await.unwrap().unwrap().quarantined);
     put(&store, &needy).await;
 }
 
@@ -87,17 +87,17 @@ async fn a_blob_is_unlinked_unless_a_manifest_or_an_index_names_it() {
     elsewhere.blobs = vec![digest(4)];
     put(&store, &elsewhere).await;
     for n in 1..=3 {
-        assert_eq!(store.unlink_blob(&a, &digest(n)).await.unwrap(), Unlink::Referenced, "{n}");
+        assert_eq!(store.blobs().unlink(&a, &digest(n)).await.unwrap(), Unlink::Referenced, "{n}");
     }
-    assert_eq!(store.unlink_blob(&a, &digest(4)).await.unwrap(), Unlink::Done);
-    assert_eq!(store.unlink_blob(&a, &digest(4)).await.unwrap(), Unlink::Absent);
-    assert_eq!(store.unlink_blob(&a, &digest(9)).await.unwrap(), Unlink::Absent);
-    assert!(store.delete_manifest(&a, &digest(1000)).await.unwrap());
-    assert_eq!(store.unlink_blob(&a, &digest(1)).await.unwrap(), Unlink::Done);
-    assert_eq!(store.unlink_blob(&a, &digest(2)).await.unwrap(), Unlink::Done);
-    assert_eq!(store.unlink_blob(&a, &digest(3)).await.unwrap(), Unlink::Referenced);
-    assert!(store.delete_manifest(&a, &digest(1001)).await.unwrap());
-    assert_eq!(store.unlink_blob(&a, &digest(3)).await.unwrap(), Unlink::Done);
+    assert_eq!(store.blobs().unlink(&a, &digest(4)).await.unwrap(), Unlink::Done);
+    assert_eq!(store.blobs().unlink(&a, &digest(4)).await.unwrap(), Unlink::Absent);
+    assert_eq!(store.blobs().unlink(&a, &digest(9)).await.unwrap(), Unlink::Absent);
+    assert!(store.manifests().delete(&a, &digest(1000)).await.unwrap());
+    assert_eq!(store.blobs().unlink(&a, &digest(1)).await.unwrap(), Unlink::Done);
+    assert_eq!(store.blobs().unlink(&a, &digest(2)).await.unwrap(), Unlink::Done);
+    assert_eq!(store.blobs().unlink(&a, &digest(3)).await.unwrap(), Unlink::Referenced);
+    assert!(store.manifests().delete(&a, &digest(1001)).await.unwrap());
+    assert_eq!(store.blobs().unlink(&a, &digest(3)).await.unwrap(), Unlink::Done);
 }
 
 /// Both orders, with an open transaction in the place of the one that is first.
@@ -118,7 +118,7 @@ async fn an_unlink_and_a_manifest_wait_for_each_other() {
         .unwrap();
     let unlinking = {
         let (store, a) = (store.clone(), a.clone());
-        waiting(async move { store.unlink_blob(&a, &digest(1)).await.unwrap() }).await
+        waiting(async move { store.blobs().unlink(&a, &digest(1)).await.unwrap() }).await
     };
     admin.batch_execute("COMMIT").await.unwrap();
     assert_eq!(unlinking.await.unwrap(), Unlink::Referenced);
@@ -132,7 +132,7 @@ async fn an_unlink_and_a_manifest_wait_for_each_other() {
             .unwrap();
         let putting = {
             let (store, needy) = (store.clone(), needy.clone());
-            waiting(async move { store.put_manifest(&needy).await.unwrap() }).await
+            waiting(async move { store.manifests().put(&needy).await.unwrap() }).await
         };
         admin.batch_execute(end).await.unwrap();
         assert_eq!(putting.await.unwrap(), outcome, "{end}");
@@ -148,11 +148,11 @@ async fn an_unlink_beside_a_manifest_leaves_it_whole_or_unborn() {
         needy.blobs = vec![digest(n)];
         let (a, blob) = (repository("a"), digest(n));
         let (unlinked, stored) =
-            tokio::join!(store.unlink_blob(&a, &blob), store.put_manifest(&needy));
+            tokio::join!(store.blobs().unlink(&a, &blob), store.manifests().put(&needy));
         match (unlinked.unwrap(), stored.unwrap()) {
             (Unlink::Done, Put::Missing(missing)) => assert_eq!(missing, [digest(n)]),
             (Unlink::Referenced, Put::Done) => {
-                assert!(store.linked_blob(&open(&a), &blob).await.unwrap().is_some());
+                assert!(store.blobs().get(&open(&a), &blob).await.unwrap().is_some());
             }
             other => panic!("{other:?}"),
         }
@@ -170,13 +170,13 @@ async fn one_digest_committed_at_two_cids_keeps_one_and_queues_the_other() {
         );
         assert_eq!(left, right);
         let loser = if left.cid == cid(100 + 2 * n) { 101 + 2 * n } else { 100 + 2 * n };
-        let due = store.due_unpins(10).await.unwrap();
+        let due = store.unpins().due(10).await.unwrap();
         assert_eq!(due, [cid(loser)]);
         for name in ["a", "b"] {
-            let found = store.linked_blob(&open(&repository(name)), &digest(n)).await.unwrap();
+            let found = store.blobs().get(&open(&repository(name)), &digest(n)).await.unwrap();
             assert_eq!(found.unwrap().cid, left.cid);
         }
-        store.claim_unpin(&due[0]).await.unwrap().unwrap().done().await.unwrap();
+        store.unpins().claim(&due[0]).await.unwrap().unwrap().done().await.unwrap();
     }
     assert_no_deadlock(&admin).await;
 }

@@ -19,7 +19,7 @@ async fn of_many_that_ask_at_once_one_may_order() {
     let asking = (0..16).map(|_| {
         let store = database.store.clone();
         let claim = async move {
-            store.claim_certificate(&name(), Uuid::new_v4(), LEASE, true).await.unwrap()
+            store.certificates().claim(&name(), Uuid::new_v4(), LEASE, true).await.unwrap()
         };
         tokio::spawn(claim)
     });
@@ -35,12 +35,12 @@ async fn orders_that_fail_grow_rare_and_one_that_does_not_ends_that() {
     let database = database().await;
     let (store, name, who) = (&database.store, name(), Uuid::new_v4());
     let claim =
-        async |who, useless| store.claim_certificate(&name, who, LEASE, useless).await.unwrap();
+        async |who, useless| store.certificates().claim(&name, who, LEASE, useless).await.unwrap();
     let elapse = "UPDATE certificates SET retry_at = now(), leased_until = now()";
     let pause = "SELECT extract(epoch FROM retry_at - now())::FLOAT8 FROM certificates";
     for minutes in [2.0, 8.0, 32.0, 128.0, 360.0, 360.0] {
         assert!(claim(who, false).await);
-        store.release_certificate(&name, who, None).await.unwrap();
+        store.certificates().release(&name, who, None).await.unwrap();
         // Free, and still not to be had by anybody.
         assert!(!claim(who, true).await && !claim(Uuid::new_v4(), true).await);
         let found: f64 = database.admin.query_one(pause, &[]).await.unwrap().get(0);
@@ -50,13 +50,13 @@ async fn orders_that_fail_grow_rare_and_one_that_does_not_ends_that() {
     }
     // When nothing was ordered the pause is short, and the count stays.
     assert!(claim(who, false).await);
-    store.release_certificate(&name, who, Some(Duration::ZERO)).await.unwrap();
+    store.certificates().release(&name, who, Some(Duration::ZERO)).await.unwrap();
     assert!(claim(who, false).await);
     // The lease of another is nothing to store by.
     let day = Duration::from_secs(86_400);
-    let put = async |who| store.put_certificate(&name, who, "chain", b"sealed", 60 * day).await;
+    let put = async |who| store.certificates().put(&name, who, "chain", b"sealed", 60 * day).await;
     assert!(!put(Uuid::new_v4()).await.unwrap() && put(who).await.unwrap());
-    let stored = store.certificate(&name).await.unwrap().unwrap();
+    let stored = store.certificates().get(&name).await.unwrap().unwrap();
     assert!(!stored.due && !stored.free);
     let issued = stored.issued.unwrap();
     assert_eq!((issued.chain.as_str(), issued.sealed.as_slice()), ("chain", &b"sealed"[..]));
@@ -69,11 +69,11 @@ async fn orders_that_fail_grow_rare_and_one_that_does_not_ends_that() {
 async fn a_name_is_proven_until_it_need_not_be() {
     let database = database().await;
     let store = &database.store;
-    assert_eq!(store.challenge("a.example").await.unwrap(), None);
+    assert_eq!(store.challenges().get("a.example").await.unwrap(), None);
     for digest in [[1; 32], [2; 32]] {
-        store.put_challenge("a.example", &digest).await.unwrap();
-        assert_eq!(store.challenge("a.example").await.unwrap().unwrap(), digest);
+        store.challenges().put("a.example", &digest).await.unwrap();
+        assert_eq!(store.challenges().get("a.example").await.unwrap().unwrap(), digest);
     }
-    store.remove_challenges(&["a.example".to_owned()]).await.unwrap();
-    assert_eq!(store.challenge("a.example").await.unwrap(), None);
+    store.challenges().remove(&["a.example".to_owned()]).await.unwrap();
+    assert_eq!(store.challenges().get("a.example").await.unwrap(), None);
 }

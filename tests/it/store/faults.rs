@@ -35,16 +35,19 @@ async fn after_a_restart_everything_works_at_once() {
     let store = cluster.database().await.store;
     let (a, blob) = (repository("a"), digest(1));
     commit(&store, "a", 1).await;
-    let claim = store.claim(&cid(5)).await.unwrap();
+    let claim = store.pins().claim(&cid(5)).await.unwrap();
     for _ in 0..3 {
         cluster.restart();
         let began = Instant::now();
         assert!(
-            store.linked_blob(&open(&a), &blob).await.unwrap().is_some(),
+            store.blobs().get(&open(&a), &blob).await.unwrap().is_some(),
             "a read is asked again"
         );
-        assert!(store.tags(&open(&a), 10, None).await.unwrap().is_some(), "a list is asked again");
-        while store.start_upload(&a, "ann", None).await.is_err() {}
+        assert!(
+            store.tags().page(&open(&a), 10, None).await.unwrap().is_some(),
+            "a list is asked again"
+        );
+        while store.uploads().start(&a, "ann", None).await.is_err() {}
         assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
     }
     // Cut off in the middle of a transaction.
@@ -65,8 +68,8 @@ async fn while_it_is_gone_callers_are_told_at_once() {
             let (a, blob) = (a.clone(), blob.clone());
             let b = a.clone();
             [
-                tokio::spawn(async move { fails(read.linked_blob(&open(&a), &blob)).await }),
-                tokio::spawn(async move { fails(write.start_upload(&b, "ann", None)).await }),
+                tokio::spawn(async move { fails(read.blobs().get(&open(&a), &blob)).await }),
+                tokio::spawn(async move { fails(write.uploads().start(&b, "ann", None)).await }),
             ]
         })
         .collect();
@@ -76,8 +79,8 @@ async fn while_it_is_gone_callers_are_told_at_once() {
     }
     cluster.resume();
     let began = Instant::now();
-    while store.linked_blob(&open(&a), &blob).await.is_err() {}
-    while store.start_upload(&a, "ann", None).await.is_err() {}
+    while store.blobs().get(&open(&a), &blob).await.is_err() {}
+    while store.uploads().start(&a, "ann", None).await.is_err() {}
     assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
 }
 
@@ -85,25 +88,25 @@ async fn while_it_is_gone_callers_are_told_at_once() {
 async fn a_black_hole_costs_five_seconds_at_most() {
     let (relay, store, _) = relayed().await;
     let (a, blob) = (repository("a"), digest(1));
-    store.start_upload(&a, "ann", None).await.unwrap();
+    store.uploads().start(&a, "ann", None).await.unwrap();
     relay.freeze(true);
     let new = manifest("a", 1000);
     let access = open(&a);
     let (read, list, write) = tokio::join!(
-        fails(store.linked_blob(&access, &blob)),
-        fails(store.tags(&access, 10, None)),
-        fails(store.put_manifest(&new)),
+        fails(store.blobs().get(&access, &blob)),
+        fails(store.tags().page(&access, 10, None)),
+        fails(store.manifests().put(&new)),
     );
     let most = Duration::from_millis(5500);
     assert!(read < most && list < most && write < most, "{read:?} {list:?} {write:?}");
     // What is opened now hangs as well.
     let one = cid(1);
-    let (read, write) = tokio::join!(fails(store.ping()), fails(store.claim(&one)));
+    let (read, write) = tokio::join!(fails(store.ping()), fails(store.pins().claim(&one)));
     assert!(read < most && write < most, "{read:?} {write:?}");
     relay.freeze(false);
     let began = Instant::now();
     while store.ping().await.is_err() {}
-    while store.start_upload(&a, "ann", None).await.is_err() {}
+    while store.uploads().start(&a, "ann", None).await.is_err() {}
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 }
 
@@ -112,13 +115,14 @@ async fn an_empty_pool_gives_up_after_two_seconds_and_reads_go_on() {
     let rig::Database { store, settings, .. } = rig::database().await;
     commit(&store, "a", 1).await;
     let store = Store::connect(&Settings { pool_size: 2, ..settings }).await.unwrap();
-    let held = (store.claim(&cid(1)).await.unwrap(), store.claim(&cid(2)).await.unwrap());
-    let took = fails(store.claim(&cid(3))).await;
+    let held =
+        (store.pins().claim(&cid(1)).await.unwrap(), store.pins().claim(&cid(2)).await.unwrap());
+    let took = fails(store.pins().claim(&cid(3))).await;
     assert!((Duration::from_millis(1900)..Duration::from_millis(2600)).contains(&took), "{took:?}");
-    assert!(store.linked_blob(&open(&repository("a")), &digest(1)).await.unwrap().is_some());
+    assert!(store.blobs().get(&open(&repository("a")), &digest(1)).await.unwrap().is_some());
     store.ping().await.unwrap();
     drop(held);
-    drop(store.claim(&cid(3)).await.unwrap());
+    drop(store.pins().claim(&cid(3)).await.unwrap());
 }
 
 /// Whatever a caller had reached when it went away, no lock stays and the pool is whole.
@@ -131,11 +135,12 @@ async fn a_caller_that_goes_away_leaves_nothing_behind() {
     put(&store, &new).await;
     for micros in (0..4000).step_by(40) {
         let patience = Duration::from_micros(micros);
-        let _ = tokio::time::timeout(patience, store.put_manifest(&new)).await;
-        let _ = tokio::time::timeout(patience, store.claim(&cid(1))).await;
-        let _ = tokio::time::timeout(patience, store.delete_tag(&repository("a"), &tag("x"))).await;
+        let _ = tokio::time::timeout(patience, store.manifests().put(&new)).await;
+        let _ = tokio::time::timeout(patience, store.pins().claim(&cid(1))).await;
+        let _ =
+            tokio::time::timeout(patience, store.tags().delete(&repository("a"), &tag("x"))).await;
     }
-    drop(store.claim(&cid(1)).await.unwrap());
+    drop(store.pins().claim(&cid(1)).await.unwrap());
     put(&store, &new).await;
     let open = "SELECT count(*) FROM pg_stat_activity
         WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'";
@@ -147,7 +152,7 @@ async fn a_caller_that_goes_away_leaves_nothing_behind() {
     let held: Vec<_> = {
         let mut held = Vec::new();
         for n in 10..18 {
-            held.push(store.claim(&cid(n)).await.unwrap());
+            held.push(store.pins().claim(&cid(n)).await.unwrap());
         }
         held
     };
@@ -157,11 +162,11 @@ async fn a_caller_that_goes_away_leaves_nothing_behind() {
 #[tokio::test]
 async fn a_lock_that_is_held_too_long_is_not_waited_for() {
     let store = rig::database().await.store;
-    let claim = store.claim(&cid(1)).await.unwrap();
-    let took = fails(store.claim(&cid(1))).await;
+    let claim = store.pins().claim(&cid(1)).await.unwrap();
+    let took = fails(store.pins().claim(&cid(1))).await;
     assert!(took < Duration::from_millis(4500), "{took:?}");
     drop(claim);
-    drop(store.claim(&cid(1)).await.unwrap());
+    drop(store.pins().claim(&cid(1)).await.unwrap());
 }
 
 #[tokio::test]
@@ -194,18 +199,22 @@ async fn round_trips_are_as_few_as_promised() {
             result
         }};
     }
-    costs!("linked_blob", 1, store.linked_blob(&open(&a), &digest(1)));
-    costs!("manifest by tag", 1, store.manifest(&open(&a), &reference("latest")));
-    costs!("manifest by digest", 1, store.manifest(&open(&a), &reference(digest(1000).as_str())));
-    costs!("manifest_head", 1, store.manifest_head(&open(&a), &reference("latest")));
-    costs!("mount_blob", 1, store.mount_blob(&repository("b"), &digest(1), &anywhere()));
-    costs!("unlink_blob", 1, store.unlink_blob(&repository("b"), &digest(1)));
-    let id = costs!("start_upload", 1, store.start_upload(&a, "ann", None));
-    costs!("open_upload", 1, store.open_upload(&a, id, "ann"));
+    costs!("blobs().get", 1, store.blobs().get(&open(&a), &digest(1)));
+    costs!("manifests().get by tag", 1, store.manifests().get(&open(&a), &reference("latest")));
+    costs!(
+        "manifests().get by digest",
+        1,
+        store.manifests().get(&open(&a), &reference(digest(1000).as_str()))
+    );
+    costs!("manifests().head", 1, store.manifests().head(&open(&a), &reference("latest")));
+    costs!("blobs().mount", 1, store.blobs().mount(&repository("b"), &digest(1), &anywhere()));
+    costs!("blobs().unlink", 1, store.blobs().unlink(&repository("b"), &digest(1)));
+    let id = costs!("uploads().start", 1, store.uploads().start(&a, "ann", None));
+    costs!("uploads().get", 1, store.uploads().get(&a, id, "ann"));
     let part = af_registry::store::Part { offset: 0, size: 1, cid: cid(5) };
-    let claim = costs!("claim", 1, store.claim(&cid(5)));
+    let claim = costs!("pins().claim", 1, store.pins().claim(&cid(5)));
     costs!("record_part", 1, claim.record_part(id, 0, part));
-    let claim = store.claim(&cid(6)).await.unwrap();
+    let claim = store.pins().claim(&cid(6)).await.unwrap();
     let commit = af_registry::store::Commit {
         repository: a.clone(),
         digest: digest(6),
@@ -214,14 +223,14 @@ async fn round_trips_are_as_few_as_promised() {
         superseded: Vec::new(),
     };
     costs!("commit_blob", 1, claim.commit_blob(commit));
-    let claim = costs!("claim_unpin", 1, store.claim_unpin(&cid(5)));
+    let claim = costs!("unpins().claim", 1, store.unpins().claim(&cid(5)));
     costs!("done", 1, claim.unwrap().done());
-    let id = store.start_upload(&a, "ann", None).await.unwrap();
-    costs!("cancel_upload", 2, store.cancel_upload(&a, id, "ann"));
-    costs!("put_manifest", 2, store.put_manifest(&new));
-    costs!("tags", 1, store.tags(&open(&a), 10, None));
-    costs!("catalog", 1, store.catalog(Grantee::Everyone, 10, None));
-    costs!("referrers", 1, store.referrers(&open(&a), &digest(1), &[], None, 10));
-    costs!("delete_tag", 1, store.delete_tag(&a, &tag("latest")));
-    costs!("delete_manifest", 1, store.delete_manifest(&a, &digest(1000)));
+    let id = store.uploads().start(&a, "ann", None).await.unwrap();
+    costs!("uploads().cancel", 2, store.uploads().cancel(&a, id, "ann"));
+    costs!("manifests().put", 2, store.manifests().put(&new));
+    costs!("tags().page", 1, store.tags().page(&open(&a), 10, None));
+    costs!("repositories().page", 1, store.repositories().page(Grantee::Everyone, 10, None));
+    costs!("referrers().page", 1, store.referrers().page(&open(&a), &digest(1), &[], None, 10));
+    costs!("tags().delete", 1, store.tags().delete(&a, &tag("latest")));
+    costs!("manifests().delete", 1, store.manifests().delete(&a, &digest(1000)));
 }

@@ -64,7 +64,7 @@ fn cid(n: u64) -> Cid {
 
 /// Commits blob `n` at CID `at`.
 async fn commit_at(store: &Store, name: &str, n: u64, at: u64) -> Committed {
-    let claim = store.claim(&cid(at)).await.unwrap();
+    let claim = store.pins().claim(&cid(at)).await.unwrap();
     let commit = Commit {
         repository: repository(name),
         digest: digest(n),
@@ -87,7 +87,6 @@ fn manifest(name: &str, n: u64) -> NewManifest {
         digest: digest(n),
         media_type: "application/vnd.oci.image.manifest.v1+json".into(),
         raw: Bytes::from(format!("{{\"n\":{n}}}")),
-        data: Some(serde_json::json!({ "n": n })),
         artifact_type: None,
         subject: None,
         annotations: None,
@@ -100,7 +99,7 @@ fn manifest(name: &str, n: u64) -> NewManifest {
 }
 
 async fn put(store: &Store, new: &NewManifest) {
-    assert_eq!(store.put_manifest(new).await.unwrap(), Put::Done);
+    assert_eq!(store.manifests().put(new).await.unwrap(), Put::Done);
 }
 
 /// Starts something that must wait for somebody else, and makes sure that it does.

@@ -1,7 +1,7 @@
 //! Lists.
 
 use af_registry::rights::Grantee;
-use af_registry::store::{Referrers, Store};
+use af_registry::store::{ReferrerPage, Store};
 use serde_json::json;
 
 use super::{digest, manifest, open, put, repository, tag};
@@ -11,13 +11,13 @@ use crate::rig;
 async fn tags_come_in_byte_order_and_pages() {
     let store = rig::database().await.store;
     let a = repository("a");
-    assert_eq!(store.tags(&open(&a), 10, None).await.unwrap(), None);
+    assert_eq!(store.tags().page(&open(&a), 10, None).await.unwrap(), None);
     let mut new = manifest("a", 1000);
     new.tags = ["b", "a", "B", "_x", "1.0", "a-1", "a.1", "a_1", "A"].map(tag).to_vec();
     put(&store, &new).await;
     put(&store, &manifest("empty", 1000)).await;
     let all = ["1.0", "A", "B", "_x", "a", "a-1", "a.1", "a_1", "b"];
-    let page = async |n, last| store.tags(&open(&a), n, last).await.unwrap().unwrap();
+    let page = async |n, last| store.tags().page(&open(&a), n, last).await.unwrap().unwrap();
     assert_eq!(page(100, None).await, all);
     assert_eq!(page(9, None).await, all);
     assert_eq!(page(4, None).await, all[..4]);
@@ -27,7 +27,10 @@ async fn tags_come_in_byte_order_and_pages() {
     assert_eq!(page(100, Some("b")).await, [""; 0]);
     assert_eq!(page(0, None).await, [""; 0]);
     assert_eq!(page(u32::MAX, Some("")).await, all);
-    assert_eq!(store.tags(&open(&repository("empty")), 10, None).await.unwrap(), Some(vec![]));
+    assert_eq!(
+        store.tags().page(&open(&repository("empty")), 10, None).await.unwrap(),
+        Some(vec![])
+    );
 }
 
 #[tokio::test]
@@ -37,21 +40,27 @@ async fn the_catalog_comes_in_byte_order_and_pages() {
         put(&store, &manifest(name, 1000)).await;
     }
     let all = ["0", "a", "a-b", "a.b", "a/b", "a_b", "b"];
-    assert_eq!(store.catalog(Grantee::Everyone, 100, None).await.unwrap(), all);
-    assert_eq!(store.catalog(Grantee::Everyone, 2, Some("a")).await.unwrap(), all[2..4]);
-    assert_eq!(store.catalog(Grantee::Everyone, 2, Some("a0")).await.unwrap(), all[5..]);
+    assert_eq!(store.repositories().page(Grantee::Everyone, 100, None).await.unwrap(), all);
+    assert_eq!(
+        store.repositories().page(Grantee::Everyone, 2, Some("a")).await.unwrap(),
+        all[2..4]
+    );
+    assert_eq!(
+        store.repositories().page(Grantee::Everyone, 2, Some("a0")).await.unwrap(),
+        all[5..]
+    );
 }
 
-fn numbers(found: &Referrers) -> Vec<u64> {
+fn numbers(found: &ReferrerPage) -> Vec<u64> {
     let number = |hash: Vec<u8>| u64::from_be_bytes(hash[..8].try_into().unwrap());
-    found.page.iter().map(|referrer| number(referrer.digest.hash())).collect()
+    found.entries.iter().map(|referrer| number(referrer.digest.hash())).collect()
 }
 
 async fn put_referrer(store: &Store, n: u64, artifact_type: Option<&str>) {
     let mut new = manifest("a", n);
     new.subject = Some(digest(1).to_string());
     new.artifact_type = artifact_type.map(str::to_owned);
-    new.annotations = Some(json!({ "n": n.to_string() }));
+    new.annotations = Some([("n".to_owned(), n.to_string())].into());
     put(store, &new).await;
 }
 
@@ -66,12 +75,12 @@ async fn referrers_come_in_digest_order_by_type_and_in_pages() {
     put(&store, &manifest("a", 1020)).await;
     let find = async |types: &[&str], after: Option<&str>, limit| {
         let types: Vec<String> = types.iter().map(|text| (*text).to_owned()).collect();
-        store.referrers(&open(&a), &subject, &types, after, limit).await.unwrap()
+        store.referrers().page(&open(&a), &subject, &types, after, limit).await.unwrap()
     };
     let all = find(&[], None, 100).await;
     assert_eq!(numbers(&all), (1000..1012).collect::<Vec<_>>());
     assert!(!all.more);
-    let first = &all.page[0];
+    let first = &all.entries[0];
     assert_eq!(first.artifact_type.as_deref(), Some("x/sbom"));
     assert_eq!(first.annotations, Some(json!({ "n": "1000" })));
     assert_eq!(first.size, 10);
@@ -84,7 +93,8 @@ async fn referrers_come_in_digest_order_by_type_and_in_pages() {
     let page = find(&["x/sig", "x/sbom", "x/sig", "x/\0"], Some(digest(1002).as_str()), 4).await;
     assert_eq!((numbers(&page), page.more), (vec![1003, 1005, 1006, 1008], true));
     assert_eq!(numbers(&find(&["x/none"], None, 3).await), [0; 0]);
-    let other = store.referrers(&open(&repository("b")), &subject, &[], None, 3).await.unwrap();
+    let other =
+        store.referrers().page(&open(&repository("b")), &subject, &[], None, 3).await.unwrap();
     assert_eq!((numbers(&other), other.more), (vec![], false));
 }
 
@@ -101,9 +111,10 @@ async fn a_page_of_referrers_ends_before_four_mebibytes() {
     let mut after: Option<String> = None;
     let mut pages = Vec::new();
     loop {
-        let found = store.referrers(&open(&a), &subject, &[], after.as_deref(), 100).await.unwrap();
+        let found =
+            store.referrers().page(&open(&a), &subject, &[], after.as_deref(), 100).await.unwrap();
         pages.push(numbers(&found));
-        after = found.page.last().map(|last| last.digest.to_string());
+        after = found.entries.last().map(|last| last.digest.to_string());
         if !found.more {
             break;
         }

@@ -7,11 +7,11 @@ use crate::rig;
 
 /// Leaves CID `n` in the queue, named by nothing.
 async fn queue(store: &Store, n: u64) {
-    let claim = store.claim(&cid(n)).await.unwrap();
+    let claim = store.pins().claim(&cid(n)).await.unwrap();
     let part = Part { offset: 0, size: 1, cid: cid(n) };
     let gone = claim.record_part(uuid::Uuid::new_v4(), 0, part).await.unwrap();
     assert_eq!(gone, Recorded::Gone);
-    assert!(store.due_unpins(100).await.unwrap().contains(&cid(n)));
+    assert!(store.unpins().due(100).await.unwrap().contains(&cid(n)));
 }
 
 async fn commit_claimed(claim: Claim, n: u64) {
@@ -28,36 +28,36 @@ async fn commit_claimed(claim: Claim, n: u64) {
 #[tokio::test]
 async fn an_unpinned_cid_tells_the_next_claim() {
     let store = rig::database().await.store;
-    assert!(!store.claim(&cid(1)).await.unwrap().pin_lost());
+    assert!(!store.pins().claim(&cid(1)).await.unwrap().pin_lost());
     queue(&store, 1).await;
-    store.claim_unpin(&cid(1)).await.unwrap().unwrap().done().await.unwrap();
-    assert!(store.due_unpins(10).await.unwrap().is_empty());
-    assert!(store.claim_unpin(&cid(1)).await.unwrap().is_none());
+    store.unpins().claim(&cid(1)).await.unwrap().unwrap().done().await.unwrap();
+    assert!(store.unpins().due(10).await.unwrap().is_empty());
+    assert!(store.unpins().claim(&cid(1)).await.unwrap().is_none());
     // A claim that comes to nothing changes nothing.
-    let claim = store.claim(&cid(1)).await.unwrap();
+    let claim = store.pins().claim(&cid(1)).await.unwrap();
     assert!(claim.pin_lost());
     drop(claim);
-    let claim = store.claim(&cid(1)).await.unwrap();
+    let claim = store.pins().claim(&cid(1)).await.unwrap();
     assert!(claim.pin_lost());
     commit_claimed(claim, 1).await;
     // Pinned again and named: the next one need not.
-    assert!(!store.claim(&cid(1)).await.unwrap().pin_lost());
+    assert!(!store.pins().claim(&cid(1)).await.unwrap().pin_lost());
 }
 
 #[tokio::test]
 async fn a_claim_waits_for_an_unpin_and_learns_of_it() {
     let store = rig::database().await.store;
     queue(&store, 1).await;
-    let unpin = store.claim_unpin(&cid(1)).await.unwrap().unwrap();
+    let unpin = store.unpins().claim(&cid(1)).await.unwrap().unwrap();
     let claiming = {
         let store = store.clone();
-        waiting(async move { store.claim(&cid(1)).await.unwrap() }).await
+        waiting(async move { store.pins().claim(&cid(1)).await.unwrap() }).await
     };
     unpin.done().await.unwrap();
     let claim = claiming.await.unwrap();
     assert!(claim.pin_lost());
     commit_claimed(claim, 1).await;
-    assert!(store.due_unpins(10).await.unwrap().is_empty());
+    assert!(store.unpins().due(10).await.unwrap().is_empty());
 }
 
 /// The unpinner ended between Kubo's answer and its commit: nothing says that the pin is gone, and it is.
@@ -65,41 +65,41 @@ async fn a_claim_waits_for_an_unpin_and_learns_of_it() {
 async fn an_unpin_that_was_cut_off_counts_as_a_lost_pin() {
     let store = rig::database().await.store;
     queue(&store, 1).await;
-    let unpin = store.claim_unpin(&cid(1)).await.unwrap().unwrap();
+    let unpin = store.unpins().claim(&cid(1)).await.unwrap().unwrap();
     let claiming = {
         let store = store.clone();
-        waiting(async move { store.claim(&cid(1)).await.unwrap() }).await
+        waiting(async move { store.pins().claim(&cid(1)).await.unwrap() }).await
     };
     drop(unpin);
     let claim = claiming.await.unwrap();
     assert!(claim.pin_lost());
     commit_claimed(claim, 1).await;
-    assert!(store.claim_unpin(&cid(1)).await.unwrap().is_none());
-    assert!(store.due_unpins(10).await.unwrap().is_empty());
+    assert!(store.unpins().claim(&cid(1)).await.unwrap().is_none());
+    assert!(store.unpins().due(10).await.unwrap().is_empty());
 }
 
 #[tokio::test]
 async fn an_unpin_waits_for_a_claim_and_leaves_what_it_committed() {
     let store = rig::database().await.store;
     queue(&store, 1).await;
-    let claim = store.claim(&cid(1)).await.unwrap();
+    let claim = store.pins().claim(&cid(1)).await.unwrap();
     let unpinning = {
         let store = store.clone();
-        waiting(async move { store.claim_unpin(&cid(1)).await.unwrap().is_some() }).await
+        waiting(async move { store.unpins().claim(&cid(1)).await.unwrap().is_some() }).await
     };
     commit_claimed(claim, 1).await;
     assert!(!unpinning.await.unwrap());
-    assert!(store.due_unpins(10).await.unwrap().is_empty());
+    assert!(store.unpins().due(10).await.unwrap().is_empty());
 }
 
 #[tokio::test]
 async fn an_unpin_waits_for_a_claim_and_goes_on_when_it_is_dropped() {
     let store = rig::database().await.store;
     queue(&store, 1).await;
-    let claim = store.claim(&cid(1)).await.unwrap();
+    let claim = store.pins().claim(&cid(1)).await.unwrap();
     let unpinning = {
         let store = store.clone();
-        waiting(async move { store.claim_unpin(&cid(1)).await.unwrap() }).await
+        waiting(async move { store.unpins().claim(&cid(1)).await.unwrap() }).await
     };
     drop(claim);
     unpinning.await.unwrap().unwrap().done().await.unwrap();
@@ -113,26 +113,26 @@ async fn a_cancelled_upload_does_not_cost_another_its_pin() {
     for (n, order) in ["before", "while", "after"].into_iter().enumerate() {
         let at = cid(n as u64);
         let part = Part { offset: 0, size: 1, cid: at };
-        let left = store.start_upload(&a, "ann", None).await.unwrap();
-        let right = store.start_upload(&a, "bob", None).await.unwrap();
-        let claim = store.claim(&at).await.unwrap();
+        let left = store.uploads().start(&a, "ann", None).await.unwrap();
+        let right = store.uploads().start(&a, "bob", None).await.unwrap();
+        let claim = store.pins().claim(&at).await.unwrap();
         assert_eq!(claim.record_part(left, 0, part).await.unwrap(), Recorded::Done);
         if order == "before" {
-            assert!(store.cancel_upload(&a, left, "ann").await.unwrap());
+            assert!(store.uploads().cancel(&a, left, "ann").await.unwrap());
         }
-        let claim = store.claim(&at).await.unwrap();
+        let claim = store.pins().claim(&at).await.unwrap();
         assert_eq!(claim.pin_lost(), order == "before");
         if order == "while" {
-            assert!(store.cancel_upload(&a, left, "ann").await.unwrap());
+            assert!(store.uploads().cancel(&a, left, "ann").await.unwrap());
         }
         assert_eq!(claim.record_part(right, 0, part).await.unwrap(), Recorded::Done);
         if order == "after" {
-            assert!(store.cancel_upload(&a, left, "ann").await.unwrap());
+            assert!(store.uploads().cancel(&a, left, "ann").await.unwrap());
         }
-        assert!(store.claim_unpin(&at).await.unwrap().is_none(), "{order}");
-        assert!(store.due_unpins(10).await.unwrap().is_empty(), "{order}");
-        assert!(store.cancel_upload(&a, right, "bob").await.unwrap());
-        store.claim_unpin(&at).await.unwrap().unwrap().done().await.unwrap();
+        assert!(store.unpins().claim(&at).await.unwrap().is_none(), "{order}");
+        assert!(store.unpins().due(10).await.unwrap().is_empty(), "{order}");
+        assert!(store.uploads().cancel(&a, right, "bob").await.unwrap());
+        store.unpins().claim(&at).await.unwrap().unwrap().done().await.unwrap();
     }
 }
 
@@ -142,8 +142,8 @@ async fn a_blob_or_a_part_keeps_what_others_queue() {
     commit(&store, "a", 1).await;
     let enqueue = "INSERT INTO unpins (ipfs_cid) VALUES ($1)";
     admin.execute(enqueue, &[&cid(1).to_string()]).await.unwrap();
-    assert!(store.claim_unpin(&cid(1)).await.unwrap().is_none());
-    assert!(store.due_unpins(10).await.unwrap().is_empty());
+    assert!(store.unpins().claim(&cid(1)).await.unwrap().is_none());
+    assert!(store.unpins().due(10).await.unwrap().is_empty());
 }
 
 /// The last user goes while the unpinner looks: what it then takes out of the queue must not be this request.
@@ -164,12 +164,12 @@ async fn an_unpin_that_meets_the_last_user_leaving_leaves_it_queued() {
         .unwrap();
     let unpinning = {
         let store = store.clone();
-        waiting(async move { store.claim_unpin(&cid(1)).await.unwrap().is_some() }).await
+        waiting(async move { store.unpins().claim(&cid(1)).await.unwrap().is_some() }).await
     };
     admin.batch_execute("COMMIT").await.unwrap();
     assert!(!unpinning.await.unwrap());
-    assert_eq!(store.due_unpins(10).await.unwrap(), [cid(1)]);
-    store.claim_unpin(&cid(1)).await.unwrap().unwrap().done().await.unwrap();
+    assert_eq!(store.unpins().due(10).await.unwrap(), [cid(1)]);
+    store.unpins().claim(&cid(1)).await.unwrap().unwrap().done().await.unwrap();
 }
 
 /// The claimed CID loses against the first, and was in the queue already: it stays there.
@@ -178,9 +178,9 @@ async fn a_claimed_cid_that_no_row_takes_stays_in_the_queue() {
     let store = rig::database().await.store;
     commit(&store, "a", 1).await;
     queue(&store, 2).await;
-    store.claim_unpin(&cid(2)).await.unwrap().unwrap().done().await.unwrap();
+    store.unpins().claim(&cid(2)).await.unwrap().unwrap().done().await.unwrap();
     assert_eq!(commit_at(&store, "a", 1, 2).await.cid, cid(1));
-    assert_eq!(store.due_unpins(10).await.unwrap(), [cid(2)]);
+    assert_eq!(store.unpins().due(10).await.unwrap(), [cid(2)]);
 }
 
 #[tokio::test]
@@ -190,15 +190,15 @@ async fn tombstones_are_forgotten_after_two_days() {
         queue(&store, n).await;
     }
     for n in 1..=2 {
-        store.claim_unpin(&cid(n)).await.unwrap().unwrap().done().await.unwrap();
+        store.unpins().claim(&cid(n)).await.unwrap().unwrap().done().await.unwrap();
     }
     let age = "UPDATE unpins SET done_at = now() - INTERVAL '49 hours' WHERE ipfs_cid = $1";
     admin.execute(age, &[&cid(1).to_string()]).await.unwrap();
-    assert_eq!(store.forget_unpins().await.unwrap(), 1);
-    assert_eq!(store.forget_unpins().await.unwrap(), 0);
-    assert!(!store.claim(&cid(1)).await.unwrap().pin_lost());
-    assert!(store.claim(&cid(2)).await.unwrap().pin_lost());
-    assert_eq!(store.due_unpins(10).await.unwrap(), [cid(3)]);
+    assert_eq!(store.unpins().forget().await.unwrap(), 1);
+    assert_eq!(store.unpins().forget().await.unwrap(), 0);
+    assert!(!store.pins().claim(&cid(1)).await.unwrap().pin_lost());
+    assert!(store.pins().claim(&cid(2)).await.unwrap().pin_lost());
+    assert_eq!(store.unpins().due(10).await.unwrap(), [cid(3)]);
 }
 
 /// Uploads and sweepers that share eight CIDs, each as slow as a Kubo. A pin here is a row in a set of our own.
@@ -221,10 +221,10 @@ async fn no_named_cid_is_ever_without_its_pin() {
                     return;
                 }
                 let n = (worker * 7 + round * 3) % 8;
-                let id = store.start_upload(&a, "ann", None).await.unwrap();
+                let id = store.uploads().start(&a, "ann", None).await.unwrap();
                 pins.lock().unwrap().insert(n); // Kubo's add
                 tokio::time::sleep(Duration::from_millis(round % 3)).await;
-                let claim = store.claim(&cid(n)).await.unwrap();
+                let claim = store.pins().claim(&cid(n)).await.unwrap();
                 if claim.pin_lost() {
                     pins.lock().unwrap().insert(n);
                 }
@@ -233,7 +233,7 @@ async fn no_named_cid_is_ever_without_its_pin() {
                 assert!(pins.lock().unwrap().contains(&n), "a recorded part lost its pin");
                 tokio::time::sleep(Duration::from_millis(round % 5)).await;
                 assert!(pins.lock().unwrap().contains(&n), "a part lost its pin");
-                assert!(store.cancel_upload(&a, id, "ann").await.unwrap());
+                assert!(store.uploads().cancel(&a, id, "ann").await.unwrap());
             }
         }));
     }
@@ -241,8 +241,8 @@ async fn no_named_cid_is_ever_without_its_pin() {
         let (store, pins) = (store.clone(), Arc::clone(&pins));
         tasks.push(tokio::spawn(async move {
             while Instant::now() < end {
-                for due in store.due_unpins(8).await.unwrap() {
-                    if let Some(claim) = store.claim_unpin(&due).await.unwrap() {
+                for due in store.unpins().due(8).await.unwrap() {
+                    if let Some(claim) = store.unpins().claim(&due).await.unwrap() {
                         pins.lock().unwrap().retain(|n| cid(*n) != due); // Kubo's pin/rm
                         tokio::time::sleep(Duration::from_millis(2)).await;
                         claim.done().await.unwrap();
@@ -256,8 +256,8 @@ async fn no_named_cid_is_ever_without_its_pin() {
         task.await.unwrap();
     }
     // What is left over is in the queue, all of it.
-    while let [first, ..] = store.due_unpins(8).await.unwrap()[..] {
-        let claim = store.claim_unpin(&first).await.unwrap().unwrap();
+    while let [first, ..] = store.unpins().due(8).await.unwrap()[..] {
+        let claim = store.unpins().claim(&first).await.unwrap().unwrap();
         pins.lock().unwrap().retain(|n| cid(*n) != first);
         claim.done().await.unwrap();
     }

@@ -106,13 +106,13 @@ macro_rules! case {
 }
 
 const CASES: &[Case] = &[
-    case!("blob/linked", "'big', digest_of('blob', 77777), WHO", 8.0),
-    case!("blob/linked", "'big', digest_of('blob', 1), WHO", 8.0),
-    case!("blob/linked", "'team1/image1', digest_of('blob', 1), WHO", 8.0),
-    case!("blob/mount_from", "'team1/image1', digest_of('blob', 77777), 'big', WHO", 11.0),
+    case!("blob/get", "'big', digest_of('blob', 77777), WHO", 8.0),
+    case!("blob/get", "'big', digest_of('blob', 1), WHO", 8.0),
+    case!("blob/get", "'team1/image1', digest_of('blob', 1), WHO", 8.0),
+    case!("blob/mount_from", "'big', 'team1/image1', digest_of('blob', 77777), WHO", 11.0),
     case!("blob/mount_any", "'team1/image1', digest_of('blob', 77777), 0", 6.0),
     case!("blob/mount_any", "'team1/image1', digest_of('blob', 77777), 7", 50.0),
-    case!("blob/mount_from", "'team1/image1', digest_of('blob', 1), 'big', WHO", 11.0),
+    case!("blob/mount_from", "'big', 'team1/image1', digest_of('blob', 1), WHO", 11.0),
     case!("blob/mount_any", "'team1/image1', digest_of('blob', 1), 0", 6.0),
     // Nobody may read any of the first thousand that hold it.
     case!("blob/mount_any", "'team1/image1', digest_of('blob', 1), NULL", 2100.0),
@@ -128,8 +128,8 @@ const CASES: &[Case] = &[
         "'big', digest_of('blob', 7), cid_of('part', 7), 7, md5('upload7')::UUID, '{x}', TRUE",
         13.0
     ),
-    case!("manifest/by_tag", "'big', 'v77777', WHO", 8.0),
-    case!("manifest/by_digest", "'big', digest_of('manifest', 77777), WHO", 8.0),
+    case!("manifest/get_by_tag", "'big', 'v77777', WHO", 8.0),
+    case!("manifest/get_by_digest", "'big', digest_of('manifest', 77777), WHO", 8.0),
     case!("manifest/head_by_tag", "'big', 'v77777', WHO", 8.0),
     case!("manifest/head_by_digest", "'big', digest_of('manifest', 77777), WHO", 8.0),
     case!("manifest/hold_link", "'big', digest_of('manifest', 77777)", 3.0),
@@ -144,16 +144,16 @@ const CASES: &[Case] = &[
     ),
     case!("manifest/delete", "'big', digest_of('manifest', 77777)", 30.0),
     case!("access/allowed", "'team1/image1', WHO", 6.0),
-    case!("access/roles", "'{big,team1/image1,nowhere}', 7", 30.0),
-    case!("access/recent_push", "'big', 'ann', 600", 2.0),
-    case!("account/by_name", "'user7777'", 1.0),
-    case!("account/by_revision", "7777", 1.0),
+    case!("access/granted", "'{big,team1/image1,nowhere}', 7", 30.0),
+    case!("access/pushed_recently", "'big', 'ann', 600", 2.0),
+    case!("account/get", "'user7777'", 1.0),
+    case!("account/get_by_revision", "7777", 1.0),
     case!("account/renew_secret", "'user7777', 'x', 60", 1.0),
-    case!("account/disable", "'user7777', TRUE", 1.0),
+    case!("account/set_disabled", "'user7777', TRUE", 1.0),
     case!("grant/add", "'user7777', 'big', 'push'", 1.0),
     case!("grant/remove", "'user7777', 'big', NULL", 2.0),
     case!("refresh_token/add", "md5('x')::UUID, 7777, 7777, 'here', 'docker', ''", 1.0),
-    case!("refresh_token/use", "md5('token7777')::UUID", 2.0),
+    case!("refresh_token/redeem", "md5('token7777')::UUID", 2.0),
     case!("refresh_token/revoke", "'user7777'", 4.0),
     case!("repository/unlink_manifests", "'team1/image1', 5", 200.0),
     case!("repository/unlink_blobs", "'team1/image1', 100", 210.0),
@@ -174,7 +174,7 @@ const CASES: &[Case] = &[
         311.0
     ),
     case!("upload/start", "md5('x')::UUID, 'big', 'ann', NULL", 1.0),
-    case!("upload/open", "'big', md5('upload20000')::UUID, 'ann'", 4.0),
+    case!("upload/get", "'big', md5('upload20000')::UUID, 'ann'", 4.0),
     case!("upload/lock", "md5('upload20000')::UUID", 1.0),
     case!("upload/lock_own", "'big', md5('upload20000')::UUID, 'ann'", 2.0),
     case!("upload/lock_idle", "3600, 100", 201.0),
@@ -294,20 +294,20 @@ async fn everything(store: &Store) {
     (index.children, index.subject) = (vec![digest(1000), digest(2)], Some(digest(1).to_string()));
     index.tags = vec![tag("latest")];
     put(store, &index).await;
-    assert!(store.manifest(&open(&big), &reference("latest")).await.unwrap().is_some());
-    assert!(store.mount_blob(&repository("new"), &digest(1), &anywhere()).await.unwrap());
-    assert!(store.delete_tag(&big, &tag("latest")).await.unwrap());
-    assert_eq!(store.unlink_blob(&big, &digest(2)).await.unwrap(), Unlink::Referenced);
-    assert!(store.delete_manifest(&big, &digest(1001)).await.unwrap());
-    assert!(store.delete_manifest(&big, &digest(1000)).await.unwrap());
-    assert_eq!(store.unlink_blob(&big, &digest(2)).await.unwrap(), Unlink::Done);
-    let id = store.start_upload(&big, "ann", None).await.unwrap();
+    assert!(store.manifests().get(&open(&big), &reference("latest")).await.unwrap().is_some());
+    assert!(store.blobs().mount(&repository("new"), &digest(1), &anywhere()).await.unwrap());
+    assert!(store.tags().delete(&big, &tag("latest")).await.unwrap());
+    assert_eq!(store.blobs().unlink(&big, &digest(2)).await.unwrap(), Unlink::Referenced);
+    assert!(store.manifests().delete(&big, &digest(1001)).await.unwrap());
+    assert!(store.manifests().delete(&big, &digest(1000)).await.unwrap());
+    assert_eq!(store.blobs().unlink(&big, &digest(2)).await.unwrap(), Unlink::Done);
+    let id = store.uploads().start(&big, "ann", None).await.unwrap();
     let part = Part { offset: 0, size: 1, cid: cid(5) };
-    let claim = store.claim(&cid(5)).await.unwrap();
+    let claim = store.pins().claim(&cid(5)).await.unwrap();
     assert_eq!(claim.record_part(id, 0, part).await.unwrap(), Recorded::Done);
-    assert!(store.cancel_upload(&big, id, "ann").await.unwrap());
-    store.claim_unpin(&cid(5)).await.unwrap().unwrap().done().await.unwrap();
-    let id = store.start_upload(&big, "ann", None).await.unwrap();
+    assert!(store.uploads().cancel(&big, id, "ann").await.unwrap());
+    store.unpins().claim(&cid(5)).await.unwrap().unwrap().done().await.unwrap();
+    let id = store.uploads().start(&big, "ann", None).await.unwrap();
     let commit = Commit {
         repository: big.clone(),
         digest: digest(6),
@@ -315,7 +315,7 @@ async fn everything(store: &Store) {
         upload: Some(id),
         superseded: vec![cid(7)],
     };
-    store.claim(&cid(6)).await.unwrap().commit_blob(commit).await.unwrap();
-    assert_eq!(store.expire_uploads(Duration::from_secs(3600)).await.unwrap(), 100);
-    assert!(store.forget_unpins().await.unwrap() > 0);
+    store.pins().claim(&cid(6)).await.unwrap().commit_blob(commit).await.unwrap();
+    assert_eq!(store.uploads().expire(Duration::from_secs(3600)).await.unwrap(), 100);
+    assert!(store.unpins().forget().await.unwrap() > 0);
 }

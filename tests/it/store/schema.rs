@@ -80,5 +80,5 @@ async fn a_role_that_may_only_use_the_tables_can_serve() {
     settings.user = role;
     let store = Store::connect(&settings).await.unwrap();
     commit(&store, "a", 1).await;
-    assert!(store.linked_blob(&open(&repository("a")), &digest(1)).await.unwrap().is_some());
+    assert!(store.blobs().get(&open(&repository("a")), &digest(1)).await.unwrap().is_some());
 }

@@ -10,7 +10,7 @@ use super::{cid, digest, repository};
 use crate::rig;
 
 async fn record(store: &Store, id: Uuid, expected: u64, part: Part) -> Recorded {
-    let claim = store.claim(&part.cid).await.unwrap();
+    let claim = store.pins().claim(&part.cid).await.unwrap();
     claim.record_part(id, expected, part).await.unwrap()
 }
 
@@ -22,50 +22,50 @@ fn part(offset: u64, size: u64, at: u64) -> Part {
 async fn a_session_is_its_repositorys_and_its_subjects() {
     let store = rig::database().await.store;
     let (a, b) = (repository("a"), repository("b"));
-    let id = store.start_upload(&a, "ann", Some(Algorithm::Sha512)).await.unwrap();
-    store.start_upload(&b, "ann", None).await.unwrap();
-    let opened = store.open_upload(&a, id, "ann").await.unwrap();
+    let id = store.uploads().start(&a, "ann", Some(Algorithm::Sha512)).await.unwrap();
+    store.uploads().start(&b, "ann", None).await.unwrap();
+    let opened = store.uploads().get(&a, id, "ann").await.unwrap();
     let fresh = Upload { id, received: 0, algorithm: Some(Algorithm::Sha512), parts: Vec::new() };
     assert_eq!(opened, Some(fresh));
-    assert_eq!(store.open_upload(&b, id, "ann").await.unwrap(), None);
-    assert_eq!(store.open_upload(&a, id, "bob").await.unwrap(), None);
-    assert_eq!(store.open_upload(&a, Uuid::new_v4(), "ann").await.unwrap(), None);
-    assert!(!store.cancel_upload(&b, id, "ann").await.unwrap());
-    assert!(!store.cancel_upload(&a, id, "bob").await.unwrap());
-    assert!(store.cancel_upload(&a, id, "ann").await.unwrap());
-    assert!(!store.cancel_upload(&a, id, "ann").await.unwrap());
-    assert_eq!(store.open_upload(&a, id, "ann").await.unwrap(), None);
+    assert_eq!(store.uploads().get(&b, id, "ann").await.unwrap(), None);
+    assert_eq!(store.uploads().get(&a, id, "bob").await.unwrap(), None);
+    assert_eq!(store.uploads().get(&a, Uuid::new_v4(), "ann").await.unwrap(), None);
+    assert!(!store.uploads().cancel(&b, id, "ann").await.unwrap());
+    assert!(!store.uploads().cancel(&a, id, "bob").await.unwrap());
+    assert!(store.uploads().cancel(&a, id, "ann").await.unwrap());
+    assert!(!store.uploads().cancel(&a, id, "ann").await.unwrap());
+    assert_eq!(store.uploads().get(&a, id, "ann").await.unwrap(), None);
 }
 
 #[tokio::test]
 async fn parts_are_recorded_in_order_and_replaced_at_their_offset() {
     let store = rig::database().await.store;
     let a = repository("a");
-    let id = store.start_upload(&a, "ann", None).await.unwrap();
+    let id = store.uploads().start(&a, "ann", None).await.unwrap();
     assert_eq!(record(&store, id, 0, part(0, 64, 1)).await, Recorded::Done);
     assert_eq!(record(&store, id, 64, part(64, 3, 2)).await, Recorded::Done);
     // Again from an offset that has a part, and from one that has none.
     assert_eq!(record(&store, id, 67, part(64, 10, 3)).await, Recorded::Done);
     assert_eq!(record(&store, id, 74, part(70, 10, 4)).await, Recorded::Done);
-    let opened = store.open_upload(&a, id, "ann").await.unwrap().unwrap();
+    let opened = store.uploads().get(&a, id, "ann").await.unwrap().unwrap();
     assert_eq!(opened.received, 80);
     assert_eq!(opened.parts, [part(0, 64, 1), part(64, 10, 3), part(70, 10, 4)]);
-    assert_eq!(store.due_unpins(10).await.unwrap(), [cid(2)]);
+    assert_eq!(store.unpins().due(10).await.unwrap(), [cid(2)]);
 }
 
 #[tokio::test]
 async fn a_part_in_the_wrong_place_is_told_so_and_queued() {
     let store = rig::database().await.store;
     let a = repository("a");
-    let id = store.start_upload(&a, "ann", None).await.unwrap();
+    let id = store.uploads().start(&a, "ann", None).await.unwrap();
     assert_eq!(record(&store, id, 0, part(0, 64, 1)).await, Recorded::Done);
     assert_eq!(record(&store, id, 0, part(0, 64, 2)).await, Recorded::Moved { received: 64 });
     assert_eq!(record(&store, Uuid::new_v4(), 0, part(0, 64, 3)).await, Recorded::Gone);
-    let mut due = store.due_unpins(10).await.unwrap();
+    let mut due = store.unpins().due(10).await.unwrap();
     due.sort_by_key(ToString::to_string);
     assert_eq!(due, [cid(2), cid(3)]);
     for bad in [part(65, 1, 4), part(10, 10, 4), part(64, 1, 5)] {
-        let claim = store.claim(&cid(4)).await.unwrap();
+        let claim = store.pins().claim(&cid(4)).await.unwrap();
         let refused = claim.record_part(id, 64, bad).await;
         assert!(matches!(refused, Err(StoreError::Internal(_))), "{bad:?}");
     }
@@ -76,26 +76,26 @@ async fn of_two_parts_for_one_place_one_wins() {
     let store = rig::database().await.store;
     let a = repository("a");
     for n in 0..20 {
-        let id = store.start_upload(&a, "ann", None).await.unwrap();
+        let id = store.uploads().start(&a, "ann", None).await.unwrap();
         let (left, right) = tokio::join!(
             record(&store, id, 0, part(0, 5, 2 * n)),
             record(&store, id, 0, part(0, 7, 2 * n + 1)),
         );
-        let received = store.open_upload(&a, id, "ann").await.unwrap().unwrap().received;
+        let received = store.uploads().get(&a, id, "ann").await.unwrap().unwrap().received;
         match (left, right) {
             (Recorded::Done, Recorded::Moved { received: 5 }) => assert_eq!(received, 5),
             (Recorded::Moved { received: 7 }, Recorded::Done) => assert_eq!(received, 7),
             other => panic!("{other:?}"),
         }
     }
-    assert_eq!(store.due_unpins(100).await.unwrap().len(), 20);
+    assert_eq!(store.unpins().due(100).await.unwrap().len(), 20);
 }
 
 #[tokio::test]
 async fn a_committed_upload_ends_and_queues_all_but_its_blob() {
     let rig::Database { store, admin, .. } = rig::database().await;
     let a = repository("a");
-    let id = store.start_upload(&a, "ann", None).await.unwrap();
+    let id = store.uploads().start(&a, "ann", None).await.unwrap();
     record(&store, id, 0, part(0, 64, 1)).await;
     record(&store, id, 64, part(64, 6, 2)).await;
     let commit = Commit {
@@ -105,17 +105,17 @@ async fn a_committed_upload_ends_and_queues_all_but_its_blob() {
         upload: Some(id),
         superseded: vec![cid(3), cid(9), cid(1)],
     };
-    let committed = store.claim(&cid(9)).await.unwrap().commit_blob(commit).await.unwrap();
+    let committed = store.pins().claim(&cid(9)).await.unwrap().commit_blob(commit).await.unwrap();
     assert_eq!(committed.cid, cid(9));
-    assert_eq!(store.open_upload(&a, id, "ann").await.unwrap(), None);
-    let mut due = store.due_unpins(10).await.unwrap();
+    assert_eq!(store.uploads().get(&a, id, "ann").await.unwrap(), None);
+    let mut due = store.unpins().due(10).await.unwrap();
     due.sort_by_key(ToString::to_string);
     assert_eq!(due, [cid(1), cid(2), cid(3)]);
     let left = admin.query_one("SELECT count(*) FROM upload_parts", &[]).await.unwrap();
     assert_eq!(left.get::<_, i64>(0), 0);
 
     // One part, whose CID is the blob's.
-    let id = store.start_upload(&a, "ann", None).await.unwrap();
+    let id = store.uploads().start(&a, "ann", None).await.unwrap();
     record(&store, id, 0, part(0, 64, 5)).await;
     let commit = Commit {
         repository: a,
@@ -124,8 +124,8 @@ async fn a_committed_upload_ends_and_queues_all_but_its_blob() {
         upload: Some(id),
         superseded: Vec::new(),
     };
-    store.claim(&cid(5)).await.unwrap().commit_blob(commit).await.unwrap();
-    assert_eq!(store.due_unpins(10).await.unwrap().len(), 3);
+    store.pins().claim(&cid(5)).await.unwrap().commit_blob(commit).await.unwrap();
+    assert_eq!(store.unpins().due(10).await.unwrap().len(), 3);
 }
 
 #[tokio::test]
@@ -136,23 +136,23 @@ async fn idle_sessions_expire_and_those_in_use_do_not() {
     let [old, busy, young] = {
         let mut ids = [Uuid::nil(); 3];
         for (n, id) in ids.iter_mut().enumerate() {
-            *id = store.start_upload(&a, "ann", None).await.unwrap();
+            *id = store.uploads().start(&a, "ann", None).await.unwrap();
             record(&store, *id, 0, part(0, 1, n as u64)).await;
         }
         ids
     };
-    assert_eq!(store.expire_uploads(day).await.unwrap(), 0);
+    assert_eq!(store.uploads().expire(day).await.unwrap(), 0);
     let age = "UPDATE uploads SET touched_at = now() - INTERVAL '25 hours' WHERE id = $1";
     admin.execute(age, &[&old]).await.unwrap();
     admin.execute(age, &[&busy]).await.unwrap();
     admin.batch_execute("BEGIN").await.unwrap();
     admin.query("SELECT id FROM uploads WHERE id = $1 FOR UPDATE", &[&busy]).await.unwrap();
-    assert_eq!(store.expire_uploads(day).await.unwrap(), 1);
+    assert_eq!(store.uploads().expire(day).await.unwrap(), 1);
     admin.batch_execute("ROLLBACK").await.unwrap();
-    assert_eq!(store.open_upload(&a, old, "ann").await.unwrap(), None);
-    assert_eq!(store.due_unpins(10).await.unwrap(), [cid(0)]);
+    assert_eq!(store.uploads().get(&a, old, "ann").await.unwrap(), None);
+    assert_eq!(store.unpins().due(10).await.unwrap(), [cid(0)]);
     // Touched again, it is no longer idle.
     assert_eq!(record(&store, busy, 1, part(1, 1, 7)).await, Recorded::Done);
-    assert_eq!(store.expire_uploads(day).await.unwrap(), 0);
-    assert!(store.open_upload(&a, young, "ann").await.unwrap().is_some());
+    assert_eq!(store.uploads().expire(day).await.unwrap(), 0);
+    assert!(store.uploads().get(&a, young, "ann").await.unwrap().is_some());
 }

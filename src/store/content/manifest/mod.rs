@@ -3,56 +3,57 @@
 mod put;
 
 use bytes::Bytes;
-use tokio_postgres::Row;
+use tokio_postgres::{Error, Row};
 
 use crate::oci::{Digest, Reference, RepositoryName};
 use crate::rights::{Access, Action};
-use crate::store::accounts::access::{Asking, admitted, asking};
-use crate::store::db::connection::Param;
-use crate::store::db::retry::{bounded, retrying};
+use crate::store::db::connection::Connection;
+use crate::store::db::database::Database;
+use crate::store::db::retry::retrying;
 use crate::store::db::row::{parsed, unsigned};
 use crate::store::db::statements::Query;
-use crate::store::{Store, StoreError};
+use crate::store::error::StoreError;
 
 pub use put::{NewManifest, Put};
 
-/// A manifest as it was pushed.
+/// The manifests of all repositories.
+#[derive(Clone, Copy, Debug)]
+pub struct Manifests<'s>(pub(in crate::store) &'s Database);
+
+/// A manifest and its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the other fields are their names")]
 pub struct StoredManifest {
-    /// Its digest.
     pub digest: Digest,
-    /// What it was pushed as.
     pub media_type: String,
-    /// Its bytes, exactly.
+    /// The exact bytes that were pushed.
     pub raw: Bytes,
 }
 
-/// What a manifest is, without its bytes.
+/// The properties of a manifest, without its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the other fields are their names")]
 pub struct ManifestHead {
-    /// Its digest.
     pub digest: Digest,
-    /// What it was pushed as.
     pub media_type: String,
-    /// Its length in bytes.
+    /// Length in bytes.
     pub size: u64,
 }
 
-impl Store {
+impl Manifests<'_> {
     /// Finds a manifest of a repository.
     ///
     /// # Errors
-    /// [`StoreError`]; [`StoreError::Denied`] to whoever may not pull from there.
-    pub async fn manifest(
-        &self,
+    /// [`StoreError::Denied`] when the caller may not pull from the repository.
+    pub async fn get(
+        self,
         access: &Access,
         reference: &Reference,
     ) -> Result<Option<StoredManifest>, StoreError> {
-        let (query, name) = match reference {
-            Reference::Digest(digest) => (Query::ManifestByDigest, digest.as_str()),
-            Reference::Tag(tag) => (Query::ManifestByTag, tag.as_str()),
+        let row = match reference {
+            Reference::Digest(digest) => self.get_by_digest(access, digest.as_str()).await?,
+            Reference::Tag(tag) => self.get_by_tag(access, tag.as_str()).await?,
         };
-        let row = self.look_up(access, query, name).await?;
         if row.try_get::<_, Option<&str>>("digest")?.is_none() {
             return Ok(None);
         }
@@ -63,20 +64,19 @@ impl Store {
         }))
     }
 
-    /// As [`Store::manifest`], without the bytes.
+    /// As [`get`](Self::get), without the bytes.
     ///
     /// # Errors
-    /// [`StoreError`].
-    pub async fn manifest_head(
-        &self,
+    /// [`StoreError::Denied`] when the caller may not pull from the repository.
+    pub async fn head(
+        self,
         access: &Access,
         reference: &Reference,
     ) -> Result<Option<ManifestHead>, StoreError> {
-        let (query, name) = match reference {
-            Reference::Digest(digest) => (Query::ManifestHeadByDigest, digest.as_str()),
-            Reference::Tag(tag) => (Query::ManifestHeadByTag, tag.as_str()),
+        let row = match reference {
+            Reference::Digest(digest) => self.head_by_digest(access, digest.as_str()).await?,
+            Reference::Tag(tag) => self.head_by_tag(access, tag.as_str()).await?,
         };
-        let row = self.look_up(access, query, name).await?;
         if row.try_get::<_, Option<&str>>("digest")?.is_none() {
             return Ok(None);
         }
@@ -87,41 +87,47 @@ impl Store {
         }))
     }
 
-    /// One row of one of the four reads above.
-    async fn look_up(&self, access: &Access, query: Query, name: &str) -> Result<Row, StoreError> {
-        let Asking { repository, revision, patterns, roles } = asking(access, Action::Pull);
-        let params: [Param<'_>; 5] = [&repository, &name, &revision, &patterns, &roles];
-        let row = bounded(self.reads().row(query, params)).await?;
-        admitted(row.as_ref())?;
-        row.ok_or(StoreError::Denied)
+    async fn get_by_digest(self, access: &Access, digest: &str) -> Result<Row, StoreError> {
+        self.0.gated_read(Query::ManifestGetByDigest, access, Action::Pull, [&digest]).await
     }
 
-    /// Takes a manifest from a repository, with its tags there. Answers whether it was there.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn delete_manifest(
-        &self,
+    async fn get_by_tag(self, access: &Access, tag: &str) -> Result<Row, StoreError> {
+        self.0.gated_read(Query::ManifestGetByTag, access, Action::Pull, [&tag]).await
+    }
+
+    async fn head_by_digest(self, access: &Access, digest: &str) -> Result<Row, StoreError> {
+        self.0.gated_read(Query::ManifestHeadByDigest, access, Action::Pull, [&digest]).await
+    }
+
+    async fn head_by_tag(self, access: &Access, tag: &str) -> Result<Row, StoreError> {
+        self.0.gated_read(Query::ManifestHeadByTag, access, Action::Pull, [&tag]).await
+    }
+
+    /// Takes a manifest from a repository, with its tags there. Answers whether the repository held it.
+    pub async fn delete(
+        self,
         repository: &RepositoryName,
         digest: &Digest,
     ) -> Result<bool, StoreError> {
         let (repository, digest) = (repository.as_str(), digest.as_str());
-        retrying(|| async {
-            let lease = self.pool().lease().await?;
-            let (begun, locked, deleted, committed) = tokio::join!(
-                biased;
-                lease.begin(),
-                lease.row(Query::ManifestLockLink, [&repository, &digest]),
-                lease.count(Query::ManifestDelete, [&repository, &digest]),
-                lease.commit(),
-            );
-            begun?;
-            locked?;
-            let deleted = deleted? > 0;
-            committed?;
-            lease.release();
-            Ok(deleted)
-        })
-        .await
+        let deleted = retrying(|| async {
+            let lease = self.0.lease().await?;
+            let lock = lock_link(&lease, repository, digest);
+            lease.transaction(lock, delete(&lease, repository, digest)).await
+        });
+        let (_, deleted) = deleted.await?;
+        Ok(deleted > 0)
     }
+}
+
+async fn lock_link(
+    connection: &Connection,
+    repository: &str,
+    digest: &str,
+) -> Result<Option<Row>, Error> {
+    connection.row(Query::ManifestLockLink, &[&repository, &digest]).await
+}
+
+async fn delete(connection: &Connection, repository: &str, digest: &str) -> Result<u64, Error> {
+    connection.count(Query::ManifestDelete, &[&repository, &digest]).await
 }

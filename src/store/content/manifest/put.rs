@@ -1,67 +1,76 @@
-//! Storing a manifest, in one transaction of two round trips: hold what it names, then write.
+//! Storing a manifest, in one transaction of two round trips: lock what it names, then write.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
 use serde_json::Value;
-use tokio_postgres::Row;
+use tokio_postgres::types::Json;
+use tokio_postgres::{Error, Row};
 
+use super::Manifests;
 use crate::oci::{Digest, RepositoryName, Tag};
-use crate::store::db::pool::Lease;
+use crate::store::content::repository;
+use crate::store::db::connection::Connection;
 use crate::store::db::retry::retrying;
 use crate::store::db::row::parsed;
 use crate::store::db::statements::Query;
-use crate::store::{Store, StoreError};
+use crate::store::error::StoreError;
 
-/// A manifest that is to be stored, and what it names.
+/// A manifest to be stored, and the digests that it names.
 #[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "the other fields are their names")]
 pub struct NewManifest {
-    /// Where to.
     pub repository: RepositoryName,
-    /// Of `raw`.
+    /// Digest of `raw`.
     pub digest: Digest,
-    /// What it is pushed as. A digest that is stored already keeps the type of its first push.
+    /// Media type of this push. A digest that is stored already keeps the type of its first push.
     pub media_type: String,
     /// The exact bytes.
     pub raw: Bytes,
-    /// The same as JSON, for operators' queries; `None` when JSONB cannot hold it.
-    pub data: Option<Value>,
-    /// What a list of referrers filters by.
+    /// Artifact type by which referrers are filtered.
     pub artifact_type: Option<String>,
-    /// The digest of the manifest that this one is about; it need not exist.
+    /// Digest of the manifest that this one is about; it need not exist.
     pub subject: Option<String>,
-    /// What a list of referrers shows.
-    pub annotations: Option<Value>,
-    /// Must be here, sound.
+    /// Annotations that a list of referrers includes.
+    pub annotations: Option<BTreeMap<String, String>>,
+    /// Blobs that the repository must hold, and not in quarantine.
     pub blobs: Vec<Digest>,
-    /// Are held if they are here.
+    /// Blobs that are linked to the manifest if the repository holds them.
     pub loose_blobs: Vec<Digest>,
-    /// Must be here as manifest or as sound blob, unless `allow_sparse`.
+    /// What an index lists. The repository must hold each as manifest or as blob, unless `allow_sparse`.
     pub children: Vec<Digest>,
     /// Whether children may be missing.
     pub allow_sparse: bool,
-    /// What will name it.
+    /// Tags that point to the manifest from now on.
     pub tags: Vec<Tag>,
 }
 
-/// How [`Store::put_manifest`] ended.
+/// How [`Manifests::put`] ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Put {
     /// The manifest is stored and tagged.
     Done,
-    /// Nothing is: the repository does not hold these.
+    /// Nothing is stored, because the repository does not hold these.
     Missing(Vec<Digest>),
 }
 
-/// What of a manifest's references the repository holds.
+/// Row ids, by digest, of what the manifest names and the repository holds.
 #[derive(Default)]
 struct Held {
     blobs: HashMap<String, i64>,
     manifests: HashMap<String, i64>,
 }
 
+/// The columns of `manifest/put` that describe the manifest. JSON that JSONB cannot hold becomes NULL.
+struct Columns<'a> {
+    artifact_type: Option<&'a str>,
+    annotations: Option<Json<&'a BTreeMap<String, String>>>,
+    data: Option<Value>,
+    tags: Vec<&'a str>,
+}
+
 /// The columns of `manifest/put` that link a manifest to what it names.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Default)]
 struct Links<'a> {
     blobs: Vec<i64>,
     children: Vec<&'a str>,
@@ -69,103 +78,140 @@ struct Links<'a> {
     child_blobs: Vec<Option<i64>>,
 }
 
-impl Store {
-    /// Stores a manifest if the repository holds what it names, and moves its tags. Of two that move a tag, the one
-    /// that commits last wins.
+impl Manifests<'_> {
+    /// Stores a manifest if the repository holds what it names, and moves its tags. When two pushes move one tag, the
+    /// one that commits last wins.
     ///
     /// # Errors
-    /// [`StoreError`]; [`StoreError::Conflict`] only after several attempts.
-    pub async fn put_manifest(&self, new: &NewManifest) -> Result<Put, StoreError> {
-        retrying(|| self.try_put_manifest(new)).await
+    /// [`StoreError::Conflict`] only after several attempts.
+    pub async fn put(self, new: &NewManifest) -> Result<Put, StoreError> {
+        let columns = Columns::new(new);
+        retrying(|| self.try_put(new, &columns)).await
     }
 
-    async fn try_put_manifest(&self, new: &NewManifest) -> Result<Put, StoreError> {
-        let (repository, digest) = (new.repository.as_str(), new.digest.as_str());
-        let (blobs, children) = (blob_candidates(new), distinct(new.children.iter()));
-        let lease = self.pool().lease().await?;
-        let (begun, ensured, link, held_blobs, held_manifests) = tokio::join!(
-            biased;
-            lease.begin(),
-            lease.row(Query::RepositoryEnsure, [&repository]),
-            lease.row(Query::ManifestHoldLink, [&repository, &digest]),
-            lease.rows(Query::ManifestLockBlobs, [&repository, &blobs]),
-            held_children(&lease, repository, &children),
-        );
-        begun?;
-        link?;
-        let Some(repository) = ensured? else {
-            return Err(StoreError::Internal("repository/ensure gave no row".into()));
+    async fn try_put(self, new: &NewManifest, columns: &Columns<'_>) -> Result<Put, StoreError> {
+        let (name, digest) = (new.repository.as_str(), new.digest.as_str());
+        let blobs = distinct(new.blobs.iter().chain(&new.loose_blobs).chain(&new.children));
+        let children_named = distinct(new.children.iter());
+        let lease = self.0.lease().await?;
+        let first = async {
+            let (ensured, link, blobs, manifests) = tokio::join!(
+                biased;
+                repository::ensure(&lease, name),
+                hold_link(&lease, name, digest),
+                lock_blobs(&lease, name, &blobs),
+                children(&lease, name, &children_named),
+            );
+            link?;
+            Ok((ensured?, blobs?, manifests?))
         };
-        let held = Held { blobs: ids(&held_blobs?)?, manifests: ids(&held_manifests?)? };
+        let (repository, blobs, manifests) = lease.begin(first).await?;
+        let Some(repository) = repository else {
+            return Err(StoreError::Internal("repository/ensure returned no row".into()));
+        };
+        let held = Held { blobs: ids(&blobs)?, manifests: ids(&manifests)? };
         let missing = missing(new, &held);
         if !missing.is_empty() {
             lease.rollback().await?;
-            lease.release();
             return Ok(Put::Missing(missing));
         }
-        let (written, committed) = tokio::join!(
-            biased;
-            write(&lease, repository.try_get("id")?, new, links(&held, &children, new)),
-            lease.commit(),
-        );
-        written?;
-        committed?;
-        lease.release();
+        let (id, links) = (repository.try_get("id")?, Links::new(&held, &children_named, new));
+        lease.commit(put(&lease, id, new, columns, &links)).await?;
         Ok(Put::Done)
     }
 }
 
-async fn held_children(
-    lease: &Lease,
+async fn hold_link(
+    connection: &Connection,
     repository: &str,
-    children: &[&str],
-) -> Result<Vec<Row>, tokio_postgres::Error> {
-    if children.is_empty() {
-        return Ok(Vec::new());
-    }
-    lease.rows(Query::ManifestChildren, [&repository, &children]).await
+    digest: &str,
+) -> Result<Option<Row>, Error> {
+    connection.row(Query::ManifestHoldLink, &[&repository, &digest]).await
 }
 
-async fn write(
-    lease: &Lease,
+/// Locks the blobs in the order of `digests`, which must be sorted.
+async fn lock_blobs(
+    connection: &Connection,
+    repository: &str,
+    digests: &[&str],
+) -> Result<Vec<Row>, Error> {
+    connection.rows(Query::ManifestLockBlobs, &[&repository, &digests]).await
+}
+
+async fn children(
+    connection: &Connection,
+    repository: &str,
+    digests: &[&str],
+) -> Result<Vec<Row>, Error> {
+    if digests.is_empty() {
+        return Ok(Vec::new());
+    }
+    connection.rows(Query::ManifestChildren, &[&repository, &digests]).await
+}
+
+async fn put(
+    connection: &Connection,
     repository: i64,
     new: &NewManifest,
-    links: Links<'_>,
-) -> Result<u64, tokio_postgres::Error> {
-    let (digest, raw) = (new.digest.as_str(), &*new.raw);
-    let mut tags: Vec<&str> = new.tags.iter().map(Tag::as_str).collect();
-    tags.sort_unstable();
-    tags.dedup();
-    let artifact_type = new.artifact_type.as_deref().filter(|text| !text.contains('\0'));
-    let annotations = new.annotations.as_ref().filter(|value| fits_jsonb(value));
-    let data = new.data.as_ref().filter(|value| fits_jsonb(value));
-    lease
+    columns: &Columns<'_>,
+    links: &Links<'_>,
+) -> Result<u64, Error> {
+    connection
         .count(
             Query::ManifestPut,
-            [
+            &[
                 &repository,
-                &digest,
+                &new.digest.as_str(),
                 &new.media_type,
-                &artifact_type,
+                &columns.artifact_type,
                 &new.subject,
-                &annotations,
-                &data,
-                &raw,
+                &columns.annotations,
+                &columns.data,
+                &&*new.raw,
                 &links.blobs,
                 &links.children,
                 &links.child_manifests,
                 &links.child_blobs,
-                &tags,
+                &columns.tags,
             ],
         )
         .await
 }
 
-/// Whatever may be a blob, each once, in the order in which it is locked.
-fn blob_candidates(new: &NewManifest) -> Vec<&str> {
-    distinct(new.blobs.iter().chain(&new.loose_blobs).chain(&new.children))
+impl<'a> Columns<'a> {
+    fn new(new: &'a NewManifest) -> Self {
+        let mut tags: Vec<&str> = new.tags.iter().map(Tag::as_str).collect();
+        tags.sort_unstable();
+        tags.dedup();
+        let annotations = new.annotations.as_ref().filter(|annotations| {
+            !annotations.iter().any(|(key, value)| key.contains('\0') || value.contains('\0'))
+        });
+        Self {
+            artifact_type: new.artifact_type.as_deref().filter(|text| !text.contains('\0')),
+            annotations: annotations.map(Json),
+            data: serde_json::from_slice(&new.raw).ok().filter(fits_jsonb),
+            tags,
+        }
+    }
 }
 
+impl<'a> Links<'a> {
+    fn new(held: &Held, children: &[&'a str], new: &NewManifest) -> Self {
+        let mut links = Self::default();
+        let blobs = distinct(new.blobs.iter().chain(&new.loose_blobs));
+        links.blobs.extend(blobs.iter().filter_map(|blob| held.blobs.get(*blob)));
+        for child in children {
+            let manifest = held.manifests.get(*child).copied();
+            let blob = held.blobs.get(*child).copied().filter(|_| manifest.is_none());
+            links.children.push(child);
+            links.child_manifests.push(manifest);
+            links.child_blobs.push(blob);
+        }
+        links
+    }
+}
+
+/// Each digest once, sorted.
 fn distinct<'a>(digests: impl Iterator<Item = &'a Digest>) -> Vec<&'a str> {
     let mut distinct: Vec<&str> = digests.map(Digest::as_str).collect();
     distinct.sort_unstable();
@@ -177,7 +223,7 @@ fn ids(rows: &[Row]) -> Result<HashMap<String, i64>, StoreError> {
     rows.iter().map(|row| Ok((parsed(row, "digest")?, row.try_get("id")?))).collect()
 }
 
-/// What must be here and is not, each once, in the manifest's order.
+/// The digests that the repository must hold and does not, each once, in the manifest's order.
 fn missing(new: &NewManifest, held: &Held) -> Vec<Digest> {
     let has_blob = |digest: &Digest| held.blobs.contains_key(digest.as_str());
     let has_manifest = |digest: &Digest| held.manifests.contains_key(digest.as_str());
@@ -195,21 +241,7 @@ fn missing(new: &NewManifest, held: &Held) -> Vec<Digest> {
     missing
 }
 
-fn links<'a>(held: &Held, children: &[&'a str], new: &NewManifest) -> Links<'a> {
-    let mut links = Links::default();
-    let blobs = distinct(new.blobs.iter().chain(&new.loose_blobs));
-    links.blobs.extend(blobs.iter().filter_map(|blob| held.blobs.get(*blob)));
-    for child in children {
-        let manifest = held.manifests.get(*child).copied();
-        let blob = held.blobs.get(*child).copied().filter(|_| manifest.is_none());
-        links.children.push(child);
-        links.child_manifests.push(manifest);
-        links.child_blobs.push(blob);
-    }
-    links
-}
-
-/// JSONB holds no U+0000 (PostgreSQL manual, 8.14). Everything else that `serde_json` reads, it holds.
+/// Whether JSONB can hold a value. It holds everything that `serde_json` reads except U+0000 (PostgreSQL manual, 8.14).
 fn fits_jsonb(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => true,
@@ -217,6 +249,41 @@ fn fits_jsonb(value: &Value) -> bool {
         Value::Array(values) => values.iter().all(fits_jsonb),
         Value::Object(members) => {
             members.iter().all(|(name, value)| !name.contains('\0') && fits_jsonb(value))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn new(raw: &str) -> NewManifest {
+        NewManifest {
+            repository: "a".parse().unwrap(),
+            digest: Digest::from_hash(crate::oci::Algorithm::Sha256, &[0; 32]),
+            media_type: String::new(),
+            raw: Bytes::copy_from_slice(raw.as_bytes()),
+            artifact_type: None,
+            subject: None,
+            annotations: None,
+            blobs: Vec::new(),
+            loose_blobs: Vec::new(),
+            children: Vec::new(),
+            allow_sparse: false,
+            tags: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn json_that_jsonb_cannot_hold_becomes_null() {
+        assert!(Columns::new(&new(r#"{"x":["a",1,null]}"#)).data.is_some());
+        for x in [r#""\u0000""#, r#"{"\u0000":1}"#, r#""\ud800""#, "[1e999]"] {
+            assert_eq!(Columns::new(&new(&format!(r#"{{"x":{x}}}"#))).data, None, "{x}");
+        }
+        for (key, value, fits) in [("a", "b", true), ("a", "\0", false), ("\0", "b", false)] {
+            let annotations = Some([(key.to_owned(), value.to_owned())].into());
+            let new = NewManifest { annotations, ..new("{}") };
+            assert_eq!(Columns::new(&new).annotations.is_some(), fits, "{key:?} {value:?}");
         }
     }
 }
