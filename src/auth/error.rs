@@ -9,7 +9,7 @@ use crate::seal::SecretError;
 use crate::store::StoreError;
 use crate::telemetry::metrics::Refusal;
 
-/// The one error of this room. Messages may be sent to clients, except those of `Unavailable` and `Internal`.
+/// The one error of this room. Clients see the messages, except the details of `Token`, `Unavailable` and `Internal`.
 #[derive(Clone, Debug, Error)]
 pub enum AuthError {
     /// The caller is anonymous, and must log in.
@@ -18,7 +18,7 @@ pub enum AuthError {
     /// User name, password or client certificate do not belong to an account that may log in.
     #[error("user name or password is wrong")]
     Credentials,
-    /// The token is not valid, for this reason.
+    /// The token is not valid. Only the log has the reason, because it would help somebody who forges tokens.
     #[error("the token is not valid: {0}")]
     Token(&'static str),
     /// The token is valid, but lacks the scope.

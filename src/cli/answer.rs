@@ -1,4 +1,4 @@
-//! What a command says on standard output: lines for people, or JSON for programs.
+//! The output of a command: lines for people, or JSON for programs.
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
@@ -10,41 +10,41 @@ use serde_json::{Value, json};
 use super::arguments::JSON;
 use super::error::CliError;
 
-/// How an answer is written.
+/// The form of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
-    /// For people.
+    /// Lines for people.
     Text,
-    /// One JSON value.
+    /// One JSON value on one line.
     Json,
 }
 
 impl Form {
-    /// As the arguments ask for.
+    /// Json if the arguments have the switch `--json`.
     pub(super) fn of(arguments: &ArgMatches) -> Self {
         if arguments.get_flag(JSON) { Self::Json } else { Self::Text }
     }
 }
 
-/// The answer of a command in both forms.
+/// The output of a command in both forms.
 pub(super) struct Answer {
     text: String,
     json: Value,
 }
 
 impl Answer {
-    /// One or more lines.
+    /// An answer whose text is one or more lines.
     pub(super) fn new(text: impl Into<String>, json: &impl Serialize) -> Result<Self, CliError> {
         Ok(Self { text: text.into(), json: serde_json::to_value(json)? })
     }
 
-    /// Says that the operation `done` was carried out on something called `name`.
+    /// An answer such as "removed ann".
     pub(super) fn done(done: &str, name: &impl Display) -> Self {
         let json = json!({ "name": name.to_string(), "done": done });
         Self { text: format!("{done} {name}"), json }
     }
 
-    /// Columns below their headings.
+    /// An answer whose text is a table.
     pub(super) fn table<const N: usize>(
         head: [&str; N],
         rows: impl IntoIterator<Item = [String; N]>,
@@ -70,7 +70,7 @@ impl Answer {
         };
         let mut out = io::stdout().lock();
         match writeln!(out, "{text}").and_then(|()| out.flush()) {
-            // `… | head` has seen enough.
+            // The reader, for example `head`, has seen enough.
             Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
             written => written.map_err(CliError::Write),
         }
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_stand_below_their_headings() {
+    fn columns_are_aligned() {
         let rows = [["ann".to_owned(), "x".to_owned()], ["barbara".to_owned(), String::new()]];
         let table = Answer::table(["NAME", "STATE"], rows, &Value::Null).unwrap();
         assert_eq!(table.text, "NAME     STATE\nann      x\nbarbara");

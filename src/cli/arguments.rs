@@ -1,4 +1,4 @@
-//! Arguments that several commands take, and how they become values.
+//! Arguments that several commands share, and their conversion to values.
 
 use std::str::FromStr;
 
@@ -7,10 +7,10 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use super::error::CliError;
 use crate::accounts::{AccountName, AccountNameError, Life};
 
-/// Id of the switch that every command has.
+/// The id of the switch `--json`, which every command has.
 pub(super) const JSON: &str = "json";
 
-/// A noun with its verbs.
+/// A command such as `user`, with its verbs.
 pub(super) fn noun(
     name: &'static str,
     about: &'static str,
@@ -19,13 +19,14 @@ pub(super) fn noun(
     Command::new(name).about(about).subcommand_required(true).subcommands(verbs)
 }
 
-/// A verb, which can answer in JSON.
+/// A verb of a command, such as `add`, with the switch `--json`.
 pub(super) fn verb(name: &'static str, about: &'static str) -> Command {
-    let json = Arg::new(JSON).long(JSON).action(ArgAction::SetTrue).help("Answer in JSON.");
+    let json =
+        Arg::new(JSON).long(JSON).action(ArgAction::SetTrue).help("Print the answer as JSON.");
     Command::new(name).about(about).arg(json)
 }
 
-/// A value that must be there.
+/// An argument that must be given, parsed as `T`.
 pub(super) fn required<T>(id: &'static str, name: &'static str, help: &'static str) -> Arg
 where
     T: FromStr<Err: std::error::Error + Send + Sync + 'static> + Clone + Send + Sync + 'static,
@@ -33,7 +34,7 @@ where
     optional::<T>(id, name, help).required(true)
 }
 
-/// A value that may be there.
+/// An argument that may be given, parsed as `T`.
 pub(super) fn optional<T>(id: &'static str, name: &'static str, help: &'static str) -> Arg
 where
     T: FromStr<Err: std::error::Error + Send + Sync + 'static> + Clone + Send + Sync + 'static,
@@ -41,28 +42,28 @@ where
     Arg::new(id).value_name(name).help(help).value_parser(|text: &str| text.parse::<T>())
 }
 
-/// A user's name.
+/// The argument for the name of a user.
 pub(super) fn user() -> Arg {
     Arg::new("name").value_name("NAME").required(true).help("The user.").value_parser(user_name)
 }
 
-/// A robot's name.
+/// The argument for the name of a robot.
 pub(super) fn robot() -> Arg {
-    let help = "The robot: its namespace, a plus, and its name.";
+    let help = "The robot: its namespace, a plus sign, and its name.";
     Arg::new("name").value_name("NAMESPACE+NAME").required(true).help(help).value_parser(robot_name)
 }
 
-/// How long a robot's secret is good for.
+/// The option `--expires` of robots.
 pub(super) fn expires() -> Arg {
     Arg::new("expires")
         .long("expires")
         .value_name("TIME")
         .default_value("90d")
-        .help("How long the secret is good for: 12h, 90d, or never.")
+        .help("How long the secret is valid: 12h, 90d, or never.")
         .value_parser(|text: &str| text.parse::<Life>())
 }
 
-/// The value of an argument that the parser has required.
+/// The value of an argument that must be given.
 pub(super) fn value<T: Clone + Send + Sync + 'static>(
     arguments: &ArgMatches,
     id: &str,
@@ -70,7 +71,7 @@ pub(super) fn value<T: Clone + Send + Sync + 'static>(
     given(arguments, id).ok_or_else(|| CliError::unknown("without", id))
 }
 
-/// The value of an argument, if it was given.
+/// The value of an argument that may be given.
 pub(super) fn given<T: Clone + Send + Sync + 'static>(
     arguments: &ArgMatches,
     id: &str,
@@ -95,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn users_and_robots_have_names_of_their_own() {
+    fn a_user_name_is_no_robot_name() {
         assert!(user_name("ann").is_ok() && user_name("acme+ci").is_err());
         assert!(robot_name("acme+ci").is_ok() && robot_name("ann").is_err());
     }

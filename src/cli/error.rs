@@ -13,16 +13,16 @@ use crate::store::StoreError;
 /// The one error of this room. Each message is one line, and holds no secret.
 #[derive(Debug, Error)]
 pub enum CliError {
-    /// A command that is declared, but not implemented: a bug.
+    /// A bug: the command is declared, but not implemented.
     #[error("there is no command `{0}`")]
     Unknown(String),
     /// A password was given as an argument, where other users of the machine can read it.
     #[error(
-        "a password is no argument, for everyone on this machine could read it there: type it at the prompt, or hand it in with --password-stdin"
+        "a password must not be an argument, because every user of this machine can read it there: type it at the prompt, or pipe it to standard input with --password-stdin"
     )]
     PasswordArgument,
     /// The two passwords typed at the prompt differ.
-    #[error("the password was not the same both times")]
+    #[error("the two passwords differ")]
     PasswordsDiffer,
     /// Standard input or the prompt could not be read.
     #[error("cannot read {what}: {source}")]
@@ -35,13 +35,17 @@ pub enum CliError {
     #[error("OPEN_REGISTRY_DB_SSLROOTCERT: {0}")]
     Trust(#[from] TrustError),
     /// There are no signing keys, because no server with login has run on this database.
-    #[error("there is no signing key yet: a server that asks for login makes the first")]
+    #[error(
+        "there is no signing key yet: a server with OPEN_REGISTRY_AUTH=token creates the first one when it starts"
+    )]
     NoKey,
     /// The registry's own PostgreSQL could not be started.
     #[error(transparent)]
     Embedded(#[from] EmbeddedError),
     /// The database could not be opened.
-    #[error("PostgreSQL at {address}: {source}; OPEN_REGISTRY_DB_HOST and its kin say where it is")]
+    #[error(
+        "cannot use PostgreSQL at {address}: {source}; check OPEN_REGISTRY_DB_HOST and the other OPEN_REGISTRY_DB settings"
+    )]
     #[allow(missing_docs, reason = "the fields are their names")]
     Connect { address: String, source: StoreError },
     /// The database failed.
@@ -53,7 +57,7 @@ pub enum CliError {
     /// An operation on tokens or their keys failed.
     #[error(transparent)]
     Auth(#[from] AuthError),
-    /// The answer could not be written as JSON: a bug.
+    /// A bug: the answer has no JSON form.
     #[error("cannot write the answer as JSON: {0}")]
     Json(#[from] serde_json::Error),
 }

@@ -20,24 +20,24 @@ pub(super) enum Operation {
 pub(super) fn command() -> Command {
     let account = || required::<AccountName>("account", "ACCOUNT", "The user or robot.");
     let pattern = || {
-        let help = "A repository, prefix/* for all below a prefix, or '*' for all.";
+        let help = "A repository, prefix/* for all below a prefix, or '*' for all repositories.";
         required::<Pattern>("pattern", "PATTERN", help)
     };
-    let role = "pull, push (and pull), delete (and pull), or admin: everything.";
-    let of = "Only of this user or robot.";
-    let taken = "The role to take; without it every role on exactly this pattern.";
+    let role = "pull, push (includes pull), delete (includes pull), or admin (includes all).";
+    let of = "List only the grants of this user or robot.";
+    let removed = "The role to remove. Without it, every role on exactly this pattern is removed.";
     let verbs = [
-        verb("add", "Give an account a role")
+        verb("add", "Give an account a role in repositories")
             .arg(account())
             .arg(pattern())
             .arg(required::<Role>("role", "ROLE", role)),
         verb("list", "List grants").arg(optional::<AccountName>("account", "ACCOUNT", of)),
-        verb("remove", "Take a role away")
+        verb("remove", "Take a role from an account")
             .arg(account())
             .arg(pattern())
-            .arg(optional::<Role>("role", "ROLE", taken)),
+            .arg(optional::<Role>("role", "ROLE", removed)),
     ];
-    noun("grant", "Manage who may do what", verbs)
+    noun("grant", "Manage the roles of accounts in repositories", verbs)
 }
 
 impl Operation {
@@ -73,8 +73,8 @@ impl Operation {
             Self::Remove { account, pattern, role } => {
                 grants.remove(&account, &pattern, role).await?;
                 let text = match role.map(Role::as_str) {
-                    Some(role) => format!("{account} has the role {role} on {pattern} no longer"),
-                    None => format!("{account} has no role on {pattern} any more"),
+                    Some(role) => format!("{account} no longer has the role {role} on {pattern}"),
+                    None => format!("{account} no longer has any role on {pattern}"),
                 };
                 let json = json!({
                     "account": account.as_str(),

@@ -1,4 +1,4 @@
-//! `keys`: what signs tokens.
+//! `keys`: the keys that sign tokens.
 
 use clap::{ArgMatches, Command};
 use serde_json::json;
@@ -10,7 +10,7 @@ use crate::auth::{Auth, KeyInfo};
 use crate::config::Config;
 use crate::store::Store;
 
-/// What may be done with keys.
+/// An operation on keys.
 pub(super) enum Operation {
     List,
     Rotate,
@@ -19,14 +19,14 @@ pub(super) enum Operation {
 /// The noun with its verbs.
 pub(super) fn command() -> Command {
     let verbs = [
-        verb("list", "List all keys that are believed"),
-        verb("rotate", "Make a key that takes over in ten minutes, when every instance knows it"),
+        verb("list", "List all valid keys"),
+        verb("rotate", "Create a key that takes over in ten minutes, when every instance knows it"),
     ];
     noun("keys", "Manage the keys that sign tokens", verbs)
 }
 
 impl Operation {
-    /// Reads what is asked for.
+    /// Reads the arguments.
     pub(super) fn read(verb: &str, _: &ArgMatches) -> Result<Self, CliError> {
         match verb {
             "list" => Ok(Self::List),
@@ -40,15 +40,15 @@ impl Operation {
             Self::List => list(store).await,
             Self::Rotate => {
                 let kid = authority(config, store).await?.keys()?.rotate().await?;
-                let text = format!("made the key {kid}, which takes over in ten minutes");
+                let text = format!("created the key {kid}, which takes over in ten minutes");
                 Answer::new(text, &json!({ "kid": kid }))
             }
         }
     }
 }
 
-/// Whoever signs and verifies, as the server does. The first key is for the server to make: here the signing secret may
-/// be another one, and a key that the server cannot open would keep it from starting.
+/// Opens the keys as a server does, but never creates the first key. The signing secret of this command may differ from
+/// the server's, and a server does not start with a key that it cannot open.
 pub(super) async fn authority(config: &Config, store: &Store) -> Result<Auth, CliError> {
     if store.signing_keys().list().await?.is_empty() {
         return Err(CliError::NoKey);

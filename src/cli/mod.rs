@@ -1,10 +1,9 @@
-//! The operator's commands: accounts, grants, repositories and keys, managed by the program that serves them, on the
-//! same database.
+//! The operator's commands. They manage accounts, grants, repositories and keys in the database of the server.
 //!
-//! One file a noun: what it is called on the command line, how its arguments become values, and what it does. Nothing
-//! is asked of a running server: what is changed here counts there with the next request. A secret comes from a prompt
-//! or from standard input, never from an argument, which everyone on the machine can read; what this program makes up
-//! is shown once, on standard output.
+//! Each noun has a file with its command line and its output. The operations themselves are in `accounts` and `auth`. The
+//! commands do not talk to a running server, but a change takes effect there with the next request. A secret is read from
+//! a prompt or from standard input, never from an argument, because every user of the machine can read those. A generated
+//! secret is shown once, on standard output.
 
 mod answer;
 mod arguments;
@@ -28,7 +27,7 @@ use crate::config::Config;
 use crate::embedded::Database;
 use crate::store::{Settings, Store};
 
-/// What there is to do, its arguments parsed.
+/// An operation with its parsed arguments.
 enum Operation {
     Grant(grant::Operation),
     Key(key::Operation),
@@ -38,7 +37,7 @@ enum Operation {
     User(user::Operation),
 }
 
-/// The commands, for the command line.
+/// All commands, for the parser of the command line.
 pub fn commands() -> Vec<Command> {
     vec![
         user::command(),
@@ -50,16 +49,13 @@ pub fn commands() -> Vec<Command> {
     ]
 }
 
-/// Does what one of [`commands`] was called to do, and writes the answer to standard output.
-///
-/// # Errors
-/// [`CliError`], in one line.
+/// Runs one of the [`commands`], and writes its answer to standard output.
 pub async fn run(config: &Config, noun: &str, arguments: &ArgMatches) -> Result<(), CliError> {
     let Some((verb, arguments)) = arguments.subcommand() else {
         return Err(CliError::unknown(noun, ""));
     };
     let form = Form::of(arguments);
-    // Before the database: a person may take their time to type a password.
+    // The arguments are read before the database is opened, because typing a password takes time.
     let operation = match noun {
         "user" => Operation::User(user::Operation::read(verb, arguments)?),
         "robot" => Operation::Robot(robot::Operation::read(verb, arguments)?),

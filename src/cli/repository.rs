@@ -19,15 +19,17 @@ pub(super) enum Operation {
 /// The noun with its verbs.
 pub(super) fn command() -> Command {
     let name = || required::<RepositoryName>("name", "NAME", "The repository.");
-    let prefix = Arg::new("prefix").value_name("PREFIX").help("Only names that begin so.");
+    let prefix = Arg::new("prefix")
+        .value_name("PREFIX")
+        .help("List only repositories whose names begin with this.");
     let visibility = Arg::new("visibility").value_name("public|private").required(true);
     let visibility = visibility
         .value_parser(["public", "private"])
-        .help("Whether everybody may pull, or only who holds a grant.");
-    let remove = "Remove a repository with its tags; what no other holds is not freed yet";
+        .help("public: everyone may pull. private: only accounts with a grant may pull.");
+    let remove = "Remove a repository with its tags; its content stays in storage";
     let verbs = [
-        verb("list", "List repositories with what they hold").arg(prefix),
-        verb("visibility", "Make a repository, there or to come, public or private")
+        verb("list", "List repositories with their visibility, tags and size").arg(prefix),
+        verb("visibility", "Make a repository public or private; it need not exist yet")
             .arg(name())
             .arg(visibility),
         verb("remove", remove).arg(name()),

@@ -17,15 +17,16 @@ pub(super) enum Operation {
 
 /// The noun with its verbs.
 pub(super) fn command() -> Command {
-    let add = verb("add", "Make a robot, which has no right yet, and show its secret once");
-    let renew = verb("renew", "Give a robot a new secret, shown once; the old one ends");
+    let add = verb("add", "Add a robot, which has no rights yet, and show its secret once");
+    let renew =
+        verb("renew", "Give a robot a new secret, show it once, and end all tokens of the robot");
     let verbs = [
         add.arg(robot()).arg(expires()),
         verb("list", "List all robots"),
         renew.arg(robot()).arg(expires()),
         verb("remove", "Remove a robot with all its rights and tokens").arg(robot()),
     ];
-    noun("robot", "Manage robots: accounts of one namespace, for programs", verbs)
+    noun("robot", "Manage robots: accounts for programs, with rights in one namespace", verbs)
 }
 
 impl Operation {
@@ -68,8 +69,9 @@ impl Operation {
 /// Shows a new secret. It cannot be shown again later.
 fn reveal(new: &RobotSecret) -> Result<Answer, CliError> {
     let RobotSecret { name, secret, expires_at } = new;
-    let until = expires_at.map_or_else(|| "for ever".to_owned(), |at| format!("until {at}"));
+    let validity =
+        expires_at.map_or_else(|| "valid for ever".to_owned(), |at| format!("valid until {at}"));
     let secret = secret.expose();
-    let text = format!("robot {name} logs in {until} with this secret, shown this once:\n{secret}");
+    let text = format!("secret of the robot {name}, {validity} and not shown again:\n{secret}");
     Answer::new(text, new)
 }

@@ -1,4 +1,4 @@
-//! `token`: what was handed out to those who logged in.
+//! `token`: the tokens of accounts.
 
 use std::io::{self, Read};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -15,10 +15,10 @@ use crate::auth::Inspection;
 use crate::config::{Config, Secret};
 use crate::store::Store;
 
-/// Bytes that are read: no token is longer.
+/// Most bytes that are read from standard input. No token is longer.
 const LONGEST: u64 = 64 * 1024;
 
-/// What may be done with tokens.
+/// An operation on tokens, with its arguments.
 pub(super) enum Operation {
     Inspect { token: Secret },
     Revoke { account: AccountName },
@@ -28,14 +28,15 @@ pub(super) enum Operation {
 pub(super) fn command() -> Command {
     let account = required::<AccountName>("account", "ACCOUNT", "The user or robot.");
     let verbs = [
-        verb("inspect", "Say what the token on standard input holds, and whether it is believed"),
-        verb("revoke", "End all tokens of an account; its password or secret stays").arg(account),
+        verb("inspect", "Show what the token on standard input contains, and whether it is valid"),
+        verb("revoke", "End all tokens of an account; its password or secret stays valid")
+            .arg(account),
     ];
-    noun("token", "Manage what was handed out to those who logged in", verbs)
+    noun("token", "Inspect and revoke tokens", verbs)
 }
 
 impl Operation {
-    /// Reads what is asked for, and the token if one is needed.
+    /// Reads the arguments, and the token if the verb needs one.
     pub(super) fn read(verb: &str, arguments: &ArgMatches) -> Result<Self, CliError> {
         match verb {
             "inspect" => {
@@ -59,7 +60,7 @@ impl Operation {
 
 async fn revoke(store: &Store, account: &AccountName) -> Result<Answer, CliError> {
     let count = Accounts::new(store.clone()).revoke_tokens(account).await?;
-    let text = format!("revoked all tokens of {account}, {count} refresh tokens among them");
+    let text = format!("revoked all tokens of {account}, including {count} refresh tokens");
     let json = json!({ "account": account.as_str(), "refresh_tokens": count });
     Answer::new(text, &json)
 }
@@ -93,9 +94,9 @@ fn described(inspection: &Inspection) -> String {
     lines.map(|(name, value)| format!("{name:9} {value}")).join("\n")
 }
 
-/// A time in seconds since 1970; the number itself where no calendar reaches.
+/// The text of a time in seconds since 1970. Times before 1970 and after the year 9999 stay numbers.
 fn moment(seconds: i64) -> String {
-    // Year 9999, where RFC 3339 ends.
+    // RFC 3339 ends with the year 9999.
     let reachable = u64::try_from(seconds).ok().filter(|seconds| *seconds < 253_402_300_800);
     let at = reachable.map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds));
     at.map_or_else(|| seconds.to_string(), |at: SystemTime| Timestamp::from(at).to_string())

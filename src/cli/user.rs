@@ -20,16 +20,16 @@ pub(super) enum Operation {
 /// The noun with its verbs.
 pub(super) fn command() -> Command {
     let admin = Arg::new("admin").long("admin").action(ArgAction::SetTrue);
-    let admin = admin.help("Let the user do everything in every repository.");
-    let add = verb("add", "Make a user, who has no right yet").arg(user()).arg(admin);
-    let passwd = verb("passwd", "Give a user a new password; all tokens of theirs end");
+    let admin = admin.help("Give the user the role admin in every repository.");
+    let add = verb("add", "Add a user, who has no rights yet").arg(user()).arg(admin);
+    let passwd = verb("passwd", "Give a user a new password, and end all tokens of the user");
     let verbs = [
         password::taking(add),
         verb("list", "List all users"),
         password::taking(passwd.arg(user())),
-        verb("disable", "Keep a user from logging in; all tokens of theirs end").arg(user()),
+        verb("disable", "Keep a user from logging in, and end all tokens of the user").arg(user()),
         verb("enable", "Let a disabled user log in again").arg(user()),
-        verb("remove", "Remove a user with all rights and tokens of theirs").arg(user()),
+        verb("remove", "Remove a user with all rights and tokens of the user").arg(user()),
     ];
     noun("user", "Manage users", verbs)
 }

@@ -58,7 +58,7 @@ async fn a_password_is_never_an_argument() {
 }
 
 #[tokio::test]
-async fn bad_passwords_and_names_are_refused_before_anything_is_done() {
+async fn bad_passwords_and_names_are_refused() {
     let settings = rig::database().await.settings;
     let operator = Operator::on(&settings);
     for (password, why) in [
@@ -117,7 +117,7 @@ async fn a_robots_secret_is_shown_once() {
 }
 
 #[tokio::test]
-async fn what_is_no_command_is_said_in_one_line() {
+async fn a_mistyped_command_gets_one_line() {
     let settings = rig::database().await.settings;
     let operator = Operator::on(&settings);
     operator.refused("usr list", "", &["usr", "user"]);
@@ -135,7 +135,7 @@ async fn what_is_no_command_is_said_in_one_line() {
 }
 
 #[tokio::test]
-async fn a_database_that_does_not_answer_is_named() {
+async fn the_error_names_a_database_that_does_not_answer() {
     let mut settings = rig::database().await.settings;
     settings.database = "no_such_database".into();
     let operator = Operator::on(&settings);

@@ -1,4 +1,4 @@
-//! The operator's commands, run as the operator runs them.
+//! The operator's commands, run as separate processes.
 
 mod accounts;
 mod private;
@@ -13,13 +13,13 @@ use std::process::{Command, Stdio};
 use af_registry::store::Settings;
 use serde_json::Value;
 
-/// A password that is taken.
+/// A password that is accepted.
 const PASSWORD: &str = "correct horse";
 
-/// Somebody at the command line, with the settings of one registry in their environment.
+/// Runs commands with the settings of one registry in the environment.
 pub(crate) struct Operator(Vec<(&'static str, String)>);
 
-/// How a command ended.
+/// Exit code and output of a command.
 #[derive(Debug)]
 struct Outcome {
     code: Option<i32>,
@@ -28,7 +28,7 @@ struct Outcome {
 }
 
 impl Operator {
-    /// Of a registry whose PostgreSQL has an address.
+    /// For a registry with this PostgreSQL.
     pub(crate) fn on(postgres: &Settings) -> Self {
         Self(vec![
             ("OPEN_REGISTRY_DB_HOST", postgres.host.clone()),
@@ -38,12 +38,12 @@ impl Operator {
         ])
     }
 
-    /// Of a registry with a PostgreSQL of its own.
+    /// For a registry with a private PostgreSQL in the data directory `data`.
     fn of(data: &Path) -> Self {
         Self(vec![("OPEN_REGISTRY_DATA_DIR", data.to_str().unwrap().to_owned())])
     }
 
-    /// Runs a command, whose arguments stand between blanks, with `input` on its standard input.
+    /// Runs a command with `input` on its standard input. Its arguments are separated by blanks.
     fn call(&self, arguments: &str, input: &str) -> Outcome {
         let ours = std::env::vars_os().map(|(name, _)| name);
         let mut command = Command::new(env!("CARGO_BIN_EXE_af-registry"));
@@ -54,7 +54,7 @@ impl Operator {
         command.args(arguments.split_whitespace());
         let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        // A command that reads nothing may be gone by now.
+        // A command that reads no input may have ended already.
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
         let output = child.wait_with_output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
@@ -62,7 +62,7 @@ impl Operator {
         Outcome { code: output.status.code(), stdout, stderr }
     }
 
-    /// Runs a command that must succeed, and gives what it said.
+    /// Runs a command that must succeed, and returns its output.
     #[track_caller]
     pub(crate) fn done(&self, arguments: &str, input: &str) -> String {
         let outcome = self.call(arguments, input);
@@ -71,7 +71,7 @@ impl Operator {
         outcome.stdout
     }
 
-    /// The same, answered in JSON.
+    /// Runs a command that must succeed, with `--json`, and returns its answer.
     #[track_caller]
     fn json(&self, arguments: &str, input: &str) -> Value {
         let text = self.done(&format!("{arguments} --json"), input);
@@ -79,7 +79,7 @@ impl Operator {
         serde_json::from_str(&text).unwrap()
     }
 
-    /// Runs a command that must fail: code 1, nothing on standard output, one line on standard error.
+    /// Runs a command that must fail with code 1, no output, and one line on standard error. The line must contain `words`.
     #[track_caller]
     fn refused(&self, arguments: &str, input: &str, words: &[&str]) -> String {
         let outcome = self.call(arguments, input);

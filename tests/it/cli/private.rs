@@ -1,4 +1,4 @@
-//! Commands for a registry with a PostgreSQL of its own, while a server runs on it and while none does.
+//! Commands for a registry with a private PostgreSQL, with and without a running server.
 
 use std::process::Stdio;
 
@@ -6,17 +6,17 @@ use super::{Operator, PASSWORD};
 use crate::rig::launch::{data_dir, with_kubo, working_below};
 
 #[tokio::test]
-async fn without_a_server_postgresql_runs_for_the_moment_of_a_command() {
+async fn without_a_server_postgresql_runs_only_during_the_command() {
     let (_top, data) = data_dir();
     let operator = Operator::of(&data);
     operator.done("user add ann --admin", PASSWORD);
     assert_eq!(working_below(&data), [0; 0]);
     assert_eq!(operator.json("grant list", "")[0]["account"], "ann");
     operator.refused("user add ann", PASSWORD, &["ann already"]);
-    assert_eq!(working_below(&data), [0; 0], "also after a failure");
-    assert!(!data.join("ipfs").exists(), "Kubo is not needed");
+    assert_eq!(working_below(&data), [0; 0], "PostgreSQL must be stopped after a failure, too");
+    assert!(!data.join("ipfs").exists(), "the command must not start Kubo");
 
-    // Those who come at once wait for each other.
+    // Concurrent commands wait for each other.
     let command = |name: &str| {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_af-registry"));
         command.args(["robot", "add", name]).env("OPEN_REGISTRY_DATA_DIR", &data);
@@ -29,7 +29,7 @@ async fn without_a_server_postgresql_runs_for_the_moment_of_a_command() {
 }
 
 #[tokio::test]
-async fn beside_a_server_its_postgresql_is_used_and_goes_on() {
+async fn beside_a_server_its_postgresql_is_used_and_keeps_running() {
     let (_top, data) = data_dir();
     let operator = Operator::of(&data);
     operator.done("user add ann", PASSWORD);
@@ -41,7 +41,10 @@ async fn beside_a_server_its_postgresql_is_used_and_goes_on() {
     assert_eq!((&names[0]["name"], &names[1]["name"]), (&"ann".into(), &"bob".into()));
     let answer = server.client().get("/v2/_catalog").await.expect(200);
     assert_eq!(answer.json()["repositories"][0], "acme/web");
-    assert!(running.iter().all(|pid| working_below(&data).contains(pid)), "nothing was restarted");
+    assert!(
+        running.iter().all(|pid| working_below(&data).contains(pid)),
+        "a process was restarted"
+    );
     assert_eq!(server.stop().await, Some(0));
     assert_eq!(operator.json("user list", "").as_array().unwrap().len(), 2);
 }

@@ -1,4 +1,4 @@
-//! Grants, and repositories.
+//! Grants, repositories and the first administrator.
 
 use af_registry::accounts::{Accounts, AccountsError, FirstAdmin};
 use af_registry::config::Secret;
@@ -58,7 +58,7 @@ async fn the_grants_of_a_removed_account_are_gone() {
 }
 
 #[tokio::test]
-async fn a_robot_gets_nothing_outside_its_namespace() {
+async fn a_robot_gets_no_rights_outside_its_namespace() {
     let settings = rig::database().await.settings;
     let operator = Operator::on(&settings);
     operator.done("robot add acme+ci", "");
@@ -72,7 +72,7 @@ async fn a_robot_gets_nothing_outside_its_namespace() {
 }
 
 #[tokio::test]
-async fn repositories_are_listed_published_and_removed() {
+async fn repositories_are_listed_made_public_and_removed() {
     let rig::Database { store, settings, .. } = rig::database().await;
     let operator = Operator::on(&settings);
     assert_eq!(operator.json("repo list", ""), json!([]));
@@ -112,7 +112,7 @@ async fn first(store: &Store, user: &str, password: &str) -> Option<(String, Opt
 }
 
 #[tokio::test]
-async fn the_first_administrator_is_made_when_there_is_no_user() {
+async fn the_first_administrator_is_added_when_there_is_no_user() {
     let rig::Database { store, settings, .. } = rig::database().await;
     let operator = Operator::on(&settings);
     for (user, password) in [("admin", "password"), ("admin", "short"), ("Admin", PASSWORD)] {
@@ -122,7 +122,7 @@ async fn the_first_administrator_is_made_when_there_is_no_user() {
     assert_eq!(first(&store, "root", PASSWORD).await, Some(("root".into(), None)));
     let grants = json!([{ "account": "root", "pattern": "*", "role": "admin" }]);
     assert_eq!(operator.json("grant list", ""), grants);
-    // From then on the settings mean nothing, right or wrong.
+    // From now on the settings are ignored, even wrong ones.
     for (user, password) in [("root", "another password"), ("admin", ""), ("Admin", "short")] {
         assert_eq!(first(&store, user, password).await, None);
     }
@@ -140,7 +140,7 @@ async fn without_a_password_the_first_administrator_gets_a_random_one() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_instances_that_start_at_once_one_tells_the_password() {
+async fn of_instances_that_start_at_once_one_adds_the_administrator() {
     let rig::Database { store, settings, .. } = rig::database().await;
     let other = Store::connect(&settings).await.unwrap();
     let (here, there) = tokio::join!(first(&store, "admin", ""), first(&other, "admin", ""));

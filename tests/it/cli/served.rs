@@ -1,4 +1,4 @@
-//! What the operator changes counts at a running server with the next request.
+//! A change by the operator takes effect at a running server with the next request.
 
 use data_encoding::BASE64;
 use hyper::StatusCode;
@@ -8,7 +8,7 @@ use crate::rig::server::{Server, builder};
 
 const LIST: &str = "/v2/acme/web/tags/list";
 
-/// What somebody with name and password is answered who asks for a token and with it for the list of tags.
+/// Status of a list of tags with a token for this login, or of the request for the token if that fails.
 async fn pulls(server: &Server, user: &str, password: &str) -> StatusCode {
     let client = server.client();
     let basic = format!("Basic {}", BASE64.encode(format!("{user}:{password}").as_bytes()));
@@ -22,7 +22,7 @@ async fn pulls(server: &Server, user: &str, password: &str) -> StatusCode {
 }
 
 #[tokio::test]
-async fn what_is_changed_counts_with_the_next_request() {
+async fn a_change_takes_effect_with_the_next_request() {
     let server = builder().await.env("OPEN_REGISTRY_AUTH", "token");
     let server = server.env("OPEN_REGISTRY_SIGNING_SECRET", "0123456789abcdef").start().await;
     let operator = Operator::on(&server.database().settings);

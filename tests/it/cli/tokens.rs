@@ -15,7 +15,7 @@ use crate::rig;
 
 const SIGNING_SECRET: &str = "0123456789abcdef";
 
-/// An operator whose registry asks for login.
+/// An operator of a registry that asks for a login.
 fn token_operator(settings: &af_registry::store::Settings) -> Operator {
     let mut operator = Operator::on(settings);
     operator.0.push(("OPEN_REGISTRY_AUTH", "token".into()));
@@ -24,7 +24,7 @@ fn token_operator(settings: &af_registry::store::Settings) -> Operator {
     operator
 }
 
-/// What a server of that operator has.
+/// The `Auth` of a server of this registry.
 async fn auth(store: &Store) -> Auth {
     let settings = Settings {
         secret: SigningSecret::new(Secret::new(SIGNING_SECRET)).unwrap(),
@@ -43,7 +43,7 @@ async fn issue(auth: &Auth, login: Login, scope: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_token_is_inspected_without_being_shown() {
+async fn the_inspection_of_a_token_does_not_print_it() {
     let rig::Database { store, settings, .. } = rig::database().await;
     let operator = token_operator(&settings);
     operator.refused("token inspect", "x.y.z", &["no signing key"]);
@@ -76,7 +76,7 @@ async fn a_token_is_inspected_without_being_shown() {
 }
 
 #[tokio::test]
-async fn a_rotated_key_is_known_before_it_signs() {
+async fn a_new_key_is_listed_before_it_signs() {
     let rig::Database { store, settings, .. } = rig::database().await;
     let operator = token_operator(&settings);
     operator.refused("keys rotate", "", &["no signing key"]);
@@ -120,7 +120,7 @@ async fn keys_are_listed_without_their_private_parts() {
 }
 
 #[tokio::test]
-async fn revoking_ends_all_tokens_of_an_account_and_leaves_its_password() {
+async fn revoking_ends_all_tokens_of_an_account_but_not_its_password() {
     let rig::Database { store, settings, .. } = rig::database().await;
     let operator = Operator::on(&settings);
     operator.done("user add ann", PASSWORD);
