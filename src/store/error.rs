@@ -1,4 +1,4 @@
-//! Why the store did not answer.
+//! The error of the store, and which errors of PostgreSQL mean which.
 
 use std::error::Error;
 
@@ -7,56 +7,46 @@ use tokio_postgres::error::SqlState;
 
 use crate::telemetry::with_causes;
 
-/// The one error of this room.
+/// Why the store could not do what it was asked for.
 #[derive(Clone, Debug, Error)]
 pub enum StoreError {
-    /// PostgreSQL could not be reached, did not answer in time, is starting or stopping, or is out of something. What
-    /// was asked for may or may not have happened; asking again later is right.
+    /// PostgreSQL could not be reached, did not answer in time, is starting or stopping, or lacks a resource such as
+    /// disk space. The call may or may not have taken effect. It may be retried later.
     #[error("PostgreSQL is not available: {0}")]
     Unavailable(String),
-    /// Whoever asks may not. Says nothing of whether there is anything.
-    #[error("that is not allowed here")]
+    /// The caller lacks the right. Does not tell whether the repository or its content exists.
+    #[error("the caller is not allowed to do this")]
     Denied,
-    /// Concurrent transactions got in each other's way, and kept doing so. Nothing happened; asking again is right.
-    #[error("concurrent changes got in each other's way: {0}")]
+    /// Concurrent transactions conflicted, also when they were retried. The call took no effect and may be retried.
+    #[error("the change conflicts with other changes at the same time: {0}")]
     Conflict(String),
     /// A newer program has changed the schema.
     #[error(
-        "the database has schema version {found} and this program knows versions up to {known}: run the newer program, or restore the database from before the upgrade"
+        "the database has schema version {found}, but this program knows versions up to {known} only: run the newer program, or restore a backup of the database from before the upgrade"
     )]
     NewerSchema {
-        /// The newest version in the database.
+        /// Newest version in the database.
         found: i32,
-        /// The newest version this program brings.
+        /// Newest version that this program contains.
         known: i32,
     },
-    /// A migration in the database is not the one this program brings under its number.
+    /// The database was changed by another migration than the one that this program contains under the same number.
+    #[allow(missing_docs, reason = "the fields are their names")]
     #[error(
-        "migration {version:04}_{name} in the database differs from the one in this program: the program was changed after it had run"
+        "migration {version:04}_{name} of this program differs from the one that was applied to the database: run the program that applied it, or a release that follows it"
     )]
-    ChangedMigration {
-        /// Its number.
-        version: i32,
-        /// Its name in this program.
-        name: &'static str,
-    },
-    /// A migration that PostgreSQL refused. It left nothing behind.
-    #[error("migration {version:04}_{name} failed: {reason}")]
-    FailedMigration {
-        /// Its number.
-        version: i32,
-        /// Its name.
-        name: &'static str,
-        /// What PostgreSQL said.
-        reason: String,
-    },
-    /// A mistake of this program, or rows that it did not write.
+    ChangedMigration { version: i32, name: &'static str },
+    /// PostgreSQL rejected a migration. The database is as it was before.
+    #[allow(missing_docs, reason = "the fields are their names")]
+    #[error("migration {version:04}_{name} failed and changed nothing: {reason}")]
+    FailedMigration { version: i32, name: &'static str, reason: String },
+    /// A bug in this program, or rows that it did not write.
     #[error("the store failed: {0}")]
     Internal(String),
 }
 
 impl StoreError {
-    /// A function that took longer than it may.
+    /// The error of a call that exceeded its time limit.
     pub(super) fn timed_out(what: &str) -> Self {
         Self::Unavailable(format!("{what} took too long"))
     }
@@ -75,7 +65,7 @@ impl From<tokio_postgres::Error> for StoreError {
     }
 }
 
-/// Whether the connection is gone: the same question may be asked again on another one.
+/// Whether the connection is lost, so that a read can be repeated on another one.
 pub(super) fn is_lost(error: &tokio_postgres::Error) -> bool {
     match error.code() {
         Some(code) => code.code().starts_with("08") || is_shutdown(code),
@@ -83,8 +73,8 @@ pub(super) fn is_lost(error: &tokio_postgres::Error) -> bool {
     }
 }
 
-/// Serialization failure, deadlock, and what a concurrent insert or delete of the same rows does to a statement that
-/// was written for either order.
+/// Whether concurrent transactions conflicted: serialization failures and deadlocks. Violated unique and foreign keys
+/// count too, because the statements here cause them only when others insert or delete the same rows meanwhile.
 fn is_conflict(code: &SqlState) -> bool {
     [
         SqlState::T_R_SERIALIZATION_FAILURE,
@@ -100,8 +90,8 @@ fn is_shutdown(code: &SqlState) -> bool {
         .contains(code)
 }
 
-/// Shutdown, connection exceptions (08), insufficient resources (53: disk full, too many connections), time-outs, and
-/// a server that became a standby.
+/// Whether a retry may succeed later: shutdown and time limits (class 57), connection exceptions (08), insufficient
+/// resources such as a full disk or too many connections (53), and a server that has become a standby.
 fn is_temporary(code: &SqlState) -> bool {
     let class = code.code().get(..2).unwrap_or_default();
     matches!(class, "08" | "53" | "57")
@@ -113,8 +103,8 @@ fn is_temporary(code: &SqlState) -> bool {
         .contains(code)
 }
 
-/// Closed, or an error of the socket below. `tokio_postgres` tells the first apart by a function, the second by its
-/// source only.
+/// Whether the connection failed. `tokio_postgres` reports a closed connection by a function, and an error of the socket
+/// only by the source of the error.
 fn is_transport(error: &tokio_postgres::Error) -> bool {
     error.is_closed() || error.source().is_some_and(|source| source.is::<std::io::Error>())
 }

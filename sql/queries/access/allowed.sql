@@ -1,2 +1,2 @@
--- The gate alone, for what has no lookup to ask it with. $1 to $4 as in gate.
+-- Only checks a right, for actions without a lookup. $1 to $4 are the parameters of gate.
 SELECT allowed FROM gate($1, $2, $3, $4)

@@ -1,4 +1,4 @@
--- What somebody holds in each of some repositories. $1 names; $2 who asks, as in gate. In the order of $1.
+-- The roles of $2 (the caller's revision, see gate) in each of $1 (names of repositories), in the order of $1.
 SELECT $2::BIGINT IS NOT DISTINCT FROM 0 AS everything,
     COALESCE(r.public, FALSE) AS public,
     held.roles

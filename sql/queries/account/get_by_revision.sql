@@ -1,4 +1,4 @@
--- The account whose credentials are in a state, if they still are. $1 revision.
+-- Finds the account whose credentials have the revision $1.
 SELECT id, revision, name, namespace, secret_hash, expires_at, created_at,
     disabled_at IS NOT NULL AS disabled,
     disabled_at IS NULL AND (expires_at IS NULL OR expires_at > now()) AS usable

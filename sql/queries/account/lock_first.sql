@@ -1,3 +1,3 @@
--- One at a time, until the transaction ends. What comes after looks with a snapshot of its own. The space of two integers
--- is the one in which migrations lock, too.
+-- Lets one transaction at a time create the first user. The next statement has a snapshot of its own, which holds what
+-- the previous transaction did. The key of the lock is two integers, as that of migrations is.
 SELECT pg_advisory_xact_lock(1634887525, 2)

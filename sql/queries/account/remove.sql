@@ -1,2 +1,2 @@
--- With its grants and refresh tokens. $1 name.
+-- Removes an account; its grants and refresh tokens go with it. $1 name.
 DELETE FROM accounts WHERE name = $1

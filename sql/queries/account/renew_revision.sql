@@ -1,2 +1,2 @@
--- Whatever names the old one counts for nothing from now on. $1 name.
+-- Ends every token that names the old revision of an account. $1 name.
 UPDATE accounts SET revision = nextval('account_revisions') WHERE name = $1

@@ -1,4 +1,5 @@
--- A new secret, and with it a new revision. $1 name, $2 its hash, $3 seconds to live, NULL for ever.
+-- Sets a new secret, and with it a new revision. $1 name, $2 hash of the secret, $3 seconds until it expires or NULL
+-- for never.
 UPDATE accounts SET
     secret_hash = $2,
     expires_at = now() + make_interval(secs => $3),

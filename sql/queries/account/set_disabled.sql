@@ -1,4 +1,4 @@
--- Disables or enables, with a new revision either way. $1 name, $2 whether it is disabled from now on.
+-- Disables an account ($2 true) or enables it. Either way it gets a new revision. $1 name.
 UPDATE accounts SET
     disabled_at = CASE WHEN $2 THEN coalesce(disabled_at, now()) END,
     revision = nextval('account_revisions')

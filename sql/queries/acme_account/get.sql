@@ -1,2 +1,2 @@
--- The account at a directory. $1 directory.
+-- The account at an ACME directory. $1 directory.
 SELECT sealed FROM acme_accounts WHERE directory = $1

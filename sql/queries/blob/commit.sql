@@ -1,7 +1,7 @@
--- An upload becomes a blob. The first CID of a digest stays, unless it is under quarantine; every CID that this makes
--- needless is queued. $1 repository, $2 digest, $3 claimed CID, $4 size, $5 upload or NULL, $6 superseded CIDs,
--- $7 whether the claimed CID is in the queue: then it is locked here in its place in the order, and leaves the queue
--- by unpin/keep.
+-- Turns an upload into a blob. The first CID of a digest stays, unless the blob is in quarantine. Every CID that is no
+-- longer needed is queued for unpinning. Runs after blob/lock. $1 repository, $2 digest, $3 claimed CID, $4 size, $5
+-- upload or NULL, $6 superseded CIDs, $7 whether the claimed CID is in the queue. If it is, its row is updated here, so
+-- that rows are locked in the order of their CIDs, and unpin/keep deletes it afterwards.
 WITH before AS (
     SELECT ipfs_cid FROM blobs WHERE digest = $2
 ), blob AS (
@@ -19,7 +19,7 @@ WITH before AS (
 ), upload AS (
     DELETE FROM uploads WHERE id = $5 RETURNING repository_id, subject
 ), pushed AS (
-    -- For a token that runs out between the last blob and the manifest.
+    -- Lets a token that expires between the last blob and the manifest still push the manifest.
     INSERT INTO recent_pushes (repository_id, subject)
     SELECT repository_id, subject FROM upload WHERE subject <> ''
     ON CONFLICT (repository_id, subject) DO UPDATE SET pushed_at = now()

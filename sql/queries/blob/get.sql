@@ -1,6 +1,7 @@
--- A blob as a repository holds it. $1 repository, $2 digest, $3 to $5 who asks (see gate). One row at least; of NULLs when nothing is found.
--- The link is looked up by its whole key, here and wherever OFFSET 0 stands: a repository may hold far more, and a base
--- layer be in far more repositories, than the planner thinks.
+-- Finds a blob in a repository. $1 repository, $2 digest, $3 to $5 the caller (see gate). Returns one row; its columns
+-- are NULL when nothing is found.
+-- The planner underestimates how many blobs a repository holds, and how many repositories hold a base layer. OFFSET 0,
+-- here and in other statements, makes it look the link up by its whole key.
 SELECT gate.allowed, found.*
 FROM gate($1, $3, $4, $5) gate
 LEFT JOIN LATERAL (

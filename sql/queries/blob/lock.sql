@@ -1,3 +1,3 @@
--- Keeps a blob's CID as it is until the transaction ends. Weaker than FOR UPDATE, so that links to it go on.
--- $1 digest.
+-- Keeps others from changing a blob's CID until the transaction ends. Weaker than FOR UPDATE, so that others can still
+-- link the blob. $1 digest.
 SELECT id FROM blobs WHERE digest = $1 FOR NO KEY UPDATE

@@ -1,4 +1,4 @@
--- Holds off whoever is about to reference a blob, or waits for who is doing it. $1 repository, $2 digest.
+-- Waits for transactions that are about to reference a blob, and makes later ones wait. $1 repository, $2 digest.
 SELECT blob_id
 FROM repository_blobs
 WHERE repository_id = (SELECT id FROM repositories WHERE name = $1)

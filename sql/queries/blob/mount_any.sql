@@ -1,5 +1,6 @@
--- Links a blob that some repository holds which may be read, of the first thousand that hold it: a client whose blob is in
--- another one uploads it. $1 target, $2 digest, $3 who asks, as in gate.
+-- Links a blob to $1 (a repository) if the caller may pull it from another one. Only the first thousand repositories
+-- that hold it are searched; if the caller may pull from others only, the client uploads the blob. $2 digest,
+-- $3 revision of the caller (see gate).
 INSERT INTO repository_blobs (repository_id, blob_id)
 SELECT t.id, b.id
 FROM repositories t, blobs b

@@ -1,5 +1,5 @@
--- Links a blob that another repository holds, if it may be read there. $1 source, $2 target, $3 digest; $4 to $6 who asks
--- (see gate).
+-- Links a blob of $1 (a repository) to $2 (a repository), if the caller may pull from $1. $3 digest, $4 to $6 the
+-- caller (see gate).
 INSERT INTO repository_blobs (repository_id, blob_id)
 SELECT t.id, b.id
 FROM gate($1, $4, $5, $6) source

@@ -1,6 +1,7 @@
--- Takes the right to order for $4 seconds, unless somebody has it or it is too early. Counted as a failure until it is a
--- success: an instance that dies in between orders no more often. 2, 8, 32 minutes after one another, 6 hours at most.
--- $1 directory, $2 names, $3 who, $5 whether what is stored is of no use.
+-- Claims the right to order for $4 seconds, unless another instance has it or the pause after the last order is not
+-- over. The order counts as failed until it succeeds, so that an instance that crashes meanwhile orders no more often.
+-- The pauses are 2, 8 and 32 minutes and so on, at most 6 hours. $1 directory, $2 names, $3 instance, $5 whether the
+-- stored certificate cannot be used.
 INSERT INTO certificates AS c (directory, names, leased_by, leased_until, failures, retry_at)
 VALUES ($1, $2, $3, now() + make_interval(secs => $4), 1, now() + interval '2 minutes')
 ON CONFLICT (directory, names) DO UPDATE

@@ -1,5 +1,5 @@
--- Gives the right to order back. $1 directory, $2 names, $3 who, $4 after how many seconds it may be taken again if no
--- order was made, else NULL.
+-- Releases the right to order. $1 directory, $2 names, $3 instance. If no order was made, $4 is the number of seconds
+-- until the right can be claimed again; otherwise it is NULL.
 UPDATE certificates
 SET leased_by = NULL, leased_until = NULL,
     failures = failures - CASE WHEN $4::FLOAT8 IS NULL THEN 0 ELSE 1 END,

@@ -1,2 +1,2 @@
--- Whether the server answers.
+-- Checks that the server answers.
 SELECT 1

@@ -1,4 +1,5 @@
--- $1 account, $2 pattern, $3 role. The update changes nothing: it is there to count a grant that was there already.
+-- Gives an account a role. The update changes nothing; with it, a grant that existed already counts as well. $1
+-- account, $2 pattern, $3 role.
 INSERT INTO grants (account_id, pattern, role)
 SELECT id, $2, $3 FROM accounts WHERE name = $1
 ON CONFLICT (account_id, pattern, role) DO UPDATE SET created_at = grants.created_at

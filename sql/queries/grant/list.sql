@@ -1,4 +1,4 @@
--- Of one account or of all. $1 account, NULL for all.
+-- The grants of one account, or of all. $1 account or NULL for all.
 SELECT a.name AS account, g.pattern, g.role
 FROM grants g
 JOIN accounts a ON a.id = g.account_id

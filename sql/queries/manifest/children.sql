@@ -1,5 +1,5 @@
--- The manifests among $2 (digests) that repository $1 holds. Not held: an index may outlive its children. Looked up one
--- by one, as in manifest/lock_blobs.
+-- The manifests among $2 (digests) that $1 (a repository) holds. They are not locked, because an index may outlive its
+-- children. The links are looked up one by one, as in manifest/lock_blobs.
 WITH wanted AS MATERIALIZED (
     SELECT id, digest FROM manifests WHERE digest = ANY ($2)
 )

@@ -1,4 +1,5 @@
--- $1 repository, $2 digest, $3 to $5 who asks (see gate). One row at least; of NULLs when nothing is found.
+-- Finds a manifest in a repository. $1 repository, $2 digest, $3 to $5 the caller (see gate). Returns one row; its
+-- columns are NULL when nothing is found.
 SELECT gate.allowed, found.*
 FROM gate($1, $3, $4, $5) gate
 LEFT JOIN LATERAL (

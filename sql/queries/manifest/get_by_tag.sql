@@ -1,5 +1,5 @@
--- $1 repository, $2 tag, $3 to $5 who asks (see gate). One row at least; of NULLs when nothing is found.
--- A tag's foreign key says that the repository holds the manifest.
+-- Finds the manifest of a tag. $1 repository, $2 tag, $3 to $5 the caller (see gate). Returns one row; its columns are
+-- NULL when nothing is found. The foreign key of a tag guarantees that the repository holds the manifest.
 SELECT gate.allowed, found.*
 FROM gate($1, $3, $4, $5) gate
 LEFT JOIN LATERAL (

@@ -1,4 +1,4 @@
--- $1 repository, $2 digest, $3 to $5 who asks (see gate). One row at least; of NULLs when nothing is found.
+-- As manifest/get_by_digest, with the size instead of the bytes.
 SELECT gate.allowed, found.*
 FROM gate($1, $3, $4, $5) gate
 LEFT JOIN LATERAL (

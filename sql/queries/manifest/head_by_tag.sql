@@ -1,5 +1,4 @@
--- $1 repository, $2 tag, $3 to $5 who asks (see gate). One row at least; of NULLs when nothing is found.
--- A tag's foreign key says that the repository holds the manifest.
+-- As manifest/get_by_tag, with the size instead of the bytes.
 SELECT gate.allowed, found.*
 FROM gate($1, $3, $4, $5) gate
 LEFT JOIN LATERAL (

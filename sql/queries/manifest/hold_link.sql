@@ -1,5 +1,6 @@
--- Holds a manifest that is already here until its new tags are committed: a deletion waits, and then finds them. Before
--- the tags, as in manifest/lock_link, so that the two never wait for each other. $1 repository, $2 digest.
+-- Makes a deletion of a manifest wait until the new tags of the manifest are committed; the deletion then removes them.
+-- Runs before the tags are written, and manifest/lock_link runs before they are deleted, so that the two never
+-- deadlock. $1 repository, $2 digest.
 SELECT manifest_id
 FROM repository_manifests
 WHERE repository_id = (SELECT id FROM repositories WHERE name = $1)

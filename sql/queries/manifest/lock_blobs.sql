@@ -1,6 +1,6 @@
--- The sound blobs among $2 (digests) that repository $1 holds. Their links are held, in the order of the digests, until
--- the manifest that names them is committed: an unlink waits, and then finds the reference. The links are looked up one
--- by one (see blob/linked).
+-- The blobs among $2 (digests) that $1 (a repository) holds, without those in quarantine. Their links are locked, in
+-- the order of the digests, until the manifest that names them is committed. An unlink waits for that and then finds
+-- the reference. The links are looked up one by one (see blob/get).
 WITH wanted AS MATERIALIZED (
     SELECT id, digest FROM blobs
     WHERE digest = ANY ($2) AND quarantined_at IS NULL

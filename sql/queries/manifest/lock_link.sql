@@ -1,4 +1,4 @@
--- Holds off whoever is about to tag a manifest, or waits for who is doing it. $1 repository, $2 digest.
+-- Waits for transactions that are about to tag a manifest, and makes later ones wait. $1 repository, $2 digest.
 SELECT manifest_id
 FROM repository_manifests
 WHERE repository_id = (SELECT id FROM repositories WHERE name = $1)

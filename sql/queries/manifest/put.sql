@@ -1,6 +1,6 @@
--- A manifest, its link to a repository, what it names, and its tags. $1 repository id, $2 digest, $3 content type,
--- $4 artifact type, $5 subject, $6 annotations, $7 data, $8 raw, $9 blob ids, $10 to $12 children: digest, manifest id
--- or NULL, blob id or NULL; $13 tags.
+-- Stores a manifest, its link to a repository, links to what it names, and its tags. $1 repository id, $2 digest, $3
+-- content type, $4 artifact type, $5 subject, $6 annotations, $7 data, $8 raw, $9 ids of blobs, $10 to $12 children
+-- (digests, manifest ids or NULL, blob ids or NULL), $13 tags.
 WITH found AS (
     SELECT id FROM manifests WHERE digest = $2
 ), made AS (
@@ -8,7 +8,7 @@ WITH found AS (
         (digest, content_type, artifact_type, subject_digest, annotations, data, raw, size)
     SELECT $2, $3, $4, $5, $6::JSONB, $7::JSONB, $8::BYTEA, length($8::BYTEA)
     WHERE NOT EXISTS (SELECT FROM found)
-    -- As in repository/ensure: returns the row of whoever was faster.
+    -- As in repository/ensure: also returns a row that another transaction has inserted meanwhile.
     ON CONFLICT (digest) DO UPDATE SET content_type = manifests.content_type
     RETURNING id
 ), manifest AS (
@@ -30,7 +30,7 @@ WITH found AS (
         (repository_id, index_id, child_digest, child_manifest_id, child_blob_id)
     SELECT $1, manifest.id, c.digest, c.manifest_id, c.blob_id
     FROM manifest, unnest($10::TEXT[], $11::BIGINT[], $12::BIGINT[]) c (digest, manifest_id, blob_id)
-    -- A sparse index pushed again knows the children that came meanwhile.
+    -- When a sparse index is pushed again, this links the children that were pushed in between.
     ON CONFLICT (repository_id, index_id, child_digest) DO UPDATE SET
         child_manifest_id = excluded.child_manifest_id,
         child_blob_id = excluded.child_blob_id

@@ -1,7 +1,7 @@
--- Manifests of a repository that name a subject, in digest order. The page also ends before the manifests on it pass
--- $5 bytes in sum, but never without one: annotations are as large as their manifest.
--- $1 repository, $2 subject, $3 the digest before the page, '' for the first; $4 how many; $6 to $8 who asks (see gate).
--- One row at least; of NULLs when the page is empty.
+-- Manifests of a repository that name a subject, in the order of their digests. A page has at least one manifest and
+-- ends before the manifests on it exceed $5 bytes together, because annotations may be as large as their manifest. $1
+-- repository, $2 subject, $3 last digest of the page before or '', $4 how many, $6 to $8 the caller (see gate). Returns
+-- one row of NULLs when the page is empty.
 SELECT gate.allowed, page.digest, page.content_type, page.size, page.artifact_type, page.annotations, page.candidates
 FROM gate($1, $6, $7, $8) gate
 LEFT JOIN LATERAL (

@@ -1,4 +1,4 @@
--- As referrer/page, of the artifact types $6 only: a run of each type's index range, merged. $7 to $9 who asks.
+-- As referrer/page, for the artifact types $6 only. Merges one range of the index for each type. $7 to $9 the caller.
 SELECT gate.allowed, page.digest, page.content_type, page.size, page.artifact_type, page.annotations, page.candidates
 FROM gate($1, $7, $8, $9) gate
 LEFT JOIN LATERAL (

@@ -1,4 +1,4 @@
--- A token that is not revoked, with its account if that is in the state of issue and usable. $1 id.
+-- Finds a token that is not revoked, and its account if it is usable and has the revision of the time of issue. $1 id.
 UPDATE refresh_tokens t SET used_at = now()
 FROM accounts a
 WHERE t.id = $1 AND t.revoked_at IS NULL

@@ -1,6 +1,6 @@
--- The id of a repository, which begins to be with its first use. $1 name.
--- The update writes nothing new: it is there to return the row of whoever inserted it since this statement began. Not of
--- a key column, for that would lock the row against the foreign keys to it.
+-- Finds or creates a repository and returns its id. $1 name.
+-- The update changes nothing; with it, the statement also returns a row that another transaction has inserted since the
+-- statement began. It sets no column of a key, because that would lock the row against foreign keys to it.
 WITH found AS (
     SELECT id FROM repositories WHERE name = $1
 ), made AS (

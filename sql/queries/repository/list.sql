@@ -1,5 +1,5 @@
--- Repositories with what they hold, by name. $1 the name before the page, '' for the first; $2 how names begin; $3 how
--- many. No character of a name sorts after the tilde.
+-- Repositories with the number of tags and the bytes that they hold, by name. $1 last name of the page before or '', $2
+-- prefix of the names, $3 how many. No character of a name sorts after the tilde.
 SELECT r.name, r.public, r.created_at,
     (SELECT count(*) FROM tags t WHERE t.repository_id = r.id) AS tags,
     (

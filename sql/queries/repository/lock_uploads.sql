@@ -1,4 +1,5 @@
--- Sessions of a repository, at most $2. Nothing indexes them by it: there are no more than one day's. $1 repository.
+-- At most $2 upload sessions of a repository. No index supports this, because there are never more sessions than one
+-- day's. $1 repository.
 SELECT u.id
 FROM uploads u
 JOIN repositories r ON r.id = u.repository_id

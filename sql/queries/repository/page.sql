@@ -1,6 +1,6 @@
--- The repositories that somebody may pull, in byte order. $1 the name before the page, '' for the first; $2 how many; $3
--- who asks, as in gate. A range of the names for each grant, so that no page walks over what it does not show: names
--- hold no character below `-` and none above `z`.
+-- The repositories that the caller may pull, in byte order. $1 last name of the page before or '', $2 how many, $3 revision
+-- of the caller (see gate). Each grant reads a range of names of its own, so that no page reads names that it does not
+-- return. In a name, no character sorts before `-` or after `z`.
 SELECT DISTINCT names.name
 FROM (
     (

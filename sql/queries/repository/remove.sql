@@ -1,2 +1,2 @@
--- A repository that holds nothing. $1 name.
+-- Removes a repository that holds nothing. $1 name.
 DELETE FROM repositories WHERE name = $1

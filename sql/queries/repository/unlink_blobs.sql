@@ -1,4 +1,4 @@
--- Takes blobs from a repository without manifests, at most $2. $1 repository.
+-- Removes at most $2 blobs from a repository that holds no manifests. $1 repository.
 WITH gone AS (
     SELECT repository_id, blob_id
     FROM repository_blobs

@@ -1,4 +1,4 @@
--- Takes manifests and their tags from a repository, at most $2 manifests. $1 repository.
+-- Removes at most $2 manifests, with their tags, from a repository. $1 repository.
 WITH gone AS (
     SELECT repository_id, manifest_id
     FROM repository_manifests

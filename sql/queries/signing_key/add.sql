@@ -1,6 +1,6 @@
--- A key that signs from $4 seconds on, or at once if it is the only one; those before it retire $5 seconds after that.
--- Runs after signing_key/lock, hence the clock: now() is of before the wait for the lock. $1 kid, $2 public key,
--- $3 sealed private key.
+-- Adds a key that signs from $4 seconds on, or at once if it is the only one. The keys before it retire $5 seconds
+-- later. Runs after signing_key/lock. It reads the clock, because now() is a time before the wait for the lock. $1 kid,
+-- $2 public key, $3 sealed private key.
 WITH clock AS MATERIALIZED (
     SELECT clock_timestamp() AS now
 ), times AS (

@@ -1,4 +1,4 @@
--- Those that are believed, the newest first; `signs` is the newest of those whose time to sign has come.
+-- The keys that are trusted, the newest first. `signs` is true for the newest key whose time to sign has come.
 SELECT kid, public_key, sealed, created_at, signs_from, retires_at,
     kid = (
         SELECT kid FROM signing_keys

@@ -1,5 +1,5 @@
--- Removes tombstones that no upload can still be older than. $1 how many. By an array, so that the planner does not
--- think of a tenth of the table.
+-- Removes at most $1 tombstones that are older than any open upload. The array keeps the planner from expecting a tenth
+-- of the table.
 DELETE FROM unpins
 WHERE ipfs_cid = ANY (ARRAY(
     SELECT ipfs_cid FROM unpins

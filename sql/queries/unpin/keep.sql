@@ -1,4 +1,4 @@
--- Takes a CID that something names out of the queue. $1 CID.
+-- Removes a CID that a row names from the queue. $1 CID.
 DELETE FROM unpins
 WHERE ipfs_cid = $1
   AND (EXISTS (SELECT FROM blobs WHERE ipfs_cid = $1)

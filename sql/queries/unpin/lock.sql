@@ -1,2 +1,3 @@
--- One at a time for each CID, until the transaction ends. What comes after looks with a snapshot of its own. $1 CID.
+-- Lets one transaction at a time work on a CID. The next statement has a snapshot of its own, which holds what the
+-- previous transaction did. $1 CID.
 SELECT pg_advisory_xact_lock(hashtextextended($1, 0))

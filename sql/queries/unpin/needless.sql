@@ -1,5 +1,5 @@
--- Whether a CID is in the queue, still to be unpinned, and named by nothing: one snapshot must say all three, for a
--- session may queue it at any time while another names it. $1 CID.
+-- One row if a CID is in the queue, not yet unpinned, and named by no row. One snapshot must answer all three, because a
+-- session may queue the CID at any time while another one names it. $1 CID.
 SELECT FROM unpins
 WHERE ipfs_cid = $1 AND done_at IS NULL
   AND NOT EXISTS (SELECT FROM blobs WHERE ipfs_cid = $1)

@@ -1,4 +1,4 @@
--- Ends sessions that are locked, and queues what only they needed. $1 ids.
+-- Ends the sessions $1 (ids), which are locked, and queues the CIDs of their parts for unpinning.
 WITH parts AS (
     DELETE FROM upload_parts WHERE upload_id = ANY ($1) RETURNING ipfs_cid
 ), ended AS (

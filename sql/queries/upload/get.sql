@@ -1,5 +1,4 @@
--- A session with its parts, one row each; one row without a part when there is none.
--- $1 repository, $2 id, $3 subject.
+-- A session with its parts, one row for each part, or one row without a part. $1 repository, $2 id, $3 subject.
 SELECT u.received, u.algorithm, p.part_offset, p.size, p.ipfs_cid
 FROM uploads u
 JOIN repositories r ON r.id = u.repository_id

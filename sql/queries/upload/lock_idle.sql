@@ -1,4 +1,5 @@
--- Sessions that nobody touched for $1 seconds, the oldest first, at most $2; those in use are left alone.
+-- At most $2 sessions that have been idle for $1 seconds, the oldest first, locked until they are removed. Skips
+-- sessions that are in use.
 SELECT id FROM uploads
 WHERE touched_at < now() - make_interval(secs => $1)
 ORDER BY touched_at

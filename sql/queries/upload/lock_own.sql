@@ -1,4 +1,4 @@
--- The session if it is this subject's, held until it is gone. $1 repository, $2 id, $3 subject.
+-- A session of this subject, locked until it is removed. $1 repository, $2 id, $3 subject.
 SELECT u.id
 FROM uploads u
 JOIN repositories r ON r.id = u.repository_id

@@ -1,5 +1,6 @@
--- Records a part that Kubo holds, if the session stands where its writer thinks. Runs after upload/lock.
--- $1 id, $2 expected, $3 offset, $4 size, $5 CID, $6 whether that CID is in the queue (see blob/commit).
+-- Adds a part that Kubo holds to a session, if the session has the length that the writer expects. Runs after
+-- upload/lock. $1 id, $2 expected length, $3 offset, $4 size, $5 CID, $6 whether the CID is in the queue (see
+-- blob/commit).
 WITH advanced AS (
     UPDATE uploads SET received = $3::BIGINT + $4::BIGINT, touched_at = now()
     WHERE id = $1 AND received = $2

@@ -19,7 +19,7 @@ use crate::telemetry::with_causes;
 /// A parameter of a statement.
 pub(crate) type Param<'a> = &'a (dyn ToSql + Sync);
 
-/// A client and the task that moves its bytes. The socket closes when this is dropped, whatever the server does.
+/// A client and the task that moves its bytes. Dropping it closes the socket, even if the server hangs.
 pub(crate) struct Link {
     client: Client,
     task: AbortHandle,
@@ -66,8 +66,8 @@ impl Drop for Link {
     }
 }
 
-/// A connection with every statement prepared. Its calls send at once and may overlap: what is polled in order is
-/// executed in order, in one round trip.
+/// A connection on which every statement is prepared. A call sends its statement at the first poll, so calls may
+/// overlap: PostgreSQL executes them in the order in which they were first polled, in one round trip.
 pub(crate) struct Connection {
     link: Link,
     statements: Statements,
@@ -97,34 +97,34 @@ impl Connection {
         self.link.client.is_closed()
     }
 
-    /// All rows of a statement. Never one that a client could make long.
+    /// All rows of a statement. All are held in memory, so the statement must limit their number.
     pub(crate) async fn rows(&self, query: Query, params: &[Param<'_>]) -> Result<Vec<Row>, Error> {
         let call = postgres_call(query.name());
-        call.end(self.link.client.query(self.statements.of(query), params).await)
+        call.end(self.link.client.query(self.statements.get(query), params).await)
     }
 
-    /// The only row of a statement, if any.
+    /// The only row of a statement, if there is one.
     pub(crate) async fn row(
         &self,
         query: Query,
         params: &[Param<'_>],
     ) -> Result<Option<Row>, Error> {
         let call = postgres_call(query.name());
-        call.end(self.link.client.query_opt(self.statements.of(query), params).await)
+        call.end(self.link.client.query_opt(self.statements.get(query), params).await)
     }
 
     /// How many rows a statement changed.
     pub(crate) async fn count(&self, query: Query, params: &[Param<'_>]) -> Result<u64, Error> {
         let call = postgres_call(query.name());
-        call.end(self.link.client.execute(self.statements.of(query), params).await)
+        call.end(self.link.client.execute(self.statements.get(query), params).await)
     }
 
     pub(crate) async fn begin(&self) -> Result<(), Error> {
         self.control("begin", "BEGIN").await
     }
 
-    /// Ends the transaction. After a failed statement this succeeds and undoes everything: look at the statements'
-    /// results first.
+    /// Ends the transaction. After a failed statement, `COMMIT` rolls back and still succeeds, so check the results of
+    /// the statements first.
     pub(crate) async fn commit(&self) -> Result<(), Error> {
         self.control("commit", "COMMIT").await
     }

@@ -1,6 +1,8 @@
-//! Bringing the schema up to date: forward only, each migration in a transaction of its own, one program at a time.
+//! Migrations of the schema. They go forward only. Each runs in a transaction of its own, and only one instance migrates
+//! at a time.
 //!
-//! A migration must leave the previous version of the program working: add now, remove one release later.
+//! The previous release may still be running, so a migration must not break it: add columns and tables in one release,
+//! and remove old ones in the next.
 
 use std::time::Duration;
 
@@ -12,10 +14,10 @@ use super::connection::Link;
 use super::settings::{Purpose, Settings};
 use crate::store::error::StoreError;
 
-/// How long to wait for another instance that is migrating.
+/// How long to wait while another instance migrates.
 const TURN: Duration = Duration::from_secs(300);
 
-/// The advisory lock of migrations, in the space of two integers, where no CID is hashed to.
+/// The advisory lock of migrations. Its key is two integers, and the locks of CIDs have one, so the two never collide.
 const LOCK: &str = "SELECT pg_advisory_lock(1634887525, 1)";
 
 const LEDGER: &str = "CREATE TABLE schema_migrations (
@@ -54,7 +56,7 @@ const MIGRATIONS: &[Migration] = &[
     },
 ];
 
-/// Applies what is missing. The lock ends with the connection.
+/// Applies the migrations that are missing. The lock ends with the connection.
 pub(crate) async fn run(settings: &Settings) -> Result<(), StoreError> {
     let mut link = Link::open(settings, Purpose::Migrate).await?;
     timeout(TURN, link.client().batch_execute(LOCK))
@@ -79,7 +81,8 @@ pub(crate) async fn run(settings: &Settings) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// What was applied, in order. The table is looked for first: a role that may not create one can still serve.
+/// Version and checksum of each applied migration, in order. Creates the table only if it is missing, so that a role
+/// without the right to create tables can still serve.
 async fn ledger(client: &Client) -> Result<Vec<(i32, String)>, StoreError> {
     let exists = "SELECT to_regclass('schema_migrations') IS NOT NULL";
     if !client.query_one(exists, &[]).await?.try_get::<_, bool>(0)? {
@@ -104,7 +107,7 @@ async fn apply(
     let Migration { version, name, sql } = *migration;
     let apply = async {
         let transaction = client.transaction().await?;
-        // A change that must wait for a lock makes everybody else wait behind it.
+        // A statement that waits for a table lock blocks all later statements on the table.
         transaction.batch_execute("SET LOCAL lock_timeout = '5s'").await?;
         transaction.batch_execute(sql).await?;
         let record = "INSERT INTO schema_migrations (version, name, checksum) VALUES ($1, $2, $3)";

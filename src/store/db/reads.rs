@@ -1,5 +1,5 @@
-//! The two connections that all point reads share. Requests on one are pipelined, so a slow statement would hold up
-//! everybody behind it: lists and sweeps have no place here.
+//! The two connections that all point reads share. Their requests are pipelined, so a slow statement delays all that
+//! come after it. Lists and cleanups use the pool instead.
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,11 +16,11 @@ use super::statements::Query;
 use crate::store::error::StoreError;
 use crate::store::error::is_lost;
 
-/// How long a read may take, a little more than the server allows it. One that takes longer costs its connection:
-/// whatever stalled it stalls all others on it.
+/// How long a read may take; a little longer than the limit that the server has. After a longer read the connection is
+/// closed, because whatever delays the read delays all others on the connection.
 const READ: Duration = Duration::from_millis(2500);
 
-/// After a failure to connect, callers are told so for this long before the next attempt.
+/// How long calls fail at once after a failure to connect, before the next attempt.
 const PAUSE: Duration = Duration::from_millis(250);
 
 #[derive(Debug)]
@@ -30,13 +30,13 @@ pub(crate) struct Reads {
 }
 
 impl Reads {
-    /// Connects when asked for the first time.
+    /// Opens each connection when it is first needed.
     pub(crate) fn new(settings: &Settings) -> Self {
         let settings = Arc::new(settings.clone());
         Self { slots: [(); 2].map(|()| Slot::new(&settings)), next: AtomicUsize::new(0) }
     }
 
-    /// One row of a reading statement, asked once more when the connection was lost.
+    /// The row of a reading statement, if there is one. Sends it once more when the connection is lost.
     pub(crate) async fn row(
         &self,
         query: Query,
@@ -65,11 +65,11 @@ impl Reads {
     }
 }
 
-/// A place for a connection, opened by whoever misses it.
+/// A place for one connection. The first call that finds it empty opens the connection.
 struct Slot {
     settings: Arc<Settings>,
     current: RwLock<Option<Arc<Connection>>>,
-    /// Held while connecting; the last failure.
+    /// Locked while a call opens the connection. Holds the last failure and its time.
     connecting: Mutex<Option<(Instant, StoreError)>>,
 }
 
@@ -115,7 +115,7 @@ impl Slot {
         current.as_ref().filter(|connection| !connection.is_closed()).cloned()
     }
 
-    /// Forgets a connection that failed its caller, unless somebody else already did.
+    /// Removes a failed connection, unless another call has removed or replaced it already.
     fn discard(&self, connection: &Arc<Connection>) {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         if current.as_ref().is_some_and(|current| Arc::ptr_eq(current, connection)) {

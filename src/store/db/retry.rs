@@ -1,4 +1,4 @@
-//! Limits of time, and trying a whole transaction again.
+//! The time limit of calls, and retries of transactions.
 
 use std::time::Duration;
 
@@ -7,20 +7,20 @@ use uuid::Uuid;
 
 use crate::store::error::StoreError;
 
-/// The longest that a function of this room takes.
+/// The longest time that a function of the store takes.
 pub const CALL: Duration = Duration::from_secs(5);
 
-/// How often a transaction is tried.
+/// How often a transaction is attempted.
 const ATTEMPTS: u32 = 4;
 
-/// Lets a call take [`CALL`] and no longer. What it held is dropped with it, a borrowed connection closed.
+/// Ends a call after [`CALL`]. A connection that it has borrowed is closed.
 pub(crate) async fn bounded<T>(
     call: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, StoreError> {
     timeout(CALL, call).await.unwrap_or_else(|_| Err(StoreError::timed_out("the call")))
 }
 
-/// As [`bounded`], for a whole transaction that may be tried again when it met another one.
+/// Runs a transaction, and repeats it after a conflict. All attempts together end after [`CALL`].
 pub(crate) async fn retrying<T, F>(mut transaction: impl FnMut() -> F) -> Result<T, StoreError>
 where
     F: Future<Output = Result<T, StoreError>>,
@@ -38,7 +38,8 @@ where
     .await
 }
 
-/// Some milliseconds, random so that those who met do not meet again.
+/// Some milliseconds before the next attempt. They are random, so that transactions that conflicted once do not start
+/// together again.
 fn pause(attempt: u32) -> Duration {
     let [random, ..] = Uuid::new_v4().into_bytes();
     Duration::from_millis(u64::from(attempt * u32::from(random) / 16))

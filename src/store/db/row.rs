@@ -1,4 +1,4 @@
-//! Columns as the types of this program.
+//! Conversions between columns and the types of this program.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use tokio_postgres::Row;
 
 use crate::store::error::StoreError;
 
-/// A text column that this program wrote from a `T`.
+/// Reads a text column that holds the text form of a `T`.
 pub(crate) fn parsed<T>(row: &Row, column: &str) -> Result<T, StoreError>
 where
     T: FromStr<Err: Display>,
@@ -16,19 +16,21 @@ where
     text.parse().map_err(|error| StoreError::Internal(format!("column {column}: {error}")))
 }
 
-/// A size or an offset.
+/// Reads a size or an offset.
 pub(crate) fn unsigned(row: &Row, column: &str) -> Result<u64, StoreError> {
     let number: i64 = row.try_get(column)?;
     number.try_into().map_err(|_| StoreError::Internal(format!("column {column} is {number}")))
 }
 
-/// A size or an offset, as a parameter.
+/// Makes a size or an offset a parameter.
 pub(crate) fn signed(number: u64) -> Result<i64, StoreError> {
-    number.try_into().map_err(|_| StoreError::Internal(format!("{number} is beyond PostgreSQL")))
+    number
+        .try_into()
+        .map_err(|_| StoreError::Internal(format!("{number} is too large for PostgreSQL")))
 }
 
-/// The end of the page before, as a client sent it, in a form that PostgreSQL accepts. PostgreSQL takes no NUL. No name
-/// holds one, so the names after `a\0b` are those after `a`.
+/// The `last` parameter of a client in a form that PostgreSQL accepts: up to the first NUL. No name holds a NUL, so the
+/// names after `a\0b` are those after `a`.
 pub(crate) fn cursor(last: Option<&str>) -> &str {
     last.and_then(|last| last.split('\0').next()).unwrap_or_default()
 }

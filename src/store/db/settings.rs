@@ -1,4 +1,4 @@
-//! Where the database is and how a connection to it behaves.
+//! The address of the database, and the options of a connection.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,25 +7,25 @@ use super::tls::Tls;
 use crate::config;
 use crate::outbound::TrustError;
 
-/// How long opening a connection may take, statements prepared.
+/// How long it may take to connect, and again how long to prepare the statements.
 pub(crate) const CONNECT: Duration = Duration::from_secs(2);
 
-/// Where the database is.
+/// How to reach the database.
 #[derive(Clone)]
+#[allow(missing_docs, reason = "the other fields are their names")]
 pub struct Settings {
-    /// A host name or address, or the directory of a unix socket: that is what begins with a slash.
+    /// Host name or address, or the directory of a unix socket if it begins with a slash.
     pub host: String,
-    /// The port, also of a unix socket.
+    /// Port number; it is part of the file name of a unix socket.
     pub port: u16,
-    /// The role.
+    /// Role to log in as.
     pub user: String,
-    /// Its password.
     pub password: Option<String>,
-    /// The name of the database.
+    /// Name of the database.
     pub database: String,
-    /// How many connections the pool holds at most; the two shared ones for reads come on top.
+    /// Most connections in the pool. The two connections for point reads come on top.
     pub pool_size: u32,
-    /// Whether connections are encrypted.
+    /// Encryption of the connections.
     pub tls: Tls,
 }
 
@@ -43,20 +43,20 @@ impl fmt::Debug for Settings {
     }
 }
 
-/// What a connection is for: how long the server lets it work and wait.
+/// The use of a connection, which decides the time limits that the server enforces.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Purpose {
-    /// Point reads that many requests share.
+    /// Point reads; many requests share the connection.
     Read,
     /// Transactions and lists.
     Write,
-    /// Changing the schema: as long as it takes.
+    /// Changes of the schema, without a limit.
     Migrate,
 }
 
 impl Purpose {
-    /// The limits that the server keeps, in milliseconds. A claim stays open while its owner pins again in Kubo,
-    /// hence the long idle time.
+    /// The limits in milliseconds, as command-line options of the server. A transaction may be idle for a minute, because
+    /// a claim stays open while a CID is pinned again in Kubo.
     fn options(self) -> &'static str {
         match self {
             Self::Read => "-c statement_timeout=2000 -c lock_timeout=2000",
@@ -70,10 +70,10 @@ impl Purpose {
 }
 
 impl Settings {
-    /// What the operator set.
+    /// Takes the settings of the operator.
     ///
     /// # Errors
-    /// When there are no authorities to verify the server by.
+    /// When the certificate authorities that verify the server cannot be loaded.
     pub fn of(postgres: &config::Postgres) -> Result<Self, TrustError> {
         Ok(Self {
             host: postgres.host.clone(),

@@ -1,4 +1,4 @@
-//! Every statement, by the file it stands in.
+//! All statements, each from a file below `sql/queries`.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -6,10 +6,10 @@ use std::task::Poll;
 
 use tokio_postgres::{Client, Error, Statement};
 
-/// Writes down each file below `sql/queries` once: as a variant, a name for the metrics and a text.
+/// Makes each file below `sql/queries` a variant with a name for the metrics and the text of the statement.
 macro_rules! queries {
     ($($query:ident = $file:literal,)+) => {
-        /// A statement.
+        /// A statement below `sql/queries`.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(crate) enum Query {
             $($query,)+
@@ -18,7 +18,7 @@ macro_rules! queries {
         impl Query {
             const ALL: &[Self] = &[$(Self::$query,)+];
 
-            /// Its file without the ending, `noun/verb`.
+            /// Path of its file without the ending, `noun/verb`.
             pub(crate) fn name(self) -> &'static str {
                 match self {
                     $(Self::$query => $file,)+
@@ -116,11 +116,11 @@ queries! {
     UploadStart = "upload/start",
 }
 
-/// All statements, prepared on one connection.
+/// All statements as they are prepared on one connection.
 pub(crate) struct Statements(Vec<Statement>);
 
 impl Statements {
-    /// Prepares them, all on their way before the first answer comes.
+    /// Prepares all statements. All are sent before the first answer is awaited.
     pub(crate) async fn prepare(client: &Client) -> Result<Self, Error> {
         let mut pending: Vec<_> =
             Query::ALL.iter().map(|query| Box::pin(client.prepare(query.sql()))).collect();
@@ -139,7 +139,7 @@ impl Statements {
         .map(|()| Self(prepared.into_iter().flatten().collect()))
     }
 
-    pub(crate) fn of(&self, query: Query) -> &Statement {
+    pub(crate) fn get(&self, query: Query) -> &Statement {
         &self.0[query as usize]
     }
 }

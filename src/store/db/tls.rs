@@ -1,4 +1,4 @@
-//! Whether a connection is encrypted, and how the server proves who it is.
+//! Encryption of the connections, and verification of the server.
 
 use std::fmt;
 
@@ -8,15 +8,15 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use crate::config;
 use crate::outbound::{Trust, TrustError, credulous};
 
-/// Encryption of the connections; the default is none. Cheap to clone.
+/// Encryption of the connections. The default is none. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Tls(Option<(SslMode, MakeRustlsConnect)>);
 
 impl Tls {
-    /// As the settings ask.
+    /// Takes the settings of the operator.
     ///
     /// # Errors
-    /// When there are no authorities to verify by.
+    /// When the certificate authorities that verify the server cannot be loaded.
     pub fn of(mode: &config::SslMode) -> Result<Self, TrustError> {
         let (mode, client) = match mode {
             config::SslMode::Disable => return Ok(Self::default()),

@@ -1,4 +1,4 @@
-//! Accounts, grants, signing keys and refresh tokens, also when two instances do the same at once.
+//! Accounts, grants, signing keys and refresh tokens, also when two instances change the same at the same time.
 
 use std::time::{Duration, SystemTime};
 
@@ -25,7 +25,7 @@ async fn grants(store: &Store, account: &str) -> Vec<String> {
     store.grants().list(Some(account)).await.unwrap().into_iter().map(shown).collect()
 }
 
-/// What eight callers of two instances are answered who do the same at once.
+/// The answers that eight concurrent callers on two instances get to the same call.
 async fn at_once<T, F>(settings: &Settings, call: impl Fn(Store, usize) -> F) -> Vec<T>
 where
     T: Send + 'static,
@@ -41,7 +41,7 @@ where
 }
 
 #[tokio::test]
-async fn a_user_is_made_once_and_removed_with_everything() {
+async fn a_user_is_created_once_and_removed_with_everything() {
     let store = rig::database().await.store;
     assert!(store.accounts().add_user("ann", "hash").await.unwrap());
     assert!(!store.accounts().add_user("ann", "other").await.unwrap(), "the name is taken");
@@ -58,7 +58,7 @@ async fn a_user_is_made_once_and_removed_with_everything() {
     assert_eq!(store.accounts().get("ann").await.unwrap(), None);
     assert_eq!(store.accounts().get_by_revision(ann.revision).await.unwrap(), None);
     assert_eq!(store.grants().list(None).await.unwrap(), []);
-    // Whoever takes the name later begins with nothing.
+    // A later account of the same name starts without grants.
     assert!(store.accounts().add_user("ann", "hash").await.unwrap());
     assert_eq!(grants(&store, "ann").await, [""; 0]);
     assert_ne!(account(&store, "ann").await.revision, ann.revision);
@@ -110,7 +110,7 @@ async fn a_robot_expires_by_the_clock_of_the_database() {
 }
 
 #[tokio::test]
-async fn grants_are_given_and_taken_by_pattern_and_role() {
+async fn grants_are_added_and_removed_by_pattern_and_role() {
     let store = rig::database().await.store;
     store.accounts().add_user("ann", "x").await.unwrap();
     for role in [Role::Push, Role::Delete, Role::Push] {
@@ -143,9 +143,9 @@ async fn a_robot_holds_nothing_outside_its_namespace() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_instances_that_start_at_once_one_makes_the_first_administrator() {
+async fn only_one_of_several_starting_instances_creates_the_first_administrator() {
     let rig::Database { store, settings, .. } = rig::database().await;
-    // A robot is nobody who could let anybody in.
+    // A robot does not count, because it cannot administrate.
     store.accounts().add_robot("acme+ci", "acme", "x", None).await.unwrap();
     let made = at_once(&settings, |store, n| async move {
         store.accounts().add_first_admin(&format!("admin{n}"), "x").await.unwrap()
@@ -159,7 +159,7 @@ async fn of_instances_that_start_at_once_one_makes_the_first_administrator() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_instances_that_start_at_once_one_makes_the_first_key() {
+async fn only_one_of_several_starting_instances_creates_the_first_key() {
     let rig::Database { store, settings, .. } = rig::database().await;
     let made = at_once(&settings, |store, n| async move {
         store.signing_keys().add_first(&format!("k{n}"), b"public", b"sealed").await.unwrap()
@@ -172,7 +172,7 @@ async fn of_instances_that_start_at_once_one_makes_the_first_key() {
 }
 
 #[tokio::test]
-async fn a_key_is_known_before_it_signs_and_believed_after() {
+async fn a_key_is_listed_before_it_signs_and_trusted_afterwards() {
     let rig::Database { store, admin, .. } = rig::database().await;
     let (lead, overlap) = (Duration::from_secs(600), Duration::from_secs(1200));
     let add = async |kid: &str| {
@@ -191,7 +191,7 @@ async fn a_key_is_known_before_it_signs_and_believed_after() {
         admin.batch_execute(&earlier).await.unwrap();
     };
     add("a").await;
-    assert_eq!(keys().await, [key("a", true)], "the first signs at once");
+    assert_eq!(keys().await, [key("a", true)], "the first key signs at once");
     add("b").await;
     assert_eq!(keys().await, [key("b", false), key("a", true)]);
     let all = store.signing_keys().list().await.unwrap();
@@ -199,7 +199,7 @@ async fn a_key_is_known_before_it_signs_and_believed_after() {
     assert!(all[0].signs_from > SystemTime::now() && all[0].retires_at.is_none());
     pass(601).await;
     assert_eq!(keys().await, [key("b", true), key("a", false)]);
-    // One more before the first has gone: nothing lives longer for it.
+    // Adding another key before the first has retired extends the life of none.
     let before = store.signing_keys().list().await.unwrap()[1].retires_at;
     add("c").await;
     assert_eq!(keys().await, [key("c", false), key("b", true), key("a", false)]);
@@ -212,7 +212,7 @@ async fn a_key_is_known_before_it_signs_and_believed_after() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_keys_made_at_once_the_newest_stays() {
+async fn the_newest_of_concurrently_added_keys_stays() {
     let rig::Database { store, settings, .. } = rig::database().await;
     at_once(&settings, |store, n| async move {
         let (lead, overlap) = (Duration::ZERO, Duration::from_secs(900));
@@ -227,7 +227,7 @@ async fn of_keys_made_at_once_the_newest_stays() {
 }
 
 #[tokio::test]
-async fn a_refresh_token_ends_with_the_state_of_its_account() {
+async fn a_refresh_token_is_valid_only_for_the_revision_of_its_account() {
     let store = rig::database().await.store;
     store.accounts().add_user("ann", "x").await.unwrap();
     let issue = async || {
@@ -245,23 +245,27 @@ async fn a_refresh_token_ends_with_the_state_of_its_account() {
     assert!(!counts(Uuid::new_v4()).await);
 
     store.accounts().renew_secret("ann", "y", None).await.unwrap();
-    assert!(!counts(id).await, "of the old password");
+    assert!(!counts(id).await, "a token of the old password");
     let id = issue().await;
     store.accounts().set_disabled("ann", true).await.unwrap();
-    assert!(!counts(id).await, "of a disabled account");
-    assert!(!counts(issue().await).await, "of a disabled account, with its revision");
+    assert!(!counts(id).await, "a token of a disabled account");
+    assert!(!counts(issue().await).await, "a token of a disabled account, with its revision");
     store.accounts().set_disabled("ann", false).await.unwrap();
-    assert!(!counts(id).await, "enabling revives nothing");
+    assert!(!counts(id).await, "enabling the account revives no token");
 
     let (first, second) = (issue().await, issue().await);
     store.accounts().add_user("bob", "x").await.unwrap();
     let (other, bob) = (Uuid::new_v4(), account(&store, "bob").await);
     store.refresh_tokens().add(other, &bob, "here", "docker", b"hash").await.unwrap();
-    assert_eq!(store.refresh_tokens().revoke("ann").await.unwrap(), 5, "three dead before");
+    assert_eq!(
+        store.refresh_tokens().revoke("ann").await.unwrap(),
+        5,
+        "three of them had ended before"
+    );
     assert_eq!(store.refresh_tokens().revoke("ann").await.unwrap(), 0);
     assert!(!counts(first).await && !counts(second).await && counts(other).await);
 
-    // Issued to a state that had ended by then.
+    // This token was issued for a revision that had ended.
     store.accounts().renew_revision("bob").await.unwrap();
     let late = Uuid::new_v4();
     store.refresh_tokens().add(late, &bob, "here", "docker", b"hash").await.unwrap();
@@ -302,7 +306,7 @@ async fn more_repositories_than_a_page_are_all_listed() {
 }
 
 #[tokio::test]
-async fn a_removed_repository_takes_all_its_links_and_no_one_elses() {
+async fn removing_a_repository_removes_its_links_and_no_others() {
     let rig::Database { store, admin, .. } = rig::database().await;
     for name in ["a", "b"] {
         commit(&store, name, 1).await;
@@ -325,7 +329,7 @@ async fn a_removed_repository_takes_all_its_links_and_no_one_elses() {
     assert!(store.blobs().get(&open(&a), &digest(1)).await.unwrap().is_none());
     assert!(store.manifests().get(&open(&a), &reference("v1")).await.unwrap().is_none());
     assert!(store.uploads().get(&a, id, "ann").await.unwrap().is_none());
-    assert_eq!(store.unpins().due(10).await.unwrap(), [cid(5)], "only the upload needed it");
+    assert_eq!(store.unpins().due(10).await.unwrap(), [cid(5)], "only the upload needed the CID");
     assert!(store.blobs().get(&open(&b), &digest(1)).await.unwrap().is_some());
     assert!(store.manifests().get(&open(&b), &reference("all")).await.unwrap().is_some());
     let left = "SELECT count(*) FROM repositories";
@@ -339,7 +343,7 @@ async fn a_repository_can_be_removed_while_others_push() {
         let store = store.clone();
         tokio::spawn(async move {
             for n in 1..100 {
-                // What is refused because the repository went in that moment is asked for again.
+                // A push that fails because the repository was just removed is repeated.
                 while store
                     .blobs()
                     .mount(&repository("a"), &digest(n), &from(&repository("b")))
@@ -355,7 +359,7 @@ async fn a_repository_can_be_removed_while_others_push() {
         commit(&store, "b", n).await;
     }
     while !pusher.is_finished() {
-        // It may be that they are faster each time.
+        // The pushes may be faster every time.
         let _ = store.repositories().remove(&repository("a")).await;
     }
     pusher.await.unwrap();

@@ -1,4 +1,4 @@
-//! Blobs of repositories.
+//! Finding, mounting, unlinking and quarantining blobs.
 
 use af_registry::store::{LinkedBlob, Put, Unlink};
 
@@ -57,12 +57,12 @@ async fn quarantine_lasts_until_the_next_push() {
     let mut needy = manifest("a", 1000);
     needy.blobs = vec![digest(1)];
     assert_eq!(store.manifests().put(&needy).await.unwrap(), Put::Missing(vec![digest(1)]));
-    // Healed at another CID, the old one goes.
+    // A push at another CID repairs the blob, and the old CID is queued.
     assert_eq!(commit_at(&store, "a", 1, 2).await.cid, cid(2));
     let healed = store.blobs().get(&open(&a), &digest(1)).await.unwrap().unwrap();
     assert_eq!((healed.cid, healed.quarantined), (cid(2), false));
     assert_eq!(store.unpins().due(10).await.unwrap(), [cid(1)]);
-    // Healed at the same CID.
+    // A push at the same CID repairs the blob.
     assert!(store.blobs().quarantine(&digest(1), &cid(2)).await.unwrap());
     assert_eq!(commit_at(&store, "a", 1, 2).await.cid, cid(2));
     assert!(!store.blobs().get(&open(&a), &digest(1)).await.unwrap().unwrap().quarantined);
@@ -100,7 +100,7 @@ async fn a_blob_is_unlinked_unless_a_manifest_or_an_index_names_it() {
     assert_eq!(store.blobs().unlink(&a, &digest(3)).await.unwrap(), Unlink::Done);
 }
 
-/// Both orders, with an open transaction in the place of the one that is first.
+/// Tests both orders. An open transaction stands for the call that comes first.
 #[tokio::test]
 async fn an_unlink_and_a_manifest_wait_for_each_other() {
     let rig::Database { store, admin, .. } = rig::database().await;
@@ -140,7 +140,7 @@ async fn an_unlink_and_a_manifest_wait_for_each_other() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_unlink_beside_a_manifest_leaves_it_whole_or_unborn() {
+async fn an_unlink_during_a_manifest_push_leaves_the_manifest_complete_or_rejected() {
     let rig::Database { store, admin, .. } = rig::database().await;
     for n in 0..60 {
         commit(&store, "a", n).await;
@@ -182,7 +182,7 @@ async fn one_digest_committed_at_two_cids_keeps_one_and_queues_the_other() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_digest_committed_by_many_at_one_cid() {
+async fn many_can_commit_one_digest_at_one_cid() {
     let rig::Database { store, admin, .. } = rig::database().await;
     let commits: Vec<_> = (0..32)
         .map(|n| {

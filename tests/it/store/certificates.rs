@@ -1,4 +1,4 @@
-//! Who may order a certificate, and when.
+//! Certificates: the right to order one, failed orders, and challenges.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ fn name() -> CertificateName {
 }
 
 #[tokio::test]
-async fn of_many_that_ask_at_once_one_may_order() {
+async fn only_one_of_many_concurrent_claims_succeeds() {
     let database = database().await;
     let asking = (0..16).map(|_| {
         let store = database.store.clone();
@@ -31,7 +31,7 @@ async fn of_many_that_ask_at_once_one_may_order() {
 }
 
 #[tokio::test]
-async fn orders_that_fail_grow_rare_and_one_that_does_not_ends_that() {
+async fn failed_orders_become_rarer_until_one_succeeds() {
     let database = database().await;
     let (store, name, who) = (&database.store, name(), Uuid::new_v4());
     let claim =
@@ -41,18 +41,18 @@ async fn orders_that_fail_grow_rare_and_one_that_does_not_ends_that() {
     for minutes in [2.0, 8.0, 32.0, 128.0, 360.0, 360.0] {
         assert!(claim(who, false).await);
         store.certificates().release(&name, who, None).await.unwrap();
-        // Free, and still not to be had by anybody.
+        // The right is released, but nobody can claim it during the pause.
         assert!(!claim(who, true).await && !claim(Uuid::new_v4(), true).await);
         let found: f64 = database.admin.query_one(pause, &[]).await.unwrap().get(0);
         let expected = minutes * 60.0 - 30.0..minutes * 72.0 + 1.0;
         assert!(expected.contains(&found), "{found} is not in {expected:?}");
         database.admin.batch_execute(elapse).await.unwrap();
     }
-    // When nothing was ordered the pause is short, and the count stays.
+    // If no order was made, the pause is short and no failure is counted.
     assert!(claim(who, false).await);
     store.certificates().release(&name, who, Some(Duration::ZERO)).await.unwrap();
     assert!(claim(who, false).await);
-    // The lease of another is nothing to store by.
+    // An instance without the right cannot store a certificate.
     let day = Duration::from_secs(86_400);
     let put = async |who| store.certificates().put(&name, who, "chain", b"sealed", 60 * day).await;
     assert!(!put(Uuid::new_v4()).await.unwrap() && put(who).await.unwrap());
@@ -61,12 +61,12 @@ async fn orders_that_fail_grow_rare_and_one_that_does_not_ends_that() {
     let issued = stored.issued.unwrap();
     assert_eq!((issued.chain.as_str(), issued.sealed.as_slice()), ("chain", &b"sealed"[..]));
     database.admin.batch_execute(elapse).await.unwrap();
-    // It is not due; only who cannot use it may order.
+    // No order is due, so only an instance that cannot use the certificate may order.
     assert!(!claim(who, false).await && claim(who, true).await);
 }
 
 #[tokio::test]
-async fn a_name_is_proven_until_it_need_not_be() {
+async fn a_challenge_lasts_until_it_is_removed() {
     let database = database().await;
     let store = &database.store;
     assert_eq!(store.challenges().get("a.example").await.unwrap(), None);

@@ -1,4 +1,4 @@
-//! PostgreSQL that is gone, comes back, hangs or is slow; callers that go away.
+//! A PostgreSQL that stops, restarts, hangs or is slow, and callers that give up.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use crate::rig::postgres::Cluster;
 use crate::rig::relay::Relay;
 use crate::rig::{self};
 
-/// How long a call took, and whether it said that PostgreSQL is not available.
+/// How long a call takes that must fail because PostgreSQL is not available.
 async fn fails<T>(call: impl Future<Output = Result<T, StoreError>>) -> Duration {
     let began = Instant::now();
     match call.await {
@@ -39,24 +39,21 @@ async fn after_a_restart_everything_works_at_once() {
     for _ in 0..3 {
         cluster.restart();
         let began = Instant::now();
-        assert!(
-            store.blobs().get(&open(&a), &blob).await.unwrap().is_some(),
-            "a read is asked again"
-        );
+        assert!(store.blobs().get(&open(&a), &blob).await.unwrap().is_some(), "a read is repeated");
         assert!(
             store.tags().page(&open(&a), 10, None).await.unwrap().is_some(),
-            "a list is asked again"
+            "a list is repeated"
         );
         while store.uploads().start(&a, "ann", None).await.is_err() {}
         assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
     }
-    // Cut off in the middle of a transaction.
+    // The restart has interrupted the transaction of this claim.
     let part = af_registry::store::Part { offset: 0, size: 1, cid: cid(5) };
     fails(claim.record_part(uuid::Uuid::new_v4(), 0, part)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn while_it_is_gone_callers_are_told_at_once() {
+async fn calls_fail_at_once_while_postgres_is_down() {
     let cluster = Cluster::start();
     let store = cluster.database().await.store;
     let (a, blob) = (repository("a"), digest(1));
@@ -85,7 +82,7 @@ async fn while_it_is_gone_callers_are_told_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_black_hole_costs_five_seconds_at_most() {
+async fn a_silent_server_costs_five_seconds_at_most() {
     let (relay, store, _) = relayed().await;
     let (a, blob) = (repository("a"), digest(1));
     store.uploads().start(&a, "ann", None).await.unwrap();
@@ -99,7 +96,7 @@ async fn a_black_hole_costs_five_seconds_at_most() {
     );
     let most = Duration::from_millis(5500);
     assert!(read < most && list < most && write < most, "{read:?} {list:?} {write:?}");
-    // What is opened now hangs as well.
+    // New connections hang as well.
     let one = cid(1);
     let (read, write) = tokio::join!(fails(store.ping()), fails(store.pins().claim(&one)));
     assert!(read < most && write < most, "{read:?} {write:?}");
@@ -111,7 +108,7 @@ async fn a_black_hole_costs_five_seconds_at_most() {
 }
 
 #[tokio::test]
-async fn an_empty_pool_gives_up_after_two_seconds_and_reads_go_on() {
+async fn a_call_waits_two_seconds_for_the_pool_while_reads_go_on() {
     let rig::Database { store, settings, .. } = rig::database().await;
     commit(&store, "a", 1).await;
     let store = Store::connect(&Settings { pool_size: 2, ..settings }).await.unwrap();
@@ -125,9 +122,9 @@ async fn an_empty_pool_gives_up_after_two_seconds_and_reads_go_on() {
     drop(store.pins().claim(&cid(3)).await.unwrap());
 }
 
-/// Whatever a caller had reached when it went away, no lock stays and the pool is whole.
+/// Wherever a call is when it is cancelled, no lock remains and the pool loses no connection.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_caller_that_goes_away_leaves_nothing_behind() {
+async fn a_cancelled_call_leaves_nothing_behind() {
     let rig::Database { store, admin, .. } = rig::database().await;
     commit(&store, "a", 1).await;
     let mut new = manifest("a", 1000);
@@ -160,7 +157,7 @@ async fn a_caller_that_goes_away_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn a_lock_that_is_held_too_long_is_not_waited_for() {
+async fn waiting_for_a_lock_ends_after_some_seconds() {
     let store = rig::database().await.store;
     let claim = store.pins().claim(&cid(1)).await.unwrap();
     let took = fails(store.pins().claim(&cid(1))).await;

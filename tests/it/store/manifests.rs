@@ -1,4 +1,4 @@
-//! Manifests and their tags.
+//! Storing, finding and deleting manifests and tags.
 
 use af_registry::oci::Digest;
 use af_registry::store::{ManifestHead, Put, StoredManifest};
@@ -50,7 +50,7 @@ async fn a_manifest_comes_back_byte_for_byte_by_tag_and_by_digest() {
         );
     }
     assert_eq!(store.manifests().get(&open(&a), &reference("v2")).await.unwrap(), None);
-    // The same bytes are another repository's only once they are pushed there.
+    // Another repository holds the same bytes only after they are pushed to it.
     let mut again = manifest("b", 1000);
     again.raw = new.raw.clone();
     put(&store, &again).await;
@@ -82,7 +82,7 @@ async fn a_manifest_of_four_mebibytes_fits() {
 }
 
 #[tokio::test]
-async fn what_a_manifest_names_must_be_here() {
+async fn the_repository_must_hold_what_a_manifest_names() {
     let store = rig::database().await.store;
     commit(&store, "a", 1).await;
     commit(&store, "a", 2).await;
@@ -110,7 +110,7 @@ async fn what_a_manifest_names_must_be_here() {
 }
 
 #[tokio::test]
-async fn a_refused_manifest_leaves_no_repository() {
+async fn a_rejected_manifest_creates_no_repository() {
     let store = rig::database().await.store;
     let mut image = manifest("new", 1000);
     image.blobs = vec![digest(1)];
@@ -119,7 +119,7 @@ async fn a_refused_manifest_leaves_no_repository() {
 }
 
 #[tokio::test]
-async fn an_index_outlives_its_child_and_learns_of_one_that_comes_later() {
+async fn an_index_outlives_its_child_and_is_linked_to_a_later_child() {
     let rig::Database { store, admin, .. } = rig::database().await;
     let a = repository("a");
     put(&store, &manifest("a", 1000)).await;
@@ -195,7 +195,7 @@ async fn deleting_a_tag_keeps_the_manifest_and_deleting_the_manifest_takes_its_t
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_many_that_move_a_tag_one_wins_and_readers_see_only_whole_moves() {
+async fn one_of_many_pushes_wins_a_tag_and_readers_see_only_complete_moves() {
     let rig::Database { store, admin, .. } = rig::database().await;
     let moves: Vec<_> = (0..64)
         .map(|n| {
@@ -230,7 +230,7 @@ async fn of_many_that_move_a_tag_one_wins_and_readers_see_only_whole_moves() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_manifest_pushed_at_once_under_many_tags() {
+async fn one_manifest_can_be_pushed_concurrently_under_many_tags() {
     let rig::Database { store, admin, .. } = rig::database().await;
     let puts: Vec<_> = (0..32)
         .map(|n| {
@@ -253,7 +253,7 @@ async fn one_manifest_pushed_at_once_under_many_tags() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_delete_beside_a_push_leaves_the_manifest_whole_or_gone() {
+async fn a_delete_during_a_push_leaves_the_manifest_complete_or_removed() {
     let rig::Database { store, admin, .. } = rig::database().await;
     let a = repository("a");
     commit(&store, "a", 1).await;

@@ -1,4 +1,4 @@
-//! The store on a real PostgreSQL.
+//! Tests of the store with a real PostgreSQL.
 
 mod access;
 mod blobs;
@@ -53,7 +53,7 @@ fn hash(n: u64) -> [u8; 32] {
     hash
 }
 
-/// The digest of blob number `n`; manifests take theirs from 1000 on.
+/// The digest of blob number `n`. Numbers from 1000 on are for manifests.
 fn digest(n: u64) -> Digest {
     Digest::from_hash(Algorithm::Sha256, &hash(n))
 }
@@ -80,7 +80,7 @@ async fn commit(store: &Store, name: &str, n: u64) {
     assert_eq!(commit_at(store, name, n, n).await, Committed { cid: cid(n) });
 }
 
-/// Manifest `n`, which names nothing.
+/// Manifest number `n`, which names no blobs and no other manifests.
 fn manifest(name: &str, n: u64) -> NewManifest {
     NewManifest {
         repository: repository(name),
@@ -102,7 +102,7 @@ async fn put(store: &Store, new: &NewManifest) {
     assert_eq!(store.manifests().put(new).await.unwrap(), Put::Done);
 }
 
-/// Starts something that must wait for somebody else, and makes sure that it does.
+/// Starts a call that must wait for another transaction, and checks that it does.
 async fn waiting<T: Send + 'static>(
     call: impl Future<Output = T> + Send + 'static,
 ) -> JoinHandle<T> {
@@ -112,7 +112,7 @@ async fn waiting<T: Send + 'static>(
     call
 }
 
-/// Those who only met must have waited for each other, not fallen over each other.
+/// Checks that concurrent transactions have waited for each other without a deadlock.
 async fn assert_no_deadlock(admin: &tokio_postgres::Client) {
     let deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
     assert_eq!(admin.query_one(deadlocks, &[]).await.unwrap().get::<_, i64>(0), 0);

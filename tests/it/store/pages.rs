@@ -1,4 +1,4 @@
-//! Lists.
+//! Lists of tags, repositories and referrers, and their pages.
 
 use af_registry::rights::Grantee;
 use af_registry::store::{ReferrerPage, Store};

@@ -1,11 +1,11 @@
-//! The pin protocol: whoever meets whom at a CID, nothing that a row names loses its pin, and nothing else keeps it.
+//! The pin protocol: whichever calls meet at a CID, a CID that a row names keeps its pin, and every other loses it.
 
 use af_registry::store::{Claim, Commit, Part, Recorded, Store};
 
 use super::{assert_no_deadlock, cid, commit, commit_at, digest, repository, waiting};
 use crate::rig;
 
-/// Leaves CID `n` in the queue, named by nothing.
+/// Puts CID `n`, which no row names, into the queue.
 async fn queue(store: &Store, n: u64) {
     let claim = store.pins().claim(&cid(n)).await.unwrap();
     let part = Part { offset: 0, size: 1, cid: cid(n) };
@@ -26,26 +26,26 @@ async fn commit_claimed(claim: Claim, n: u64) {
 }
 
 #[tokio::test]
-async fn an_unpinned_cid_tells_the_next_claim() {
+async fn a_claim_of_an_unpinned_cid_reports_the_lost_pin() {
     let store = rig::database().await.store;
     assert!(!store.pins().claim(&cid(1)).await.unwrap().pin_lost());
     queue(&store, 1).await;
     store.unpins().claim(&cid(1)).await.unwrap().unwrap().done().await.unwrap();
     assert!(store.unpins().due(10).await.unwrap().is_empty());
     assert!(store.unpins().claim(&cid(1)).await.unwrap().is_none());
-    // A claim that comes to nothing changes nothing.
+    // A claim that is dropped changes nothing.
     let claim = store.pins().claim(&cid(1)).await.unwrap();
     assert!(claim.pin_lost());
     drop(claim);
     let claim = store.pins().claim(&cid(1)).await.unwrap();
     assert!(claim.pin_lost());
     commit_claimed(claim, 1).await;
-    // Pinned again and named: the next one need not.
+    // The CID is pinned again and a row names it, so the next claim need not pin it.
     assert!(!store.pins().claim(&cid(1)).await.unwrap().pin_lost());
 }
 
 #[tokio::test]
-async fn a_claim_waits_for_an_unpin_and_learns_of_it() {
+async fn a_claim_waits_for_an_unpin_and_reports_the_lost_pin() {
     let store = rig::database().await.store;
     queue(&store, 1).await;
     let unpin = store.unpins().claim(&cid(1)).await.unwrap().unwrap();
@@ -60,9 +60,9 @@ async fn a_claim_waits_for_an_unpin_and_learns_of_it() {
     assert!(store.unpins().due(10).await.unwrap().is_empty());
 }
 
-/// The unpinner ended between Kubo's answer and its commit: nothing says that the pin is gone, and it is.
+/// The instance that unpinned stopped between Kubo's answer and its commit. The pin is gone, but no row says so.
 #[tokio::test]
-async fn an_unpin_that_was_cut_off_counts_as_a_lost_pin() {
+async fn an_interrupted_unpin_counts_as_a_lost_pin() {
     let store = rig::database().await.store;
     queue(&store, 1).await;
     let unpin = store.unpins().claim(&cid(1)).await.unwrap().unwrap();
@@ -79,7 +79,7 @@ async fn an_unpin_that_was_cut_off_counts_as_a_lost_pin() {
 }
 
 #[tokio::test]
-async fn an_unpin_waits_for_a_claim_and_leaves_what_it_committed() {
+async fn an_unpin_waits_for_a_claim_and_keeps_what_it_committed() {
     let store = rig::database().await.store;
     queue(&store, 1).await;
     let claim = store.pins().claim(&cid(1)).await.unwrap();
@@ -105,9 +105,9 @@ async fn an_unpin_waits_for_a_claim_and_goes_on_when_it_is_dropped() {
     unpinning.await.unwrap().unwrap().done().await.unwrap();
 }
 
-/// Two uploads of the same bytes; one is cancelled before, while and after the other records its part.
+/// Of two uploads of the same bytes, one is cancelled before, while and after the other records its part.
 #[tokio::test]
-async fn a_cancelled_upload_does_not_cost_another_its_pin() {
+async fn cancelling_an_upload_does_not_unpin_the_part_of_another() {
     let store = rig::database().await.store;
     let a = repository("a");
     for (n, order) in ["before", "while", "after"].into_iter().enumerate() {
@@ -137,7 +137,7 @@ async fn a_cancelled_upload_does_not_cost_another_its_pin() {
 }
 
 #[tokio::test]
-async fn a_blob_or_a_part_keeps_what_others_queue() {
+async fn a_queued_cid_that_a_blob_or_a_part_names_is_kept() {
     let rig::Database { store, admin, .. } = rig::database().await;
     commit(&store, "a", 1).await;
     let enqueue = "INSERT INTO unpins (ipfs_cid) VALUES ($1)";
@@ -146,9 +146,9 @@ async fn a_blob_or_a_part_keeps_what_others_queue() {
     assert!(store.unpins().due(10).await.unwrap().is_empty());
 }
 
-/// The last user goes while the unpinner looks: what it then takes out of the queue must not be this request.
+/// The last user of a CID queues it while an unpin looks at it. The unpin must not remove this new request.
 #[tokio::test]
-async fn an_unpin_that_meets_the_last_user_leaving_leaves_it_queued() {
+async fn a_cid_whose_last_user_leaves_during_an_unpin_stays_queued() {
     let rig::Database { store, admin, .. } = rig::database().await;
     commit(&store, "a", 1).await;
     let enqueue = "INSERT INTO unpins (ipfs_cid) SELECT ipfs_cid FROM blobs";
@@ -172,7 +172,7 @@ async fn an_unpin_that_meets_the_last_user_leaving_leaves_it_queued() {
     store.unpins().claim(&cid(1)).await.unwrap().unwrap().done().await.unwrap();
 }
 
-/// The claimed CID loses against the first, and was in the queue already: it stays there.
+/// The blob keeps the CID of an earlier push, so the claimed CID, which was queued already, stays in the queue.
 #[tokio::test]
 async fn a_claimed_cid_that_no_row_takes_stays_in_the_queue() {
     let store = rig::database().await.store;
@@ -201,9 +201,9 @@ async fn tombstones_are_forgotten_after_two_days() {
     assert_eq!(store.unpins().due(10).await.unwrap(), [cid(3)]);
 }
 
-/// Uploads and sweepers that share eight CIDs, each as slow as a Kubo. A pin here is a row in a set of our own.
+/// Uploads and unpins share eight CIDs, with pauses as long as those of Kubo. A set in the test stands for Kubo's pins.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_named_cid_is_ever_without_its_pin() {
+async fn every_cid_that_a_row_names_is_always_pinned() {
     use std::collections::HashSet;
     use std::sync::{Arc, Mutex};
     use std::time::{Duration, Instant};
@@ -255,7 +255,7 @@ async fn no_named_cid_is_ever_without_its_pin() {
     for task in tasks {
         task.await.unwrap();
     }
-    // What is left over is in the queue, all of it.
+    // Every pin that no row needs is in the queue.
     while let [first, ..] = store.unpins().due(8).await.unwrap()[..] {
         let claim = store.unpins().claim(&first).await.unwrap().unwrap();
         pins.lock().unwrap().retain(|n| cid(*n) != first);

@@ -1,5 +1,5 @@
-//! Every statement on a database of a million tags and a million blobs: by indexes only, and touching no more rows than
-//! it has to.
+//! The plans of all statements on a database of a million tags and a million blobs. Each uses indexes only and touches no
+//! more rows than it must.
 
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ use tokio_postgres::{Client, SimpleQueryMessage};
 use super::{anywhere, cid, commit, digest, manifest, open, put, reference, repository, tag};
 use crate::rig;
 
-/// `big` has half of the tags, a tenth of the blobs, and a subject with 50 000 referrers; 20 000 others share the
-/// rest. Blob 1 is everybody's base layer.
-/// Foreign keys are not checked while this runs: it takes three times as long with them.
+/// The repository `big` has half of the tags, a tenth of the blobs, and a subject with 50 000 referrers. 20 000 other
+/// repositories share the rest. Blob 1 is a base layer that all of them hold.
+/// Foreign keys are not checked while this runs, because the checks would triple the time.
 const FILL: &str = "
 SET session_replication_role = replica;
 SET synchronous_commit = off;
@@ -77,8 +77,8 @@ INSERT INTO recent_pushes (repository_id, subject) SELECT n, 'ann' FROM generate
 ANALYZE;
 ";
 
-/// Who asks: a server without login, an account that may read `big`, an account that may not (the row is then of no
-/// interest, its absence is), and nobody.
+/// Parameters of `gate` for a server without login, an account that may pull from `big`, an account that may not, and an
+/// anonymous caller. Statements must be cheap also when they find nothing.
 const WHO: [&str; 4] = [
     "0, '{}', '{}'",
     "7, '{*,big}', '{public,pull,push,delete,admin}'",
@@ -90,7 +90,7 @@ struct Case {
     name: &'static str,
     sql: &'static str,
     arguments: &'static str,
-    /// The most rows that it may touch.
+    /// Most rows that the statement may touch.
     rows: f64,
 }
 
@@ -114,7 +114,7 @@ const CASES: &[Case] = &[
     case!("blob/mount_any", "'team1/image1', digest_of('blob', 77777), 7", 50.0),
     case!("blob/mount_from", "'big', 'team1/image1', digest_of('blob', 1), WHO", 11.0),
     case!("blob/mount_any", "'team1/image1', digest_of('blob', 1), 0", 6.0),
-    // Nobody may read any of the first thousand that hold it.
+    // An anonymous caller may pull from none of the first thousand repositories that hold the blob.
     case!("blob/mount_any", "'team1/image1', digest_of('blob', 1), NULL", 2100.0),
     case!("blob/lock_link", "'big', digest_of('blob', 77777)", 3.0),
     case!("blob/unlink", "'big', digest_of('blob', 99999)", 5.0),
@@ -230,7 +230,8 @@ async fn explain(admin: &Client, mode: &str, case: &Case, arguments: &str) -> Re
     let mut touched = 0.0;
     walk(plan, &mut touched)?;
     let blocks = number(plan, "Shared Hit Blocks") + number(plan, "Shared Read Blocks");
-    // A row costs the way down an index of a million, and its heap page; a written one its indexes.
+    // A row costs the pages on the way down an index of a million rows and its heap page, and a written row also the pages of
+    // its other indexes.
     let most = 100.0 + 10.0 * case.rows;
     if touched > case.rows || blocks > most {
         return Err(format!(
@@ -241,13 +242,13 @@ async fn explain(admin: &Client, mode: &str, case: &Case, arguments: &str) -> Re
     Ok(())
 }
 
-/// Counts the rows that the scans of a plan looked at, over all loops.
+/// Counts the rows that the scans of a plan have read, in all loops.
 fn walk(node: &Value, touched: &mut f64) -> Result<(), String> {
     let kind = node["Node Type"].as_str().unwrap_or_default();
     if kind == "Seq Scan" {
         return Err(format!("Seq Scan on {}", node["Relation Name"]));
     }
-    // A Bitmap Index Scan names no relation: its rows are those of the Bitmap Heap Scan above it.
+    // A Bitmap Index Scan names no relation. Its rows are counted with the Bitmap Heap Scan above it.
     if kind.ends_with("Scan") && node.get("Relation Name").is_some() {
         let rows = number(node, "Actual Rows")
             + number(node, "Rows Removed by Filter")
@@ -262,10 +263,10 @@ fn number(node: &Value, key: &str) -> f64 {
     node.get(key).and_then(Value::as_f64).unwrap_or_default()
 }
 
-/// The checks of foreign keys are statements too, and EXPLAIN does not show theirs: the server's counters do.
+/// The checks of foreign keys are statements too. EXPLAIN does not show their plans, but the server counts their scans.
 async fn foreign_keys_use_indexes_too(admin: &Client, settings: &Settings) {
     let scans = async || -> Vec<(String, i64)> {
-        // The counters of a session are published when it ends.
+        // The server publishes the counters of a session when the session ends.
         tokio::time::sleep(Duration::from_millis(300)).await;
         admin.batch_execute("SELECT pg_stat_clear_snapshot()").await.unwrap();
         let counters = "SELECT relname::TEXT, seq_tup_read FROM pg_stat_user_tables
@@ -281,7 +282,7 @@ async fn foreign_keys_use_indexes_too(admin: &Client, settings: &Settings) {
     assert_eq!(scans().await, before);
 }
 
-/// Each writing function once, on rows of its own.
+/// Calls each writing function once, each on rows of its own.
 async fn everything(store: &Store) {
     let big = repository("big");
     for n in 1..=3 {

@@ -1,4 +1,4 @@
-//! Encrypted connections to PostgreSQL: each mode against each kind of server.
+//! Encrypted connections to PostgreSQL: each mode with each kind of server.
 
 use af_registry::config::SslMode;
 use af_registry::store::{Settings, Store, Tls};
@@ -14,13 +14,13 @@ fn verified(authority: &Authority) -> SslMode {
     SslMode::VerifyFull { authorities: Some(authority.file().to_owned()) }
 }
 
-/// A cluster that the authority certified as `localhost`.
+/// A cluster with a certificate for `localhost` that the authority has issued.
 async fn encrypted_cluster(authority: &Authority) -> Cluster {
     let certified = authority.certify(&["localhost"]);
     Cluster::encrypted(&certified.chain, &certified.key).await
 }
 
-/// Connects to `host` in a mode and tells whether what came about is encrypted, as PostgreSQL sees it.
+/// Connects to `host` in a mode, and asks PostgreSQL whether the connection is encrypted.
 async fn encrypted(
     socket: &Settings,
     host: &str,
@@ -41,7 +41,7 @@ async fn encrypted(
 }
 
 #[tokio::test]
-async fn each_mode_asks_of_a_server_with_tls_what_it_says() {
+async fn each_mode_verifies_a_server_with_tls_as_it_promises() {
     let (authority, stranger) = (Authority::new(), Authority::new());
     let cluster = encrypted_cluster(&authority).await;
     for (mode, host, expected) in [
@@ -57,14 +57,14 @@ async fn each_mode_asks_of_a_server_with_tls_what_it_says() {
         let socket = cluster.empty_database("").await;
         let found = encrypted(&socket, host, socket.port, &mode).await;
         match (&found, expected) {
-            (Err(told), Err(part)) => assert!(told.contains(part), "{mode:?} {host}: {told}"),
+            (Err(error), Err(part)) => assert!(error.contains(part), "{mode:?} {host}: {error}"),
             _ => assert_eq!(found, expected.map_err(str::to_owned), "{mode:?} {host}"),
         }
     }
 }
 
 #[tokio::test]
-async fn each_mode_takes_or_refuses_a_server_without_tls() {
+async fn each_mode_accepts_or_rejects_a_server_without_tls() {
     let authority = Authority::new();
     let cluster = rig::postgres::shared();
     let relay = Relay::start(cluster.socket()).await;
@@ -74,8 +74,8 @@ async fn each_mode_takes_or_refuses_a_server_without_tls() {
     }
     for mode in [SslMode::Require, verified(&authority)] {
         let socket = cluster.empty_database("").await;
-        let told = encrypted(&socket, "127.0.0.1", relay.port, &mode).await.unwrap_err();
-        assert!(told.contains("server does not support TLS"), "{mode:?}: {told}");
+        let error = encrypted(&socket, "127.0.0.1", relay.port, &mode).await.unwrap_err();
+        assert!(error.contains("server does not support TLS"), "{mode:?}: {error}");
     }
 }
 
@@ -93,20 +93,20 @@ async fn a_password_is_bound_to_the_encrypted_connection() {
     };
     Store::connect(&careful("hunter2", &verified(&authority))).await.unwrap().ping().await.unwrap();
     for refused in [careful("hunter3", &SslMode::Require), careful("hunter2", &SslMode::Disable)] {
-        let told = Store::connect(&refused).await.unwrap_err().to_string();
-        assert!(!told.contains("hunter"), "{told}");
+        let error = Store::connect(&refused).await.unwrap_err().to_string();
+        assert!(!error.contains("hunter"), "{error}");
     }
 }
 
 #[tokio::test]
-async fn a_server_starts_on_what_its_settings_trust_and_names_what_they_do_not() {
+async fn the_registry_starts_with_a_trusted_database_and_reports_an_untrusted_one() {
     let (authority, stranger) = (Authority::new(), Authority::new());
     let cluster = encrypted_cluster(&authority).await;
     let (socket, kubo) = (cluster.empty_database("").await, rig::kubo().await);
     let there = Settings { host: "localhost".into(), ..socket.clone() };
     let full = || Launch::new().on(&there, &kubo).env("OPEN_REGISTRY_DB_SSLMODE", "verify-full");
     let by = |file: &str| full().env("OPEN_REGISTRY_DB_SSLROOTCERT", file);
-    // By the authorities of the system, where this variable says that they are.
+    // This variable names the file with the certificate authorities of the system.
     let refusal = full().env("SSL_CERT_FILE", stranger.file()).refused().await;
     refusal.names(&["PostgreSQL", "UnknownIssuer", "OPEN_REGISTRY_DB_"]);
     let refusal = by(stranger.file().to_str().unwrap()).refused().await;

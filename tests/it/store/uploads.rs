@@ -1,4 +1,4 @@
-//! Upload sessions.
+//! Upload sessions: their parts, commits, cancellation and expiry.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ fn part(offset: u64, size: u64, at: u64) -> Part {
 }
 
 #[tokio::test]
-async fn a_session_is_its_repositorys_and_its_subjects() {
+async fn a_session_belongs_to_its_repository_and_subject() {
     let store = rig::database().await.store;
     let (a, b) = (repository("a"), repository("b"));
     let id = store.uploads().start(&a, "ann", Some(Algorithm::Sha512)).await.unwrap();
@@ -44,7 +44,7 @@ async fn parts_are_recorded_in_order_and_replaced_at_their_offset() {
     let id = store.uploads().start(&a, "ann", None).await.unwrap();
     assert_eq!(record(&store, id, 0, part(0, 64, 1)).await, Recorded::Done);
     assert_eq!(record(&store, id, 64, part(64, 3, 2)).await, Recorded::Done);
-    // Again from an offset that has a part, and from one that has none.
+    // Parts are sent again from an offset that has a part, and from an offset that has none.
     assert_eq!(record(&store, id, 67, part(64, 10, 3)).await, Recorded::Done);
     assert_eq!(record(&store, id, 74, part(70, 10, 4)).await, Recorded::Done);
     let opened = store.uploads().get(&a, id, "ann").await.unwrap().unwrap();
@@ -54,7 +54,7 @@ async fn parts_are_recorded_in_order_and_replaced_at_their_offset() {
 }
 
 #[tokio::test]
-async fn a_part_in_the_wrong_place_is_told_so_and_queued() {
+async fn a_part_in_the_wrong_place_is_rejected_and_queued() {
     let store = rig::database().await.store;
     let a = repository("a");
     let id = store.uploads().start(&a, "ann", None).await.unwrap();
@@ -72,7 +72,7 @@ async fn a_part_in_the_wrong_place_is_told_so_and_queued() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_two_parts_for_one_place_one_wins() {
+async fn one_of_two_parts_for_one_place_wins() {
     let store = rig::database().await.store;
     let a = repository("a");
     for n in 0..20 {
@@ -92,7 +92,7 @@ async fn of_two_parts_for_one_place_one_wins() {
 }
 
 #[tokio::test]
-async fn a_committed_upload_ends_and_queues_all_but_its_blob() {
+async fn a_commit_ends_the_upload_and_queues_all_cids_but_that_of_the_blob() {
     let rig::Database { store, admin, .. } = rig::database().await;
     let a = repository("a");
     let id = store.uploads().start(&a, "ann", None).await.unwrap();
@@ -114,7 +114,7 @@ async fn a_committed_upload_ends_and_queues_all_but_its_blob() {
     let left = admin.query_one("SELECT count(*) FROM upload_parts", &[]).await.unwrap();
     assert_eq!(left.get::<_, i64>(0), 0);
 
-    // One part, whose CID is the blob's.
+    // The only part has the CID of the blob.
     let id = store.uploads().start(&a, "ann", None).await.unwrap();
     record(&store, id, 0, part(0, 64, 5)).await;
     let commit = Commit {
@@ -151,7 +151,7 @@ async fn idle_sessions_expire_and_those_in_use_do_not() {
     admin.batch_execute("ROLLBACK").await.unwrap();
     assert_eq!(store.uploads().get(&a, old, "ann").await.unwrap(), None);
     assert_eq!(store.unpins().due(10).await.unwrap(), [cid(0)]);
-    // Touched again, it is no longer idle.
+    // A new part makes the session active again.
     assert_eq!(record(&store, busy, 1, part(1, 1, 7)).await, Recorded::Done);
     assert_eq!(store.uploads().expire(day).await.unwrap(), 0);
     assert!(store.uploads().get(&a, young, "ann").await.unwrap().is_some());
