@@ -52,7 +52,7 @@ fn main() {
     let store = &database.store;
     let stranger = runtime.block_on(fill(store));
     let latest: Reference = "latest".parse().unwrap();
-    for (asker, grantee) in [("a stranger", stranger), ("nobody", Grantee::Nobody)] {
+    for (asker, grantee) in [("a stranger", stranger), ("nobody", Grantee::Anonymous)] {
         let places = ["secret/app", "secret/none"]
             .map(|name| Access { repository: name.parse().unwrap(), grantee });
         let mut pulls = [Vec::new(), Vec::new()];

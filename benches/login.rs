@@ -113,8 +113,8 @@ fn issued(c: &mut Criterion, runtime: &Runtime, auth: &Auth) {
     let mut group = c.benchmark_group("issue");
     let login = Login::Password { user: "user".into(), password: Secret::new(PASSWORD) };
     for (name, login, scope) in [
-        ("to nobody, no scope (signature alone)", Login::Nobody, ""),
-        ("to nobody, one scope", Login::Nobody, "repository:a/b:pull"),
+        ("to nobody, no scope (signature alone)", Login::Anonymous, ""),
+        ("to nobody, one scope", Login::Anonymous, "repository:a/b:pull"),
         ("to a user, one scope", login, "repository:a/b:pull,push"),
     ] {
         group.bench_function(name, |b| {

@@ -23,8 +23,8 @@ impl Caller {
     }
 
     /// Somebody who did not say who they are.
-    pub fn nobody() -> Self {
-        Self { subject: String::new(), grantee: Grantee::Nobody, scopes: None, expired: None }
+    pub fn anonymous() -> Self {
+        Self { subject: String::new(), grantee: Grantee::Anonymous, scopes: None, expired: None }
     }
 
     /// Somebody who gave name and password, or a certificate.
@@ -53,7 +53,7 @@ impl Caller {
     pub fn refusal(&self) -> AuthError {
         match self.grantee {
             _ if self.is_bearer() => AuthError::Scope,
-            Grantee::Nobody => AuthError::Login,
+            Grantee::Anonymous => AuthError::Login,
             Grantee::Account(_) | Grantee::Everyone => AuthError::Denied,
         }
     }

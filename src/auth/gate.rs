@@ -35,8 +35,8 @@ impl Gate<'_> {
         live(self.caller)?;
         match self.caller.grantee() {
             Grantee::Everyone => Ok(LoggedIn::new()),
-            Grantee::Nobody if self.caller.is_bearer() => Ok(LoggedIn::new()),
-            Grantee::Nobody => Err(AuthError::Login),
+            Grantee::Anonymous if self.caller.is_bearer() => Ok(LoggedIn::new()),
+            Grantee::Anonymous => Err(AuthError::Login),
             Grantee::Account(revision) => {
                 match self.auth.store().accounts().get_by_revision(revision).await? {
                     Some(account) if account.usable => Ok(LoggedIn::new()),
@@ -54,7 +54,7 @@ impl Gate<'_> {
         live(self.caller)?;
         let grantee = self.caller.grantee();
         match self.caller.covers_catalog() {
-            _ if grantee == Grantee::Nobody && !self.caller.is_bearer() => Err(AuthError::Login),
+            _ if grantee == Grantee::Anonymous && !self.caller.is_bearer() => Err(AuthError::Login),
             true => Ok(Listing::new(grantee)),
             false => Err(AuthError::Scope),
         }
@@ -123,7 +123,9 @@ impl Gate<'_> {
         if self.caller.expired().is_some() && !self.has_begun(repository, lenience).await? {
             live(self.caller)?;
         }
-        if self.caller.grantee() == Grantee::Nobody || !self.is_granted(repository, action).await? {
+        if self.caller.grantee() == Grantee::Anonymous
+            || !self.is_granted(repository, action).await?
+        {
             return Err(self.caller.refusal());
         }
         Ok(self.authorized(repository))

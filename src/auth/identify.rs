@@ -21,7 +21,7 @@ impl Auth {
         }
         let authority = self.authority()?;
         match credentials {
-            Credentials::None => Ok(Caller::nobody()),
+            Credentials::None => Ok(Caller::anonymous()),
             Credentials::Basic { user, password } => {
                 let account = authority.logins.login(user, password, client).await?;
                 Ok(Caller::account(account.name.clone(), account.revision))

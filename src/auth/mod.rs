@@ -1,10 +1,11 @@
-//! Who asks, and what they may do.
+//! Authentication and authorization: who a caller is, and what the caller may do.
 //!
-//! A request says who it comes from ([`Auth::identify`]) and passes the one gate ([`Auth::gate`]); a handler that
-//! touches a repository takes an [`Authorized`] value, and only this room can build one. Who logs in may have a token
-//! ([`Auth::issue`]), which spares the password and is good for less.
+//! [`Auth::identify`] turns the credentials of a request into a [`Caller`]. [`Auth::gate`] grants the caller rights as
+//! [`Authorized`] values. A handler that touches a repository takes such a value, and only this room can create one.
+//! [`Tokens::issue`] issues access tokens. With a token, a client need not send its password with every request, and the
+//! token is limited to its scopes.
 //!
-//! No HTTP in here but the value of `Authorization`: no status, no other header.
+//! This room parses the value of `Authorization`. It knows nothing else of HTTP: no status and no other header.
 
 mod authority;
 mod authorized;

@@ -6,7 +6,7 @@ pub enum Grantee {
     /// Any caller of a server that asks for no login. May do everything.
     Everyone,
     /// An anonymous caller of a server that asks for a login. May pull from public repositories.
-    Nobody,
+    Anonymous,
     /// A user or robot. The number is `accounts.revision`: it changes whenever tokens issued before must end, so a right
     /// belongs to one state of the credentials.
     Account(i64),
@@ -17,7 +17,7 @@ impl Grantee {
     pub fn revision(self) -> Option<i64> {
         match self {
             Self::Everyone => Some(0),
-            Self::Nobody => None,
+            Self::Anonymous => None,
             Self::Account(revision) => Some(revision),
         }
     }

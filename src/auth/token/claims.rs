@@ -136,7 +136,7 @@ impl Claims {
     pub(in crate::auth) fn grantee(&self) -> Grantee {
         match self.rev {
             1.. => Grantee::Account(self.rev),
-            _ => Grantee::Nobody,
+            _ => Grantee::Anonymous,
         }
     }
 
@@ -252,7 +252,7 @@ mod tests {
             let grantee = serde_json::from_value::<Claims>(claims.clone()).unwrap().grantee();
             (check(claims), grantee)
         };
-        assert_eq!(with_account("", 0), (Ok(None), Grantee::Nobody));
+        assert_eq!(with_account("", 0), (Ok(None), Grantee::Anonymous));
         assert_eq!(with_account("me", 7), (Ok(None), Grantee::Account(7)));
         for (sub, rev) in [("me", 0), ("me", -1), ("", 7), ("", -1)] {
             assert_eq!(
@@ -261,8 +261,8 @@ mod tests {
                 "{sub} {rev}"
             );
         }
-        assert_eq!(with_account("me", 0).1, Grantee::Nobody);
-        assert_eq!(with_account("me", -1).1, Grantee::Nobody);
+        assert_eq!(with_account("me", 0).1, Grantee::Anonymous);
+        assert_eq!(with_account("me", -1).1, Grantee::Anonymous);
     }
 
     #[test]

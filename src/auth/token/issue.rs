@@ -27,7 +27,7 @@ const EARLY: i64 = 10;
 #[derive(Clone, Debug)]
 pub enum Login {
     /// The caller stays anonymous.
-    Nobody,
+    Anonymous,
     /// With a user name and password, or the name and secret of a robot.
     #[allow(missing_docs, reason = "the fields are their names")]
     Password { user: String, password: Secret },
@@ -74,7 +74,7 @@ impl Tokens {
     /// [`AuthError::Unavailable`].
     pub async fn issue(&self, request: TokenRequest, client: IpAddr) -> Result<Issued, AuthError> {
         let account = match &request.login {
-            Login::Nobody => None,
+            Login::Anonymous => None,
             Login::Password { user, password } => {
                 Some(self.logins.login_now(user, password, client).await?)
             }
@@ -92,7 +92,7 @@ impl Tokens {
             _ => None,
         };
         metrics::token_issued(match request.login {
-            Login::Nobody => "none",
+            Login::Anonymous => "none",
             Login::Password { .. } => "password",
             Login::Refresh(_) => "refresh_token",
         });
@@ -111,7 +111,7 @@ impl Tokens {
         let names: Vec<RepositoryName> =
             asked.iter().filter_map(|scope| scope.kind.repository().cloned()).collect();
         if !names.is_empty() {
-            let grantee = account.map_or(Grantee::Nobody, |a| Grantee::Account(a.revision));
+            let grantee = account.map_or(Grantee::Anonymous, |a| Grantee::Account(a.revision));
             let granted = self.store.access().granted(grantee, &names).await?;
             let repositories = asked.iter_mut().filter(|scope| scope.kind.repository().is_some());
             for (scope, granted) in repositories.zip(granted) {

@@ -37,7 +37,7 @@ impl<'a> Guard<'a> {
     ) -> Self {
         let authorization = head.headers.get(AUTHORIZATION).cloned();
         let certified = head.extensions.get::<Secured>().and_then(|it| it.client.clone());
-        Self { edge, record, origin, authorization, certified, scope, caller: Caller::nobody() }
+        Self { edge, record, origin, authorization, certified, scope, caller: Caller::anonymous() }
     }
 
     pub(in crate::http) async fn login(&mut self) -> Result<LoggedIn, HttpError> {

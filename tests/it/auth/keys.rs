@@ -10,7 +10,7 @@ async fn instances_that_start_at_once_create_one_key() {
     let (one, other) = (one.unwrap(), other.unwrap());
     assert_eq!(database.store.signing_keys().list().await.unwrap().len(), 1);
     assert_eq!(one.jwks(), other.jwks());
-    let issued = issue(&one, Login::Nobody, "", false).await.unwrap();
+    let issued = issue(&one, Login::Anonymous, "", false).await.unwrap();
     bearer(&other, &issued.token).await.unwrap();
 }
 
@@ -44,7 +44,7 @@ async fn a_key_is_published_before_it_signs_and_valid_afterwards() {
     let place = place().await;
     let (first, admin) = (place.header().await["kid"].clone(), &place.database.admin);
     let instance = place.another(settings()).await.unwrap();
-    let old = place.issue(Login::Nobody, "").await.unwrap().token;
+    let old = place.issue(Login::Anonymous, "").await.unwrap().token;
     let second = place.auth.keys().unwrap().rotate().await.unwrap();
     assert_eq!(place.auth.jwks()["keys"].as_array().unwrap().len(), 2);
     let kid = |token: &str| {
@@ -52,7 +52,7 @@ async fn a_key_is_published_before_it_signs_and_valid_afterwards() {
         let header = BASE64URL_NOPAD.decode(header.as_bytes()).unwrap();
         serde_json::from_slice::<Value>(&header).unwrap()["kid"].clone()
     };
-    assert_eq!(kid(&place.issue(Login::Nobody, "").await.unwrap().token), first);
+    assert_eq!(kid(&place.issue(Login::Anonymous, "").await.unwrap().token), first);
     let times = "SELECT extract(epoch FROM n.signs_from - now())::INT, \
                         extract(epoch FROM o.retires_at - n.signs_from)::INT, n.retires_at IS NULL \
                  FROM signing_keys o, signing_keys n WHERE n.kid = $1 AND o.kid <> $1";
@@ -64,7 +64,7 @@ async fn a_key_is_published_before_it_signs_and_valid_afterwards() {
     let pass = "UPDATE signing_keys SET signs_from = signs_from - '11 minutes'::INTERVAL";
     admin.execute(pass, &[]).await.unwrap();
     let later = place.another(settings()).await.unwrap();
-    let new = issue(&later, Login::Nobody, "", false).await.unwrap().token;
+    let new = issue(&later, Login::Anonymous, "", false).await.unwrap().token;
     assert_eq!(kid(&new), second);
     // An instance that has not reloaded its keys does so when it meets an unknown one.
     bearer(&instance, &new).await.unwrap();

@@ -102,7 +102,7 @@ async fn an_address_with_too_many_failures_is_refused_with_any_login() {
     for login in [password("me", "password"), refresh("x")] {
         assert!(matches!(place.issue(login, "").await, Err(AuthError::TooMany { .. })));
     }
-    place.issue(Login::Nobody, "").await.unwrap();
+    place.issue(Login::Anonymous, "").await.unwrap();
 }
 
 #[tokio::test]
@@ -110,7 +110,7 @@ async fn tokens_per_account_and_address_are_limited() {
     let limits = LoginLimits { user_failures: 0, address_failures: 0, tokens: 2 };
     let place = place_with(Settings { limits, ..settings() }).await;
     place.user("me", "password", "*", Role::Pull).await;
-    for login in [password("me", "password"), Login::Nobody] {
+    for login in [password("me", "password"), Login::Anonymous] {
         for _ in 0..2 {
             place.issue(login.clone(), "").await.unwrap();
         }

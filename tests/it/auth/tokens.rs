@@ -50,7 +50,7 @@ async fn an_anonymous_caller_gets_pull_on_public_repositories() {
     place.database.store.repositories().set_public(&name("open"), true).await.unwrap();
     place.database.store.repositories().set_public(&name("closed"), false).await.unwrap();
     let scope = "repository:open:pull,push repository:closed:pull repository:absent:pull";
-    let issued = place.issue(Login::Nobody, scope).await.unwrap();
+    let issued = place.issue(Login::Anonymous, scope).await.unwrap();
     assert_eq!((&*issued.scope, &*issued.subject), ("repository:open:pull", ""));
     let claims = claims_of(&issued.token);
     assert_eq!((&claims["sub"], &claims["rev"]), (&json!(""), &json!(0)));
@@ -59,8 +59,8 @@ async fn an_anonymous_caller_gets_pull_on_public_repositories() {
     assert!(is_live(&place.auth, &caller).await);
     assert!(!may(&place.auth, &caller, Action::Push, "open").await);
     // A request without scopes is answered as well: clients check a login in this way.
-    assert_eq!(place.issue(Login::Nobody, "").await.unwrap().scope, "");
-    let offline = issue(&place.auth, Login::Nobody, "", true).await.unwrap();
+    assert_eq!(place.issue(Login::Anonymous, "").await.unwrap().scope, "");
+    let offline = issue(&place.auth, Login::Anonymous, "", true).await.unwrap();
     assert_eq!(offline.refresh_token, None);
 }
 
@@ -250,7 +250,10 @@ async fn a_server_without_login_issues_no_tokens() {
     let auth = Auth::without_login(database.store.clone());
     let caller = bearer(&auth, "whatever").await.unwrap();
     assert!(may(&auth, &caller, Action::Delete, "a").await);
-    assert!(matches!(issue(&auth, Login::Nobody, "", false).await, Err(AuthError::Malformed(_))));
+    assert!(matches!(
+        issue(&auth, Login::Anonymous, "", false).await,
+        Err(AuthError::Malformed(_))
+    ));
     assert_eq!(auth.jwks(), json!({ "keys": [] }));
     assert!(database.store.signing_keys().list().await.unwrap().is_empty());
 }

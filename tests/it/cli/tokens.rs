@@ -62,7 +62,7 @@ async fn the_inspection_of_a_token_does_not_print_it() {
     assert!(text.contains("access    repository:acme/web:pull,push\n"), "{text}");
     assert!(!text.contains(token.rsplit('.').next().unwrap()));
 
-    let nobodys = issue(&auth, Login::Nobody, "").await;
+    let nobodys = issue(&auth, Login::Anonymous, "").await;
     assert_eq!(operator.json("token inspect", &nobodys)["believed"], true);
     operator.done("token revoke ann", "");
     let said = operator.json("token inspect", &token);
@@ -86,7 +86,7 @@ async fn a_new_key_is_listed_before_it_signs() {
     let keys = operator.json("keys list", "");
     assert_eq!((&keys[0]["kid"], &keys[0]["state"]), (&second, &json!("next")));
     assert_eq!((&keys[1]["kid"], &keys[1]["state"]), (&first, &json!("signs")));
-    let token = issue(&auth, Login::Nobody, "").await;
+    let token = issue(&auth, Login::Anonymous, "").await;
     assert_eq!(operator.json("token inspect", &token)["kid"], first);
 
     let mut other = token_operator(&settings);

@@ -26,7 +26,7 @@ const UNNAMED: &str = "unknown";
 pub(in crate::http) async fn get(request: Request) -> Result<Answer, HttpError> {
     let query = parse_form(request.query())?;
     let login = match request.credentials()? {
-        Credentials::None => Login::Nobody,
+        Credentials::None => Login::Anonymous,
         Credentials::Basic { user, password } => Login::Password { user, password },
         Credentials::Bearer(_) => {
             let message = "a token is given for a user name and a password".to_owned();
@@ -46,7 +46,7 @@ pub(in crate::http) async fn post(mut request: Request) -> Result<Answer, HttpEr
     let field = |name: &str| form.first(name).unwrap_or_default().to_owned();
     let login = match form.first("grant_type") {
         Some("refresh_token") => Login::Refresh(field("refresh_token").into()),
-        Some("password") | None if field("username").is_empty() => Login::Nobody,
+        Some("password") | None if field("username").is_empty() => Login::Anonymous,
         Some("password") | None => {
             Login::Password { user: field("username"), password: field("password").into() }
         }
