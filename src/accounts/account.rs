@@ -18,7 +18,7 @@ pub struct AccountInfo {
     pub expires_at: Option<Timestamp>,
 }
 
-/// Whether an account can log in, and why not.
+/// The state of an account. Only an active one can log in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs, reason = "the variants are their names")]

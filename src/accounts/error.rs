@@ -1,4 +1,4 @@
-//! Why an operation on an account failed.
+//! Errors of operations on accounts.
 
 use thiserror::Error;
 
@@ -7,7 +7,7 @@ use crate::oci::RepositoryName;
 use crate::rights::Pattern;
 use crate::store::StoreError;
 
-/// The one error of this room. Each message is one line, and holds no secret.
+/// The error type of this room. Each message is one line, and holds no secret.
 #[derive(Clone, Debug, Error)]
 pub enum AccountsError {
     /// The name is malformed, or belongs to the other kind of account.

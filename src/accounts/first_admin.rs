@@ -37,7 +37,7 @@ impl Users<'_> {
         user: &str,
         password: &Secret,
     ) -> Result<Option<FirstAdmin>, AccountsError> {
-        // Robots do not count: their rights end at their namespace.
+        // Robots do not count, because they have no rights beyond their namespace.
         if !self.list().await?.is_empty() {
             return Ok(None);
         }

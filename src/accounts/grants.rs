@@ -21,7 +21,7 @@ impl From<Grant> for GrantInfo {
     }
 }
 
-/// Operations on grants. A name that no account has is refused with [`AccountsError::NoAccount`].
+/// Operations on grants. They fail with [`AccountsError::NoAccount`] for a name that no account has.
 #[derive(Clone, Copy)]
 pub struct Grants<'a>(&'a Store);
 

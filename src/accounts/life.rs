@@ -1,25 +1,25 @@
-//! How long a robot's secret stays valid.
+//! The validity period of a robot's secret.
 
 use std::str::FromStr;
 use std::time::Duration;
 
 use thiserror::Error;
 
-/// Longest life of a secret that expires.
+/// Longest period that is not `never`.
 const LONGEST: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
 
-/// How long a robot's secret stays valid, written `12h`, `90d` or `never`.
+/// The validity period of a robot's secret, written `12h`, `90d` or `never`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Life(Option<Duration>);
 
-/// Why a text is not a [`Life`].
+/// The text is not a [`Life`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum LifeError {
-    /// Not a positive time with a unit.
+    /// It is not a positive time with a unit.
     #[error("not a time; write 12h, 90d, or never")]
     Malformed,
-    /// Longer than ten years.
-    #[error("over ten years; write never if that is meant")]
+    /// It is longer than ten years.
+    #[error("longer than ten years; write never for a secret that does not expire")]
     TooLong,
 }
 
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_life_has_a_unit_or_no_end() {
+    fn a_life_has_a_unit_or_is_never() {
         let life = |text: &str| text.parse::<Life>().map(Life::time);
         assert_eq!(life("90d"), Ok(Some(Duration::from_secs(90 * 86_400))));
         assert_eq!(life("never"), Ok(None));

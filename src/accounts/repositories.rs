@@ -1,4 +1,4 @@
-//! Repositories as an operator sees them: what they hold, who may see them, and their removal.
+//! Operations on repositories: listing, visibility and removal.
 
 use serde::Serialize;
 
@@ -6,7 +6,7 @@ use super::{AccountsError, Timestamp};
 use crate::oci::RepositoryName;
 use crate::store::{RepositorySummary, Store};
 
-/// A repository, and how much it holds.
+/// A repository with its visibility and size.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[allow(missing_docs, reason = "the other fields are their names")]
 pub struct RepositoryInfo {
@@ -19,7 +19,7 @@ pub struct RepositoryInfo {
     pub created_at: Timestamp,
 }
 
-/// Who may pull from a repository.
+/// The visibility of a repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Visibility {
@@ -66,8 +66,8 @@ impl<'a> Repositories<'a> {
         Ok(found.into_iter().map(RepositoryInfo::from).collect())
     }
 
-    /// Makes a repository public or private. One that does not exist is created, so that its first push is already
-    /// visible to the right callers only.
+    /// Makes a repository public or private. If it does not exist, it is created, so that the visibility applies from the
+    /// first push.
     pub async fn set_visibility(
         self,
         name: &RepositoryName,

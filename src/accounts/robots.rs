@@ -19,8 +19,8 @@ pub struct RobotSecret {
     pub expires_at: Option<Timestamp>,
 }
 
-/// Operations on robots. A user's name is refused with [`AccountsError::Name`], a name that no robot has with
-/// [`AccountsError::NoAccount`].
+/// Operations on robots. They fail with [`AccountsError::Name`] for the name of a user, and with
+/// [`AccountsError::NoAccount`] for a name that no robot has.
 #[derive(Clone, Copy)]
 pub struct Robots<'a>(&'a Store);
 
@@ -29,7 +29,7 @@ impl<'a> Robots<'a> {
         Self(store)
     }
 
-    /// Adds a robot, which has no rights yet.
+    /// Adds a robot. It has no rights yet.
     ///
     /// # Errors
     /// [`AccountsError::Taken`].

@@ -6,8 +6,8 @@ use super::{AccountInfo, AccountName, AccountsError, NewPassword};
 use crate::rights::{Pattern, Role};
 use crate::store::Store;
 
-/// Operations on users. A robot's name is refused with [`AccountsError::Name`], a name that no user has with
-/// [`AccountsError::NoAccount`].
+/// Operations on users. They fail with [`AccountsError::Name`] for the name of a robot, and with
+/// [`AccountsError::NoAccount`] for a name that no user has.
 #[derive(Clone, Copy)]
 pub struct Users<'a>(&'a Store);
 
@@ -20,7 +20,7 @@ impl<'a> Users<'a> {
         self.0
     }
 
-    /// Adds a user, who has no rights yet, or all of them when `admin` is set.
+    /// Adds a user. The user has no rights, or may do everything if `admin` is set.
     ///
     /// # Errors
     /// [`AccountsError::Taken`].

@@ -30,7 +30,7 @@ pub struct Settings {
     pub issuer: String,
     /// Name of this registry as the claim `aud` of its tokens, and as `service` in the challenge.
     pub service: String,
-    /// How long an access token is valid.
+    /// Time until an access token expires.
     pub token_life: Duration,
     pub limits: LoginLimits,
 }
@@ -42,7 +42,7 @@ pub struct Auth {
     authority: Option<Arc<Authority>>,
 }
 
-/// What only a server with login needs.
+/// State that only a server with login has.
 pub(super) struct Authority {
     pub(super) keys: Arc<SharedKeys>,
     pub(super) logins: Logins,

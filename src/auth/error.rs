@@ -1,4 +1,4 @@
-//! Why a caller is refused.
+//! Errors of authentication and authorization.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::seal::SecretError;
 use crate::store::StoreError;
 use crate::telemetry::metrics::Refusal;
 
-/// The one error of this room. Clients see the messages, except the details of `Token`, `Unavailable` and `Internal`.
+/// The error type of this room. Clients see the messages, except the details of `Token`, `Unavailable` and `Internal`.
 #[derive(Clone, Debug, Error)]
 pub enum AuthError {
     /// The caller is anonymous, and must log in.

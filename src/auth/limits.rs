@@ -135,7 +135,7 @@ struct Rate {
     limiter: RateLimiter<Key, DashMapStateStore<Key>, MonotonicClock, StateInformationMiddleware>,
     /// Time in which one more attempt is earned.
     period: Duration,
-    /// When blocked keys may try again. Kept here because asking the limiter also counts an attempt.
+    /// Times at which blocked keys may try again. Kept here because asking the limiter also counts an attempt.
     blocked: Cache<Key, Instant>,
     pruned: Mutex<Instant>,
 }

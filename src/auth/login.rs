@@ -19,7 +19,7 @@ use crate::seal::random;
 use crate::store::{Account, Store};
 use crate::telemetry::metrics;
 
-/// How long a successful login is remembered. Clients log in again with every request or scope. The gate checks each time
+/// Time for which a successful login is remembered. Clients log in again with every request or scope. The gate checks each time
 /// that the account still has the revision that the login found.
 const REMEMBERED_FOR: Duration = Duration::from_secs(60);
 

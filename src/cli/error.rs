@@ -1,4 +1,4 @@
-//! Why a command failed.
+//! Errors of commands.
 
 use std::io;
 
@@ -10,7 +10,7 @@ use crate::embedded::EmbeddedError;
 use crate::outbound::TrustError;
 use crate::store::StoreError;
 
-/// The one error of this room. Each message is one line, and holds no secret.
+/// The error type of this room. Each message is one line, and holds no secret.
 #[derive(Debug, Error)]
 pub enum CliError {
     /// A bug: the command is declared, but not implemented.

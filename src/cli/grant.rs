@@ -16,7 +16,7 @@ pub(super) enum Operation {
     Remove { account: AccountName, pattern: Pattern, role: Option<Role> },
 }
 
-/// The noun with its verbs.
+/// The command `grant` with its verbs.
 pub(super) fn command() -> Command {
     let account = || required::<AccountName>("account", "ACCOUNT", "The user or robot.");
     let pattern = || {

@@ -16,7 +16,7 @@ pub(super) enum Operation {
     Rotate,
 }
 
-/// The noun with its verbs.
+/// The command `keys` with its verbs.
 pub(super) fn command() -> Command {
     let verbs = [
         verb("list", "List all valid keys"),

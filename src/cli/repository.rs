@@ -16,7 +16,7 @@ pub(super) enum Operation {
     Remove { name: RepositoryName },
 }
 
-/// The noun with its verbs.
+/// The command `repo` with its verbs.
 pub(super) fn command() -> Command {
     let name = || required::<RepositoryName>("name", "NAME", "The repository.");
     let prefix = Arg::new("prefix")

@@ -15,7 +15,7 @@ pub(super) enum Operation {
     Remove { name: AccountName },
 }
 
-/// The noun with its verbs.
+/// The command `robot` with its verbs.
 pub(super) fn command() -> Command {
     let add = verb("add", "Add a robot, which has no rights yet, and show its secret once");
     let renew =

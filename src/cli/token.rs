@@ -24,7 +24,7 @@ pub(super) enum Operation {
     Revoke { account: AccountName },
 }
 
-/// The noun with its verbs.
+/// The command `token` with its verbs.
 pub(super) fn command() -> Command {
     let account = required::<AccountName>("account", "ACCOUNT", "The user or robot.");
     let verbs = [

@@ -17,7 +17,7 @@ pub(super) enum Operation {
     Remove { name: AccountName },
 }
 
-/// The noun with its verbs.
+/// The command `user` with its verbs.
 pub(super) fn command() -> Command {
     let admin = Arg::new("admin").long("admin").action(ArgAction::SetTrue);
     let admin = admin.help("Give the user the role admin in every repository.");

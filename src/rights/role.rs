@@ -5,7 +5,7 @@ use std::str::FromStr;
 use serde::Serialize;
 use thiserror::Error;
 
-/// What an account may do in the repositories of a grant. Every role includes pulling.
+/// A set of rights in the repositories of a grant. Every role includes pulling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs, reason = "the other variants are their names")]

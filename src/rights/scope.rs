@@ -9,13 +9,13 @@ use crate::oci::RepositoryName;
 /// Actions on a repository or on the catalog. A client asks for scopes, and a token is limited to those it was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scope {
-    /// What the actions apply to.
+    /// The object of the actions.
     pub kind: Kind,
     /// At least one.
     pub actions: BTreeSet<Action>,
 }
 
-/// What a scope applies to.
+/// The object of a scope.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// The repository of this name.
@@ -25,7 +25,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The repository, if it is one.
+    /// The name of the repository; `None` for the catalog.
     pub fn repository(&self) -> Option<&RepositoryName> {
         match self {
             Self::Repository(name) => Some(name),

@@ -21,7 +21,7 @@ const LONGEST: u64 = 64 * 1024;
 /// Name of the file in the data directory.
 const FILE: &str = "signing-secret";
 
-/// Why there is no signing secret. The message is one line that names the setting or the file.
+/// The signing secret cannot be used. The message is one line that names the setting or the file.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{0}")]
 pub struct SecretError(String);

@@ -15,19 +15,19 @@ pub struct KeyInfo {
     pub state: KeyState,
     pub created_at: Timestamp,
     pub signs_from: Timestamp,
-    /// When its signatures stop to be valid; `None` for the newest key.
+    /// Time from which its signatures are invalid; `None` for the newest key.
     pub retires_at: Option<Timestamp>,
 }
 
-/// What a signing key is used for now.
+/// The use of a signing key at the moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum KeyState {
-    /// It is published, and will sign later.
+    /// The key is published, and will sign tokens later.
     Next,
-    /// It signs new tokens.
+    /// The key signs new tokens.
     Signs,
-    /// It signs no longer, but the tokens that it signed are valid.
+    /// The key signs no more tokens, but those that it has signed are still valid.
     Retiring,
 }
 

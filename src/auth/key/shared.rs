@@ -18,8 +18,8 @@ use crate::store::Store;
 /// keys has loaded them several times.
 const LEAD: Duration = Duration::from_secs(10 * 60);
 
-/// Shortest time between two reloads on account of a token that names an unknown key. The key may be new, or the token
-/// may be forged.
+/// Shortest time between two reloads that unknown keys cause. A token with an unknown key may be signed with a new one,
+/// or may be forged.
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// The signing keys. Reading them takes no lock.
@@ -27,10 +27,10 @@ const PAUSE: Duration = Duration::from_secs(5);
 pub struct SharedKeys {
     store: Store,
     sealer: Sealer,
-    /// How long a key stays valid after the next one has taken over.
+    /// Time for which a key stays valid after the next one has taken over.
     overlap: Duration,
     current: ArcSwap<KeySet>,
-    /// Time and result of the last reload on account of an unknown key.
+    /// Time and result of the last reload that an unknown key has caused.
     looked: Mutex<Option<(Instant, Result<(), AuthError>)>>,
 }
 

@@ -23,15 +23,15 @@ const SCOPES: usize = 50;
 /// Seconds by which a token is valid before it is issued, because clocks differ.
 const EARLY: i64 = 10;
 
-/// How a caller logs in to get a token.
+/// The login of a caller who requests a token.
 #[derive(Clone, Debug)]
 pub enum Login {
-    /// The caller stays anonymous.
+    /// No login: the caller is anonymous.
     Anonymous,
-    /// With a user name and password, or the name and secret of a robot.
+    /// Name and password of a user, or name and secret of a robot.
     #[allow(missing_docs, reason = "the fields are their names")]
     Password { user: String, password: Secret },
-    /// With a refresh token.
+    /// A refresh token that was issued before.
     Refresh(Secret),
 }
 
@@ -53,7 +53,7 @@ pub struct TokenRequest {
 pub struct Issued {
     /// The access token, a JSON Web Token.
     pub token: String,
-    /// How long the access token is valid.
+    /// Time until the access token expires.
     pub expires_in: Duration,
     /// Time at which it was issued, in RFC 3339 and UTC.
     pub issued_at: String,

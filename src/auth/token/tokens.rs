@@ -17,7 +17,7 @@ pub struct Tokens {
     pub(super) keys: Arc<SharedKeys>,
     pub(super) logins: Logins,
     pub(super) limits: Arc<Limits>,
-    /// How long a new token is valid.
+    /// Time until a new token expires.
     pub(super) life: Duration,
     verifier: Verifier,
 }

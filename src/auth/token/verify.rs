@@ -35,7 +35,7 @@ pub struct Inspection {
     pub validity: Validity,
 }
 
-/// Whether a token is valid now.
+/// The validity of a token at the moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Validity {
     /// The token may be used.
