@@ -5,7 +5,7 @@
 /// Bytes of a leaf. The last leaf of a file may have fewer.
 pub const LEAF_BYTES: u64 = 1 << 20;
 
-/// Most links of one node.
+/// Largest number of links of one node.
 pub const MAX_LINKS: usize = 1024;
 
 /// Name of the chunker in Kubo's options and configuration. It cuts leaves of [`LEAF_BYTES`].

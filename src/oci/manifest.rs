@@ -10,11 +10,11 @@ use serde::de::Error;
 use super::descriptor::DescriptorFlaw;
 use super::{Descriptor, ManifestKind, MediaTypeError};
 
-/// Most descriptors in one manifest. Each costs a look-up, so the limit of 4 MiB on a manifest does not bound the work
-/// well enough. The largest indexes in use have some hundreds.
+/// Largest number of descriptors in one manifest. Each costs a look-up, so the limit of 4 MiB on a manifest does not
+/// bound the work well enough. The largest indexes in use have some hundreds.
 const MAX_DESCRIPTORS: usize = 4096;
 
-/// Most characters of the parser's message that an error quotes.
+/// Number of characters of the parser's message that an error quotes.
 const MAX_REASON: usize = 200;
 
 /// Deepest nesting of arrays and objects. serde_json accepts no more either.

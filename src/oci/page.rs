@@ -27,7 +27,7 @@ pub enum PageError {
 /// The part of a list that a client asks for (distribution specification, "Listing Tags").
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PageRequest {
-    /// Most entries of the page. 0 asks for none; without it the server decides.
+    /// Largest number of entries on the page. 0 asks for none. Without it the server decides.
     pub n: Option<u32>,
     /// The entry after which the page begins. It need not exist.
     pub last: Option<String>,

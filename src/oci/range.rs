@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-/// Most ranges of one request. More are answered with the whole content. podman asks for up to 1024 pieces of a
-/// zstd:chunked layer.
+/// Largest number of ranges of one request; more are answered with the whole content. podman asks for up to 1024 pieces
+/// of a zstd:chunked layer.
 const MAX_RANGES: usize = 1024;
 
 /// The bytes that a `Range` header selects.

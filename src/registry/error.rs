@@ -13,7 +13,7 @@ pub enum RegistryError {
     #[error("the repository has no blob {0}")]
     BlobUnknown(Digest),
     /// The row says that the caller lacks the right.
-    #[error("you may not do this here")]
+    #[error("you do not have the right to do this in this repository")]
     Denied,
     /// A manifest of the repository still needs this blob.
     #[error(
@@ -45,7 +45,7 @@ pub enum RegistryError {
         received: u64,
     },
     /// The body is shorter or longer than its chunk announces.
-    #[error("the body has another length than its Content-Range says")]
+    #[error("the length of the body is not that of its Content-Range")]
     SizeMismatch,
     /// The content hashes to another digest than the one that the client named.
     #[error("the content hashes to {actual}, not to {named}")]
@@ -64,7 +64,7 @@ pub enum RegistryError {
     #[error(transparent)]
     Ipfs(#[from] IpfsError),
     /// A task ended without a result: it panicked, or the process is stopping.
-    #[error("an operation was cut off: {0}")]
+    #[error("an operation ended without a result: {0}")]
     Cut(String),
 }
 

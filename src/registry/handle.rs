@@ -13,11 +13,11 @@ use crate::store::Store;
 /// The bounds within which the registry works.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Most uploads that may transfer bytes at the same time. Further ones wait and are refused after a while.
+    /// Largest number of uploads that transfer bytes at the same time. Further ones wait and are refused after a while.
     pub uploads: usize,
     /// How long an upload may stay untouched before it expires.
     pub upload_idle: Duration,
-    /// Most entries of one page of a list.
+    /// Largest number of entries on one page of a list.
     pub page: u32,
     /// Whether a manifest may name children and layers that the repository does not hold.
     pub allow_sparse_index: bool,

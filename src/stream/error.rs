@@ -14,7 +14,7 @@ pub enum StreamError<E> {
     #[error(transparent)]
     Inner(#[from] E),
     /// The body sent no frame in time.
-    #[error("no byte came for {limit:?}")]
+    #[error("the body sent nothing for {limit:?}")]
     Stalled { limit: Duration },
     /// The body ended before its announced size.
     #[error("the body ended after {received} of {expected} bytes")]

@@ -12,16 +12,16 @@ use crate::ipld::Cid;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum DagError {
     /// A number or length reaches beyond the block, or is not in its shortest form.
-    #[error("a field is cut or badly written")]
+    #[error("a field is cut off or not in its shortest form")]
     Cut,
     /// The canonical form does not have this field at this place.
-    #[error("a field that a file node of this profile does not have")]
+    #[error("a field that no file node of this profile has")]
     Field,
     /// A link is not a version 1 SHA-256 CID of a raw or dag-pb block.
     #[error("a link to an unknown kind of CID")]
     Cid,
     /// Links, `blocksizes` and `filesize` contradict each other, or their sum exceeds 64 bits.
-    #[error("links and sizes do not match")]
+    #[error("links and sizes contradict each other")]
     Sizes,
 }
 

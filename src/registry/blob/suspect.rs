@@ -32,8 +32,8 @@ impl Blobs<'_> {
         });
     }
 
-    /// Puts a blob under quarantine, since its bytes are lost or wrong. It is not served again until a client pushes
-    /// it anew.
+    /// Puts a blob under quarantine, since its bytes are lost or wrong. It is not served until a client pushes it
+    /// again.
     pub(super) fn quarantine(self, blob: Blob) {
         metrics::quarantined();
         error!(
@@ -43,7 +43,10 @@ impl Blobs<'_> {
         let registry = self.0.clone();
         tokio::spawn(async move {
             if let Err(error) = registry.store().blobs().quarantine(&blob.digest, &blob.cid).await {
-                warn!(event = "quarantine_failed", digest = %blob.digest, %error, "a damaged blob could not be put under quarantine; its next read will try again");
+                warn!(
+                    event = "quarantine_failed", digest = %blob.digest, %error,
+                    "a damaged blob could not be put under quarantine; its next read will try again"
+                );
             }
         });
     }

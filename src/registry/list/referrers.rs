@@ -9,8 +9,8 @@ use crate::registry::{Lists, RegistryError};
 use crate::rights::Access;
 use crate::store::Referrer;
 
-/// Most bytes of a page. Pages are this large because most clients never ask for a second one, and no larger because no
-/// client reads an index over 4 MiB.
+/// Largest size of a page in bytes. It is large, since most clients never ask for a second page. It is no larger, since
+/// no client reads an index over 4 MiB.
 const PAGE_BYTES: usize = 4 << 20;
 
 /// Rows of one query.

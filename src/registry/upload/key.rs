@@ -2,8 +2,8 @@
 
 use crate::oci::{RepositoryName, UploadId};
 
-/// The name of an upload. All three parts must match, so that nobody reaches the upload of another repository or
-/// subject.
+/// The name of an upload. All three parts must match the row, so that no request reaches the upload of another
+/// repository or subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UploadKey {
     /// Repository that the blob is pushed to.

@@ -10,7 +10,7 @@ use super::{UploadKey, UploadState};
 use crate::registry::{RegistryError, Uploads};
 use crate::store::Upload;
 
-/// How long a request waits for another one on the same upload. That one may be storing the last bytes of a connection
+/// How long a request waits for an earlier one on the same upload, which may still be storing the bytes of a connection
 /// that broke.
 const WRITER_WAIT: Duration = Duration::from_secs(10);
 
@@ -39,13 +39,13 @@ impl Uploads<'_> {
     /// # Errors
     /// [`RegistryError::OutOfOrder`] when the wait was too long.
     pub(super) async fn lock(self, key: &UploadKey) -> Result<LockedUpload, RegistryError> {
-        // Read before the wait, so that an id that a client made up gets no session.
+        // The row is read before the wait, too: an unknown id must not leave a session behind.
         let before = self.row(key).await?;
         let session = self.0.sessions().session(key.id.0).lock_owned();
         let Ok(session) = timeout(WRITER_WAIT, session).await else {
             return Err(RegistryError::OutOfOrder { received: before.received });
         };
-        // Read again after the wait, since the previous writer has moved or ended the upload.
+        // The writer before may have added bytes or ended the upload.
         match self.row(key).await {
             Ok(upload) => Ok(LockedUpload { session, upload }),
             Err(error) => {

@@ -8,8 +8,8 @@ use crate::ipfs::{Add, IpfsError, Kubo};
 use crate::ipld::Cid;
 use crate::ipld::profile::LEAF_BYTES;
 
-/// Most bytes of one part. With 64 leaves its root is one small node, and Kubo holds its lock only for so long. Parts
-/// begin at leaf borders, so that an upload has the leaves that one `ipfs add` of the whole would make.
+/// Largest size of a part. The root over its 64 leaves is one small node, and Kubo does not hold its lock for long.
+/// Parts begin at leaf borders, so that an upload has the leaves that one `ipfs add` of the whole would make.
 pub const PART_BYTES: u64 = 64 * LEAF_BYTES;
 
 /// A part that takes bytes. Its first leaf is held back, since a part of one leaf is stored as a raw block in a single

@@ -7,8 +7,8 @@ use crate::registry::{RegistryError, Uploads};
 use crate::store::{Part, Upload};
 use crate::stream::hashing::Hasher;
 
-/// Each part with the number of its bytes that belong to the blob: those before the next part begins, which repeats
-/// a partial last leaf.
+/// The parts, each with the number of its bytes that count. The next part may begin before this one ends, since it
+/// repeats a partial last leaf.
 pub(super) fn extents(upload: &Upload) -> Vec<(Part, u64)> {
     let ends = upload.parts.iter().skip(1).map(|next| next.offset).chain([upload.received]);
     upload.parts.iter().cloned().zip(ends).map(|(part, end)| (part, end - part.offset)).collect()

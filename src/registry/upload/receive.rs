@@ -66,7 +66,7 @@ impl Uploads<'_> {
         match writer.write_all(&mut body).await {
             Ok(()) => writer.finish().await,
             Err(error) => {
-                // A whole part counts even if Kubo is still storing it.
+                // The client may count on a whole part even if Kubo is still storing it.
                 writer.record_closed_part().await?;
                 Err(error)
             }
