@@ -36,7 +36,7 @@ struct Parts {
     unpins: Notify,
 }
 
-/// The operations on blobs: find, read, mount and delete.
+/// The operations on blobs: get, read, mount and delete.
 #[derive(Clone, Copy)]
 pub struct Blobs<'r>(pub(super) &'r Registry);
 
@@ -44,7 +44,7 @@ pub struct Blobs<'r>(pub(super) &'r Registry);
 #[derive(Clone, Copy)]
 pub struct Uploads<'r>(pub(super) &'r Registry);
 
-/// The operations on manifests: put, read and delete.
+/// The operations on manifests: get, put and delete.
 #[derive(Clone, Copy)]
 pub struct Manifests<'r>(pub(super) &'r Registry);
 

@@ -1,10 +1,10 @@
-//! Blobs of a repository: finding, reading, mounting and deleting them.
+//! Blobs of a repository: getting their rows, reading their bytes, mounting and deleting them.
 
 mod delete;
-mod find;
+mod get;
 mod mount;
 mod read;
 mod suspect;
 
-pub use find::Blob;
+pub use get::Blob;
 pub use read::BlobBody;

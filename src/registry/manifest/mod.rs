@@ -1,7 +1,7 @@
-//! Storing, reading and deleting manifests.
+//! Manifests of a repository: getting, putting and deleting them.
 
 mod delete;
+mod get;
 mod put;
-mod read;
 
 pub use put::{Accepted, Pushed};

@@ -34,7 +34,7 @@ pub(in crate::http) async fn get(
 ) -> Result<Answer, HttpError> {
     let registry = request.registry();
     let blobs = registry.blobs();
-    let blob = blobs.find(may.access(), &digest).await?;
+    let blob = blobs.get(may.access(), &digest).await?;
     let etag = etag(&blob.digest);
     if request.none_match_hits(&etag) {
         let mut response = respond::empty(StatusCode::NOT_MODIFIED);

@@ -30,7 +30,7 @@ pub(in crate::http) async fn get(
     may: Authorized<Pull>,
     reference: Reference,
 ) -> Result<Answer, HttpError> {
-    let manifest = request.registry().manifests().read(may.access(), &reference).await?;
+    let manifest = request.registry().manifests().get(may.access(), &reference).await?;
     let hit = request.none_match_hits(&format!("\"{}\"", manifest.digest));
     let size = manifest.raw.len() as u64;
     let mut response = if hit {

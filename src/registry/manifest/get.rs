@@ -10,7 +10,7 @@ impl Manifests<'_> {
     ///
     /// # Errors
     /// [`RegistryError::ManifestUnknown`].
-    pub async fn read(
+    pub async fn get(
         self,
         access: &Access,
         reference: &Reference,

@@ -23,7 +23,7 @@ impl Blobs<'_> {
     /// [`RegistryError::BlobUnknown`], also for a blob under quarantine. A client that checks whether it must push
     /// then pushes the blob again, which repairs it.
     pub async fn head(self, access: &Access, digest: &Digest) -> Result<Blob, RegistryError> {
-        match self.find(access, digest).await {
+        match self.get(access, digest).await {
             Err(RegistryError::Quarantined(digest)) => Err(RegistryError::BlobUnknown(digest)),
             other => other,
         }
@@ -33,7 +33,7 @@ impl Blobs<'_> {
     ///
     /// # Errors
     /// [`RegistryError::BlobUnknown`], [`RegistryError::Quarantined`].
-    pub async fn find(self, access: &Access, digest: &Digest) -> Result<Blob, RegistryError> {
+    pub async fn get(self, access: &Access, digest: &Digest) -> Result<Blob, RegistryError> {
         match self.0.store().blobs().get(access, digest).await? {
             None => Err(RegistryError::BlobUnknown(digest.clone())),
             Some(row) if row.quarantined => Err(RegistryError::Quarantined(digest.clone())),
