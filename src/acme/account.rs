@@ -3,7 +3,9 @@
 use instant_acme::{Account, AccountBuilder, AccountCredentials, Error, NewAccount};
 use tracing::{info, warn};
 
+use super::http::Http;
 use super::{Acme, AcmeError};
+use crate::outbound::{ClientTls, Trust};
 
 /// What a directory says of an account that it does not know (RFC 8555, section 6.7).
 const UNKNOWN: &str = "urn:ietf:params:acme:error:accountDoesNotExist";
@@ -61,11 +63,10 @@ impl Acme {
     }
 
     fn builder(&self) -> Result<AccountBuilder, AcmeError> {
-        let builder = match &self.settings.authority {
-            Some(file) => Account::builder_with_root(file),
-            None => Account::builder(),
-        };
-        builder.map_err(AcmeError::before)
+        let trust = Trust::of(self.settings.authority.as_deref());
+        let tls = trust.and_then(|trust| ClientTls::verified_by(&trust));
+        let tls = tls.map_err(|error| AcmeError::Unreachable(error.to_string()))?;
+        Ok(Account::builder_with_http(Box::new(Http::new(tls))))
     }
 
     fn account_context(&self) -> Vec<u8> {

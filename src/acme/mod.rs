@@ -7,6 +7,7 @@
 mod account;
 mod challenge;
 mod error;
+mod http;
 mod keep;
 mod order;
 

@@ -15,7 +15,7 @@ use clients::{Clients, Https};
 
 use crate::accounts::{Accounts, AccountsError};
 use crate::auth::{Auth, AuthError};
-use crate::config::Config;
+use crate::config::{Config, ServerAddress};
 use crate::embedded::{EmbeddedError, Partners};
 use crate::http::{Edge, EdgeService, OperatorService};
 use crate::ipfs::{IpfsError, Kubo};
@@ -25,7 +25,7 @@ use crate::registry::Registry;
 use crate::seal::SecretError;
 use crate::store::{Store, StoreError};
 use crate::telemetry::metrics;
-use crate::{http, ipfs, registry, store};
+use crate::{http, registry, store};
 
 /// The oldest Kubo whose `add` answers as this registry needs it.
 const KUBO_FLOOR: (u32, u32) = (0, 39);
@@ -147,10 +147,9 @@ async fn connect(
         source,
     })?;
     let kubo = partners.kubo();
-    let settings = ipfs::Settings::of(kubo)
+    let ipfs = Kubo::new(kubo)
         .map_err(|source| AppError::Trust { settings: "OPEN_REGISTRY_DFS_IPFS_CA_FILE", source })?;
-    let ipfs = Kubo::new(&settings);
-    check_version(&settings.api, ipfs.version().await)?;
+    check_version(&kubo.api, ipfs.version().await)?;
     let limits = registry::Limits {
         uploads: config.limits.uploads,
         upload_idle: config.limits.upload_idle,
@@ -179,7 +178,7 @@ async fn make_first_admin(config: &Config, store: &Store) -> Result<(), AppError
     Ok(())
 }
 
-fn check_version(api: &ipfs::Endpoint, version: Result<String, IpfsError>) -> Result<(), AppError> {
+fn check_version(api: &ServerAddress, version: Result<String, IpfsError>) -> Result<(), AppError> {
     let unfit = |reason: String| AppError::Kubo { address: api.to_string(), reason };
     let version = version.map_err(|error| {
         let login = matches!(error, IpfsError::Refused { status: 401 | 403, .. });

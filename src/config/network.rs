@@ -24,8 +24,8 @@ pub struct Network {
 pub struct NetworkError;
 
 impl Network {
-    /// The network of `address` with the given number of leading bits; `None` when an address has fewer.
-    fn new(address: IpAddr, bits: u32) -> Option<Self> {
+    /// The network of the addresses that share the first `bits` bits with `address`; `None` when an address has fewer.
+    pub fn new(address: IpAddr, bits: u32) -> Option<Self> {
         let address = match address {
             IpAddr::V4(address) => {
                 let rest = u32::BITS.checked_sub(bits)?;

@@ -17,13 +17,15 @@ use serde::Deserialize;
 use tokio::time::timeout;
 
 use super::answer::Answer;
-use super::connection::{Connection, Drops, Origin};
-use super::error::{text, unavailable};
+use super::error::{IpfsError, text, unavailable};
+use super::kubo::Kubo;
 use super::multipart::{Envelope, Outgoing, Sender};
-use super::{IpfsError, Kubo, answer, rpc};
+use super::origin::{Connection, Origin};
+use super::{answer, rpc};
 use crate::ipld::dag::stored_size;
 use crate::ipld::profile::{CHUNKER, LEAF_BYTES, MAX_LINKS};
 use crate::ipld::{Cid, Codec};
+use crate::outbound::Close;
 use crate::telemetry::metrics::{self, Call};
 
 /// Every option that shapes the tree is named, so that no setting of a node changes a CID: the profile
@@ -75,7 +77,7 @@ impl Kubo {
     pub async fn begin_add(&self) -> Result<Add, IpfsError> {
         let call = metrics::kubo_call("add");
         let origin = Arc::clone(&self.api);
-        let mut connection = match origin.open(Drops::Reset).await {
+        let mut connection = match origin.open(Close::Reset).await {
             Ok(connection) => connection,
             Err(error) => return call.end(Err(error)),
         };

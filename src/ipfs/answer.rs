@@ -13,9 +13,8 @@ use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer};
 use tokio::time::timeout;
 
-use super::IpfsError;
-use super::connection::{Connection, Origin};
-use super::error::{Refusal, text, unavailable};
+use super::error::{IpfsError, Refusal, text, unavailable};
+use super::origin::{Connection, Origin};
 use crate::ipld::Cid;
 
 /// Longest silence inside an answer.

@@ -3,8 +3,10 @@
 use bytes::Bytes;
 use serde::Deserialize;
 
+use super::answer;
+use super::error::IpfsError;
+use super::kubo::Kubo;
 use super::rpc::Rpc;
-use super::{IpfsError, Kubo, answer};
 use crate::ipld::dag::{Leaf, Node, parse_node};
 use crate::ipld::{Cid, Codec};
 

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use super::error::IpfsError;
+use super::kubo::Kubo;
 use super::rpc::Rpc;
-use super::{IpfsError, Kubo};
 use crate::ipld::Cid;
 use crate::telemetry::metrics;
 

@@ -17,11 +17,12 @@ use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::answer::{Answer, SILENCE, check};
-use super::connection::{Connection, Origin};
-use super::error::unavailable;
+use super::call::{FIRST_BYTE, call};
+use super::error::{IpfsError, unavailable};
+use super::kubo::Kubo;
 use super::multipart::Outgoing;
+use super::origin::{Connection, Origin};
 use super::rpc::Rpc;
-use super::{FIRST_BYTE, IpfsError, Kubo};
 use crate::ipld::Cid;
 use crate::telemetry::metrics::{self, Call};
 
@@ -100,7 +101,7 @@ async fn gateway(
         }
         request
     };
-    let answer = origin.call("gateway", FIRST_BYTE, request).await?.accepted().await?;
+    let answer = call(origin, "gateway", FIRST_BYTE, request).await?.accepted().await?;
     let answer = answer.map_err(|refusal| refusal.about(cid))?;
     let expected = if range.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
     match answer.head.status {

@@ -10,10 +10,10 @@ use hyper::{Method, Request, Uri};
 use serde::de::DeserializeOwned;
 
 use super::answer::Answer;
-use super::connection::Origin;
-use super::error::Refusal;
+use super::call::{FIRST_BYTE, call};
+use super::error::{IpfsError, Refusal};
 use super::multipart::{Envelope, Outgoing};
-use super::{FIRST_BYTE, IpfsError};
+use super::origin::Origin;
 use crate::ipld::Cid;
 use crate::telemetry::metrics;
 
@@ -99,7 +99,7 @@ impl Rpc {
             }
             request
         };
-        api.call(self.name, self.first_byte, request).await?.accepted().await
+        call(api, self.name, self.first_byte, request).await?.accepted().await
     }
 }
 

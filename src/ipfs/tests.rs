@@ -7,7 +7,8 @@ use http_body_util::BodyExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{Endpoint, IpfsError, Kubo, Settings};
+use super::{IpfsError, Kubo};
+use crate::config::{self, ServerAddress};
 use crate::ipld::Cid;
 
 const HELLO: &str = "bafkreibm6jg3ux5qumhcn2b3flc3tyu6dmlb4xa7u5bf44yegnrjhc4yeq";
@@ -28,8 +29,8 @@ async fn scripted(script: Vec<(&'static str, String)>) -> Kubo {
             tokio::spawn(async move { tokio::io::copy(&mut stream, &mut tokio::io::sink()).await });
         }
     });
-    let api = Endpoint { https: false, host: "127.0.0.1".into(), port };
-    Kubo::new(&Settings::plain(api, None))
+    let api = ServerAddress { https: false, host: "127.0.0.1".into(), port };
+    Kubo::new(&config::Kubo { api, gateway: None, authorities: None, login: None }).unwrap()
 }
 
 async fn wait_for(stream: &mut TcpStream, text: &str) {

@@ -10,7 +10,7 @@ const FREE: [&str; 4] = ["ipld", "oci", "rights", "telemetry"];
 /// What each room may use beside those and itself.
 const ARROWS: [(&str, &[&str]); 20] = [
     ("accounts", &["config", "seal", "store", "stream"]),
-    ("acme", &["config", "net", "seal", "store"]),
+    ("acme", &["config", "net", "outbound", "seal", "store"]),
     (
         "app",
         &[
@@ -28,7 +28,7 @@ const ARROWS: [(&str, &[&str]); 20] = [
     ("main", &["app", "cli", "config"]),
     ("net", &["config", "seal"]),
     ("oci", &[]),
-    ("outbound", &[]),
+    ("outbound", &["config"]),
     ("registry", &["ipfs", "store", "stream"]),
     ("rights", &[]),
     ("seal", &["config"]),
@@ -39,10 +39,10 @@ const ARROWS: [(&str, &[&str]); 20] = [
 
 /// Crates that only some rooms may name.
 const CONFINED: [(&str, &[&str]); 6] = [
-    ("hyper", &["http", "ipfs", "net"]),
+    ("hyper", &["acme", "http", "ipfs", "net", "outbound"]),
     ("ring", &["auth", "seal", "stream"]),
-    ("rustls", &["acme", "ipfs", "net", "outbound", "store"]),
-    ("tokio_rustls", &["ipfs", "net"]),
+    ("rustls", &["net", "outbound", "store"]),
+    ("tokio_rustls", &["net", "outbound"]),
     ("tokio_postgres", &["store"]),
     ("bb8", &["store"]),
 ];

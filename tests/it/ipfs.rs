@@ -3,7 +3,8 @@
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use af_registry::ipfs::{IpfsError, Kubo, ReadBody, Settings};
+use af_registry::config;
+use af_registry::ipfs::{IpfsError, Kubo, ReadBody};
 use af_registry::ipld::dag;
 use af_registry::ipld::dag::Leaf;
 use af_registry::ipld::{Cid, Codec};
@@ -58,13 +59,17 @@ async fn collect(body: ReadBody) -> Result<Bytes, IpfsError> {
     body.collect().await.map(|body| body.to_bytes())
 }
 
-fn only_api(settings: &Settings) -> Kubo {
-    Kubo::new(&Settings::plain(settings.api.clone(), None))
+fn client(settings: &config::Kubo) -> Kubo {
+    Kubo::new(settings).unwrap()
+}
+
+fn only_api(settings: &config::Kubo) -> Kubo {
+    client(&config::Kubo { gateway: None, ..settings.clone() })
 }
 
 #[tokio::test]
 async fn the_node_tells_its_version() {
-    let kubo = Kubo::new(&rig::kubo().await);
+    let kubo = client(&rig::kubo().await);
     assert!(kubo.version().await.unwrap().starts_with("0."));
     kubo.ready().await.unwrap();
 }
@@ -72,7 +77,7 @@ async fn the_node_tells_its_version() {
 #[tokio::test]
 async fn added_files_have_the_cid_of_the_profile() {
     let node = Node::start();
-    let kubo = Kubo::new(&node.settings);
+    let kubo = client(&node.settings);
     for len in [0, 1, MIB - 1, MIB, MIB + 1, 64 * MIB] {
         let content = bytes(1, len);
         let cid = add(&kubo, &content).await.unwrap();
@@ -87,7 +92,7 @@ async fn added_files_have_the_cid_of_the_profile() {
 #[tokio::test]
 async fn a_torn_add_leaves_no_pin() {
     let node = Node::start();
-    let kubo = Kubo::new(&node.settings);
+    let kubo = client(&node.settings);
     let before = node.pins();
     let content = bytes(2, 10 * MIB);
     for len in [0, 1, MIB, MIB + MIB / 2, 2 * MIB, 10 * MIB] {
@@ -107,7 +112,7 @@ async fn a_torn_add_leaves_no_pin() {
 #[tokio::test]
 async fn a_file_composed_from_parts_is_the_file_that_kubo_would_add() {
     let node = Node::start();
-    let kubo = Kubo::new(&node.settings);
+    let kubo = client(&node.settings);
     let mut file = tempfile::NamedTempFile::new().unwrap();
     let (mut leaves, mut parts, mut size) = (Vec::new(), Vec::new(), 0);
     for (seed, len) in [(3, 64 * MIB), (4, 64 * MIB), (5, 10 * MIB + 5)] {
@@ -147,7 +152,7 @@ async fn store(kubo: &Kubo, leaves: &[Leaf]) -> Cid {
 #[tokio::test]
 async fn a_composed_file_may_have_more_leaves_than_a_node_has_links() {
     let node = Node::start();
-    let kubo = Kubo::new(&node.settings);
+    let kubo = client(&node.settings);
     let part = bytes(6, 64 * MIB);
     let tail = bytes(7, MIB);
     let mut file = tempfile::NamedTempFile::new().unwrap();
@@ -172,7 +177,7 @@ async fn a_composed_file_may_have_more_leaves_than_a_node_has_links() {
 
 #[tokio::test]
 async fn small_blobs_become_one_raw_block() {
-    let kubo = Kubo::new(&rig::kubo().await);
+    let kubo = client(&rig::kubo().await);
     for len in [0, 1, 2000, MIB] {
         let content = bytes(8, len);
         let frames = content.chunks(300_000).map(|chunk| content.slice_ref(chunk)).collect();
@@ -188,9 +193,9 @@ async fn reads_give_what_was_asked_for() {
     let settings = rig::kubo().await;
     let content = bytes(9, 5 * MIB + 77);
     let size = content.len() as u64;
-    let cid = add(&Kubo::new(&settings), &content).await.unwrap();
-    let empty = Kubo::new(&settings).put_raw(Vec::new()).await.unwrap();
-    for kubo in [Kubo::new(&settings), only_api(&settings)] {
+    let cid = add(&client(&settings), &content).await.unwrap();
+    let empty = client(&settings).put_raw(Vec::new()).await.unwrap();
+    for kubo in [client(&settings), only_api(&settings)] {
         for range in [
             None,
             Some(0..size),
@@ -221,7 +226,7 @@ async fn what_is_not_there_is_missing() {
     for codec in [Codec::Raw, Codec::DagPb] {
         let cid = Cid::new(codec, sha256(b"never stored"));
         let missing = Err(IpfsError::Missing(cid));
-        for kubo in [Kubo::new(&settings), only_api(&settings)] {
+        for kubo in [client(&settings), only_api(&settings)] {
             assert_eq!(kubo.read(&cid, 5, None).await.map(drop), missing);
             assert_eq!(kubo.read(&cid, 5, Some(1..2)).await.map(drop), missing);
             assert_eq!(kubo.block(&cid).await.map(drop), missing);
@@ -235,14 +240,14 @@ async fn read_damaged(damage: impl Fn(&std::path::Path)) -> [Result<Bytes, IpfsE
     let node = Node::start();
     let content = bytes(10, 40 * MIB);
     let size = content.len() as u64;
-    let kubo = Kubo::new(&node.settings);
+    let kubo = client(&node.settings);
     let cid = add(&kubo, &content).await.unwrap();
     let leaves = kubo.leaves(&cid, size).await.unwrap();
     kubo.examine(&cid, size).await.unwrap();
     damage(&node.block_file(&leaves[20].cid));
     let began = Instant::now();
     let mut results = Vec::new();
-    for kubo in [Kubo::new(&node.settings), only_api(&node.settings)] {
+    for kubo in [client(&node.settings), only_api(&node.settings)] {
         results.push(match kubo.read(&cid, size, None).await {
             Ok(body) => collect(body).await.inspect(|read| assert_eq!(read.len(), content.len())),
             Err(error) => Err(error),
@@ -279,7 +284,7 @@ async fn a_truncated_block_ends_no_read_politely() {
 #[tokio::test]
 async fn a_damaged_block_is_not_believed() {
     let node = Node::start();
-    let kubo = Kubo::new(&node.settings);
+    let kubo = client(&node.settings);
     let cid = kubo.put_raw(vec![bytes(13, 1000)]).await.unwrap();
     let mut block = std::fs::read(node.block_file(&cid)).unwrap();
     block[77] ^= 1;
@@ -292,7 +297,7 @@ async fn a_damaged_block_is_not_believed() {
 #[tokio::test]
 async fn pins_come_and_go() {
     let node = Node::start();
-    let kubo = Kubo::new(&node.settings);
+    let kubo = client(&node.settings);
     let cid = add(&kubo, &bytes(11, 3 * MIB)).await.unwrap();
     let pinned = || node.pins().contains(&cid.to_string());
     assert!(pinned());
@@ -309,7 +314,7 @@ async fn pins_come_and_go() {
 #[tokio::test]
 async fn a_node_that_dies_is_noticed_at_once() {
     let mut node = Node::start();
-    let kubo = Kubo::new(&node.settings);
+    let kubo = client(&node.settings);
     let cat = only_api(&node.settings);
     let content = bytes(12, 64 * MIB);
     let size = content.len() as u64;

@@ -3,10 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use af_registry::config::{KuboLogin, Secret};
-use af_registry::ipfs::{Endpoint, IpfsError, Kubo, Settings, Tls};
+use af_registry::config::{self, KuboLogin, Secret, ServerAddress};
+use af_registry::ipfs::{IpfsError, Kubo};
 use af_registry::ipld::Cid;
-use af_registry::outbound::Trust;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -22,12 +21,14 @@ use crate::rig::{database, kubo};
 
 const MIB: usize = 1 << 20;
 
-fn https(host: &str, port: u16) -> Endpoint {
-    Endpoint { https: true, host: host.to_owned(), port }
+fn https(host: &str, port: u16) -> ServerAddress {
+    ServerAddress { https: true, host: host.to_owned(), port }
 }
 
-fn trusting(file: &Path) -> Tls {
-    Tls::of(&Trust::of(Some(file)).unwrap()).unwrap()
+/// A Kubo without a gateway, behind TLS, that must have a certificate by the authority in `file`.
+fn certified(host: &str, port: u16, file: &Path) -> config::Kubo {
+    let authorities = Some(file.to_owned());
+    config::Kubo { api: https(host, port), gateway: None, authorities, login: None }
 }
 
 async fn add(kubo: &Kubo, content: &Bytes) -> Result<Cid, IpfsError> {
@@ -43,17 +44,15 @@ async fn read(kubo: &Kubo, cid: &Cid, size: usize) -> Result<Bytes, IpfsError> {
 #[tokio::test]
 async fn a_node_behind_tls_serves_as_one_next_door() {
     let (authority, next_door) = (Authority::new(), kubo().await);
-    let certified = authority.certify(&["localhost"]);
-    let api = Terminator::start(&certified, next_door.api.port).await;
-    let gateway = Terminator::start(&certified, next_door.gateway.unwrap().port).await;
-    let by_cat = Settings {
-        tls: trusting(authority.file()),
-        ..Settings::plain(https("localhost", api.port), None)
-    };
-    let by_gateway = Settings { gateway: Some(https("localhost", gateway.port)), ..by_cat.clone() };
+    let certificate = authority.certify(&["localhost"]);
+    let api = Terminator::start(&certificate, next_door.api.port).await;
+    let gateway = Terminator::start(&certificate, next_door.gateway.unwrap().port).await;
+    let by_cat = certified("localhost", api.port, authority.file());
+    let by_gateway =
+        config::Kubo { gateway: Some(https("localhost", gateway.port)), ..by_cat.clone() };
     let content = random(71, 3 * MIB + 5);
     for settings in [by_cat, by_gateway] {
-        let kubo = Kubo::new(&settings);
+        let kubo = Kubo::new(&settings).unwrap();
         kubo.ready().await.unwrap();
         let cid = add(&kubo, &content).await.unwrap();
         assert!(read(&kubo, &cid, content.len()).await.unwrap() == content);
@@ -66,11 +65,8 @@ async fn a_node_behind_tls_serves_as_one_next_door() {
 async fn an_add_torn_under_tls_is_a_reset_and_leaves_no_pin() {
     let (authority, node) = (Authority::new(), Node::start());
     let front = Terminator::start(&authority.certify(&["localhost"]), node.settings.api.port).await;
-    let settings = Settings {
-        tls: trusting(authority.file()),
-        ..Settings::plain(https("localhost", front.port), None)
-    };
-    let kubo = Kubo::new(&settings);
+    let settings = certified("localhost", front.port, authority.file());
+    let kubo = Kubo::new(&settings).unwrap();
     let (before, content) = (node.pins(), random(72, 4 * MIB));
     let mut torn = 0;
     for len in [0, 1, MIB + MIB / 2, 4 * MIB] {
@@ -94,13 +90,12 @@ async fn who_is_not_trusted_is_not_talked_to() {
     let (authority, stranger) = (Authority::new(), Authority::new());
     let port = kubo().await.api.port;
     let front = Terminator::start(&authority.certify(&["localhost"]), port).await;
-    for (host, tls, why) in [
-        ("localhost", trusting(stranger.file()), "UnknownIssuer"),
-        ("127.0.0.1", trusting(authority.file()), "not valid for name"),
-        ("localhost", Tls::default(), "cannot have a certificate"),
+    for (host, file, why) in [
+        ("localhost", stranger.file(), "UnknownIssuer"),
+        ("127.0.0.1", authority.file(), "not valid for name"),
     ] {
-        let settings = Settings { tls, ..Settings::plain(https(host, front.port), None) };
-        let told = Kubo::new(&settings).version().await.unwrap_err();
+        let settings = certified(host, front.port, file);
+        let told = Kubo::new(&settings).unwrap().version().await.unwrap_err();
         assert!(matches!(told, IpfsError::Unavailable(_)), "{told}");
         assert!(told.to_string().contains(why), "{told}");
     }
@@ -121,15 +116,15 @@ async fn an_api_that_asks_who_is_there_is_told() {
         ("basic:me:hunter2", basic("me", "hunter2"), basic("me", "hunter3")),
     ] {
         let node = Node::guarded(secret);
-        let settings = Settings { login: Some(right), ..node.settings.clone() };
+        let settings = config::Kubo { login: Some(right), ..node.settings.clone() };
         assert!(!format!("{settings:?}").contains("hunter"), "{settings:?}");
-        let kubo = Kubo::new(&settings);
+        let kubo = Kubo::new(&settings).unwrap();
         let content = random(73, 2 * MIB);
         let cid = add(&kubo, &content).await.unwrap();
         assert!(read(&kubo, &cid, content.len()).await.unwrap() == content);
         kubo.unpin(&cid).await.unwrap();
         for login in [None, Some(wrong)] {
-            let kubo = Kubo::new(&Settings { login, ..node.settings.clone() });
+            let kubo = Kubo::new(&config::Kubo { login, ..node.settings.clone() }).unwrap();
             let told = kubo.version().await.unwrap_err();
             assert!(matches!(told, IpfsError::Refused { status: 403, .. }), "{told}");
             assert!(!told.to_string().contains("hunter"), "{told}");
@@ -152,15 +147,16 @@ async fn overhear(listener: TcpListener) -> String {
 
 #[tokio::test]
 async fn the_gateway_is_not_told_what_the_api_asks_for() {
-    let cid = Kubo::new(&kubo().await).put_raw(Vec::new()).await.unwrap();
+    let cid = Kubo::new(&kubo().await).unwrap().put_raw(Vec::new()).await.unwrap();
     for same in [false, true] {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let gateway = Endpoint { https: false, host: "127.0.0.1".into(), port };
+        let gateway = ServerAddress { https: false, host: "127.0.0.1".into(), port };
         let api = if same { gateway.clone() } else { kubo().await.api };
-        let plain = Settings::plain(api, Some(gateway));
         let told = tokio::spawn(overhear(listener));
-        let kubo = Kubo::new(&Settings { login: Some(token("hunter2")), ..plain });
+        let login = Some(token("hunter2"));
+        let settings = config::Kubo { api, gateway: Some(gateway), authorities: None, login };
+        let kubo = Kubo::new(&settings).unwrap();
         assert!(read(&kubo, &cid, 7).await.is_err());
         let told = told.await.unwrap();
         assert!(told.starts_with("get /ipfs/"), "{told}");

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use af_registry::ipfs::{Endpoint, Settings};
+use af_registry::config::{self, ServerAddress};
 use af_registry::ipld::Cid;
 use data_encoding::BASE32_NOPAD;
 use serde_json::json;
@@ -23,7 +23,7 @@ rm -rf "$IPFS_PATH""#;
 const START: Duration = Duration::from_secs(60);
 
 /// The node that all tests share. Never remove or damage anything in it.
-pub(crate) async fn kubo() -> Settings {
+pub(crate) async fn kubo() -> config::Kubo {
     shared().settings.clone()
 }
 
@@ -35,7 +35,7 @@ pub(crate) fn shared() -> &'static Node {
 
 /// A node of one test.
 pub(crate) struct Node {
-    pub(crate) settings: Settings,
+    pub(crate) settings: config::Kubo,
     repo: PathBuf,
     guard: Child,
     /// What the RPC API asks for, as `ipfs --api-auth` takes it.
@@ -76,7 +76,8 @@ impl Node {
         guard.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let guard = guard.spawn().unwrap();
         let address = |name| listening(&repo, name);
-        let settings = Settings::plain(address("api"), Some(address("gateway")));
+        let (api, gateway) = (address("api"), Some(address("gateway")));
+        let settings = config::Kubo { api, gateway, authorities: None, login: None };
         Self { settings, repo, guard, secret }
     }
 
@@ -155,14 +156,14 @@ pub(crate) fn binary() -> PathBuf {
 }
 
 /// Waits for the file in which a daemon tells the address of a listener.
-fn listening(repo: &Path, name: &str) -> Endpoint {
+fn listening(repo: &Path, name: &str) -> ServerAddress {
     let began = Instant::now();
     loop {
         let text = std::fs::read_to_string(repo.join(name)).unwrap_or_default();
         // `api` holds `/ip4/127.0.0.1/tcp/<port>`, `gateway` holds `http://127.0.0.1:<port>`.
         let port = text.trim().rsplit(['/', ':']).next().and_then(|port| port.parse().ok());
         if let Some(port) = port {
-            return Endpoint { https: false, host: "127.0.0.1".into(), port };
+            return ServerAddress { https: false, host: "127.0.0.1".into(), port };
         }
         let log = || std::fs::read_to_string(repo.join("log")).unwrap_or_default();
         assert!(began.elapsed() < START, "Kubo does not start: {}", log());

@@ -81,7 +81,7 @@ impl Launch {
     pub(crate) fn on(
         self,
         postgres: &af_registry::store::Settings,
-        kubo: &af_registry::ipfs::Settings,
+        kubo: &af_registry::config::Kubo,
     ) -> Self {
         self.env("OPEN_REGISTRY_DB_HOST", &postgres.host)
             .env("OPEN_REGISTRY_DB_PORT", postgres.port.to_string())

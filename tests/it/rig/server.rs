@@ -6,7 +6,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use af_registry::ipfs::Settings;
+use af_registry::config;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Builder {
     env: Vec<(String, String)>,
     database: Arc<Database>,
-    kubo: Settings,
+    kubo: config::Kubo,
     /// Where its certificate is.
     certified: Option<Arc<TempDir>>,
 }

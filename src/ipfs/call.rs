@@ -1,0 +1,38 @@
+//! A request to Kubo, from an idle connection if there is one, and the head of its answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::Request;
+use tokio::time::timeout;
+
+use super::answer::Answer;
+use super::error::{IpfsError, unavailable};
+use super::multipart::Outgoing;
+use super::origin::Origin;
+use crate::outbound::Close;
+
+/// Time for the first byte of an answer.
+pub(super) const FIRST_BYTE: Duration = Duration::from_secs(10);
+
+/// Sends the request that `request` makes and waits for the head of the answer, at most `first_byte` after the
+/// connection is open. A request that an idle connection lost is sent again, so it must do no harm twice.
+pub(super) async fn call(
+    origin: &Arc<Origin>,
+    name: &'static str,
+    first_byte: Duration,
+    request: impl Fn() -> Request<Outgoing>,
+) -> Result<Answer, IpfsError> {
+    let late = |_| IpfsError::Unavailable(format!("{name} got no answer in {first_byte:?}"));
+    if let Some(mut connection) = origin.reuse() {
+        let head = connection.send(origin.address(request()));
+        if let Ok(head) = timeout(first_byte, head).await.map_err(late)? {
+            return Ok(Answer::new(name, head, connection, Arc::clone(origin)));
+        }
+    }
+    let mut connection = origin.open(Close::Usual).await?;
+    let head = connection.send(origin.address(request()));
+    let head = timeout(first_byte, head).await.map_err(late)?;
+    let head = head.map_err(|error| unavailable(name, &error))?;
+    Ok(Answer::new(name, head, connection, Arc::clone(origin)))
+}

@@ -1,0 +1,61 @@
+//! A Kubo node as its callers have it, and whether it is there.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+use tokio::time::timeout;
+
+use super::error::IpfsError;
+use super::origin::Origin;
+use super::rpc::Rpc;
+use crate::config::{self, ServerAddress};
+use crate::outbound::{ClientTls, Trust, TrustError};
+
+/// Time for a node to show that it is there.
+const READY: Duration = Duration::from_secs(2);
+
+/// A Kubo node. Cheap to clone.
+#[derive(Clone)]
+pub struct Kubo {
+    pub(super) api: Arc<Origin>,
+    pub(super) gateway: Option<Arc<Origin>>,
+}
+
+impl Kubo {
+    /// Opens no connection yet.
+    ///
+    /// # Errors
+    /// A listener is `https://` and there are no certificate authorities to verify it by.
+    pub fn new(kubo: &config::Kubo) -> Result<Self, TrustError> {
+        let config::Kubo { api, gateway, authorities, login } = kubo;
+        let tls = if api.https || gateway.as_ref().is_some_and(|gateway| gateway.https) {
+            ClientTls::verified_by(&Trust::of(authorities.as_deref())?)?
+        } else {
+            ClientTls::default()
+        };
+        let origin = |address: &ServerAddress| {
+            // The gateway needs no login, and sees it only when it is the same listener.
+            let login = login.as_ref().filter(|_| address == api);
+            Arc::new(Origin::new(address.clone(), login, tls.clone()))
+        };
+        Ok(Self { api: origin(api), gateway: gateway.as_ref().map(origin) })
+    }
+
+    /// The version of the node, such as `0.43.0`.
+    pub async fn version(&self) -> Result<String, IpfsError> {
+        #[derive(Deserialize)]
+        struct Version {
+            #[serde(rename = "Version")]
+            version: String,
+        }
+        let answer: Version = Rpc::new("version").json(&self.api).await?;
+        Ok(answer.version)
+    }
+
+    /// Fails unless the node answers within two seconds.
+    pub async fn ready(&self) -> Result<(), IpfsError> {
+        let late = |_| IpfsError::Unavailable(format!("no answer in {READY:?}"));
+        timeout(READY, self.version()).await.map_err(late)?.map(drop)
+    }
+}

@@ -1,0 +1,86 @@
+//! The two HTTP listeners of Kubo, its RPC API and its gateway: connections to each and the headers it wants.
+
+use std::time::Duration;
+
+use data_encoding::BASE64;
+use hyper::Request;
+use hyper::header::{AUTHORIZATION, HOST, HeaderValue, USER_AGENT};
+
+use super::error::IpfsError;
+use super::multipart::Outgoing;
+use crate::config::{KuboLogin, ServerAddress};
+use crate::outbound::{self, ClientTls, Close, Reach, Server};
+use crate::telemetry::with_causes;
+
+/// A connection to Kubo.
+pub(super) type Connection = outbound::Connection<Outgoing>;
+
+/// Time for a connection to be made, and as much again for TLS on it.
+const CONNECT: Duration = Duration::from_secs(2);
+/// Kubo compares a user agent with `/kubo/` in it with its own version, and refuses browsers.
+const AGENT: &str = concat!("af-registry/", env!("CARGO_PKG_VERSION"));
+
+/// A listener and the idle connections to it.
+pub(super) struct Origin {
+    server: Server<Outgoing>,
+    host: HeaderValue,
+    authorization: Option<HeaderValue>,
+}
+
+impl Origin {
+    /// Opens no connection yet.
+    pub(super) fn new(address: ServerAddress, login: Option<&KuboLogin>, tls: ClientTls) -> Self {
+        // The gateway answers the name `localhost` with a redirect to a subdomain.
+        let host = match address.host.as_str() {
+            "localhost" => format!("127.0.0.1:{}", address.port),
+            _ => address.authority(),
+        };
+        let host = HeaderValue::try_from(host).unwrap_or(HeaderValue::from_static("127.0.0.1"));
+        let authorization = login.and_then(authorization);
+        // The operator named this Kubo, wherever it is.
+        let server = Server::new(address, tls, Reach::Anywhere, CONNECT);
+        Self { server, host, authorization }
+    }
+
+    /// Opens a connection. Under [`Close::Reset`] a file that is given up is torn: Kubo's chunker takes an early end
+    /// for the end of the file (boxo `chunker/splitting.go`), even that of a chunked body without its last chunk, but
+    /// a reset is an error to it.
+    pub(super) async fn open(&self, close: Close) -> Result<Connection, IpfsError> {
+        let opened = self.server.open(close).await;
+        opened.map_err(|error| IpfsError::Unavailable(with_causes(&error)))
+    }
+
+    /// Takes an idle connection.
+    pub(super) fn reuse(&self) -> Option<Connection> {
+        self.server.reuse()
+    }
+
+    /// Keeps a connection whose last answer was read to its end.
+    pub(super) fn keep(&self, connection: Connection) {
+        self.server.keep(connection);
+    }
+
+    /// Adds the headers that every request has.
+    pub(super) fn address(&self, mut request: Request<Outgoing>) -> Request<Outgoing> {
+        let headers = request.headers_mut();
+        headers.insert(HOST, self.host.clone());
+        headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+        if let Some(authorization) = &self.authorization {
+            headers.insert(AUTHORIZATION, authorization.clone());
+        }
+        request
+    }
+}
+
+/// The header with the login, marked so that it is never printed. `None` only for a login that the settings refuse.
+fn authorization(login: &KuboLogin) -> Option<HeaderValue> {
+    let text = match login {
+        KuboLogin::Token(token) => format!("Bearer {}", token.expose()),
+        KuboLogin::Basic { user, password } => {
+            format!("Basic {}", BASE64.encode(format!("{user}:{}", password.expose()).as_bytes()))
+        }
+    };
+    let mut value = HeaderValue::try_from(text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}

@@ -1,0 +1,157 @@
+//! Small requests to any `https://` address, each answered whole.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use hyper::header::{HOST, HeaderValue};
+use hyper::http::uri::{Authority, PathAndQuery, Scheme};
+use hyper::{Request, Response, Uri};
+use tokio::time::timeout;
+
+use super::connection::{Connection, Outgoing};
+use super::error::OutboundError;
+use super::reach::Reach;
+use super::server::{Close, Server};
+use super::tls::ClientTls;
+use crate::config::ServerAddress;
+
+/// Time for a connection to be made, the name looked up included, and as much again for TLS.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// Sends requests to the servers that their addresses name. Connections are kept for the next request.
+///
+/// Speaks `https` only and follows no redirect.
+pub struct Client<B> {
+    tls: ClientTls,
+    reach: Reach,
+    answer_time: Duration,
+    answer_bytes: usize,
+    servers: Mutex<HashMap<ServerAddress, Arc<Server<B>>>>,
+}
+
+impl<B: Outgoing> Client<B> {
+    /// Bounds each answer, from the request to its last byte, by `answer_time` and `answer_bytes`.
+    pub fn new(tls: ClientTls, reach: Reach, answer_time: Duration, answer_bytes: usize) -> Self {
+        Self { tls, reach, answer_time, answer_bytes, servers: Mutex::default() }
+    }
+
+    /// Sends a request whose address is absolute, and reads the whole answer, of any status.
+    pub async fn request(&self, mut request: Request<B>) -> Result<Response<Bytes>, OutboundError> {
+        let address = direct(&mut request)?;
+        let server = self.server(&address);
+        let late = |_| OutboundError::Late(address.clone());
+        timeout(self.answer_time, self.exchange(&server, request)).await.map_err(late)?
+    }
+
+    fn server(&self, address: &ServerAddress) -> Arc<Server<B>> {
+        let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
+        let server = servers.entry(address.clone()).or_insert_with(|| {
+            let (tls, reach) = (self.tls.clone(), self.reach.clone());
+            Arc::new(Server::new(address.clone(), tls, reach, CONNECT))
+        });
+        Arc::clone(server)
+    }
+
+    async fn exchange(
+        &self,
+        server: &Server<B>,
+        request: Request<B>,
+    ) -> Result<Response<Bytes>, OutboundError> {
+        let address = server.address();
+        let failed = |source| OutboundError::Http { address: address.clone(), source };
+        let (response, connection) = send(server, request).await?;
+        let (head, body) = response.into_parts();
+        let body = Limited::new(body, self.answer_bytes).collect().await;
+        let body = body.map_err(|error| match error.downcast::<hyper::Error>() {
+            Ok(error) => failed(*error),
+            Err(_) => OutboundError::TooLong(address.clone(), self.answer_bytes),
+        })?;
+        server.keep(connection);
+        Ok(Response::from_parts(head, body.to_bytes()))
+    }
+}
+
+/// Sends a request on an idle connection, or on a new one. A request is repeated only when an idle connection was
+/// closed before anything of it was sent.
+async fn send<B: Outgoing>(
+    server: &Server<B>,
+    mut request: Request<B>,
+) -> Result<(Response<Incoming>, Connection<B>), OutboundError> {
+    let failed = |source| OutboundError::Http { address: server.address().clone(), source };
+    if let Some(mut connection) = server.reuse() {
+        match connection.try_send(request).await {
+            Ok(response) => return Ok((response, connection)),
+            Err(mut error) => match error.take_message() {
+                Some(unsent) => request = unsent,
+                None => return Err(failed(error.into_error())),
+            },
+        }
+    }
+    let mut connection = server.open(Close::Usual).await?;
+    let response = connection.send(request).await.map_err(failed)?;
+    Ok((response, connection))
+}
+
+/// Takes the server out of the address of a request and names it in `Host` instead, as HTTP/1 has it.
+fn direct<B>(request: &mut Request<B>) -> Result<ServerAddress, OutboundError> {
+    let wrong = || OutboundError::Address(request.uri().to_string());
+    let uri = request.uri();
+    let https = uri.scheme() == Some(&Scheme::HTTPS);
+    let authority = uri.authority().filter(|_| https).ok_or_else(wrong)?;
+    let address = server_address(authority).ok_or_else(wrong)?;
+    let host = HeaderValue::try_from(authority.as_str()).map_err(|_| wrong())?;
+    let path = uri.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));
+    *request.uri_mut() = Uri::from(path);
+    request.headers_mut().insert(HOST, host);
+    Ok(address)
+}
+
+fn server_address(authority: &Authority) -> Option<ServerAddress> {
+    let host = authority.host();
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let port = match authority.port() {
+        Some(_) => authority.port_u16().filter(|port| *port != 0)?,
+        None => 443,
+    };
+    let named = !bare.is_empty() && !authority.as_str().contains('@');
+    named.then(|| ServerAddress { https: true, host: bare.to_owned(), port })
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::Empty;
+
+    use super::*;
+
+    fn directed(uri: &str) -> Option<(String, String, String)> {
+        let mut request = Request::builder().uri(uri).body(Empty::<Bytes>::new()).unwrap();
+        let address = direct(&mut request).ok()?;
+        let host = request.headers()[HOST].to_str().unwrap().to_owned();
+        Some((address.to_string(), host, request.uri().to_string()))
+    }
+
+    #[test]
+    fn the_server_moves_from_the_address_to_the_host_header() {
+        for (uri, address, host, path) in [
+            ("https://ca.example/dir", "https://ca.example:443", "ca.example", "/dir"),
+            (
+                "https://ca.example:14000/a?b=c",
+                "https://ca.example:14000",
+                "ca.example:14000",
+                "/a?b=c",
+            ),
+            ("https://[::1]:8443", "https://[::1]:8443", "[::1]:8443", "/"),
+        ] {
+            assert_eq!(directed(uri), Some((address.into(), host.into(), path.into())), "{uri}");
+        }
+        for uri in
+            ["http://ca.example/dir", "/dir", "https://me@ca.example/", "https://ca.example:0/"]
+        {
+            assert_eq!(directed(uri), None, "{uri}");
+        }
+    }
+}
