@@ -10,8 +10,8 @@ use crate::acme::Acme;
 use crate::config::{self, Config};
 use crate::http::RedirectService;
 use crate::net::{
-    CertificateFile, ClientRoots, ConnectionLimits, Drained, Listener, Shutdown, Tls, TlsOptions,
-    serve,
+    CertificateFile, ClientRoots, ConnectionLimits, Drained, Listener, ServerTls, Shutdown,
+    TlsOptions, serve,
 };
 use crate::seal::{EpochSealer, SigningSecret};
 use crate::store::Store;
@@ -87,7 +87,7 @@ impl Clients {
         let tickets = EpochSealer::new(&secret, "TLS tickets");
         let http2 = config.tls.http2;
         let options = TlsOptions { http2, client_roots, challenges, tickets: Some(tickets) };
-        Ok(Self { port: port.secured(Tls::new(shown, options)?), redirect, acme })
+        Ok(Self { port: port.secured(ServerTls::new(shown, options)?), redirect, acme })
     }
 
     /// Sends browsers to the port that speaks https, for as long as the task runs.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::ConnectionLimits;
+use super::limits::ConnectionLimits;
 
 /// Shared by the socket wrapper, the service wrapper and the task of one connection. Over HTTP/1 all three run in
 /// that task, so the lock is never waited for; over HTTP/2 the tasks of its answers share it, for moments.

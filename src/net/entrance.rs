@@ -1,28 +1,28 @@
 //! What a connection passes before HTTP is spoken on it: who is it, how many of them are there, is it encrypted.
 
-use bytes::Bytes;
-use http_body::Body;
-use hyper::body::Incoming;
-use hyper::service::Service;
-use hyper::{Request, Response};
+use std::sync::Arc;
+
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tracing::debug;
 
-use super::connection::{self, Arrival, BoxError, Stop};
+use super::connection::{self, Arrival};
+use super::limits::ConnectionLimits;
+use super::peer::{Peer, Secured};
 use super::per_address::{Addresses, Entered};
 use super::proxy::read_header;
 use super::refusal::{self, NOT_TLS, TOO_MANY_CONNECTIONS};
-use super::tls::{Flaw, Handshaken, SecureStream, Tls};
-use super::{ConnectionLimits, Peer, Secured};
+use super::serve::Serve;
+use super::tls::{Flaw, Handshaken, SecureStream, ServerTls};
+use super::watch::Stop;
 use crate::config::Proxies;
 use crate::telemetry::metrics::{self, Refusal};
 
 /// The way in of one listener. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) struct Entrance {
-    pub(super) tls: Option<Tls>,
-    pub(super) proxies: std::sync::Arc<Proxies>,
+    pub(super) tls: Option<ServerTls>,
+    pub(super) proxies: Arc<Proxies>,
     pub(super) addresses: Addresses,
     pub(super) limits: ConnectionLimits,
     pub(super) stop: Stop,
@@ -30,14 +30,7 @@ pub(super) struct Entrance {
 
 impl Entrance {
     /// Leads one connection in and serves it to its end.
-    pub(super) async fn receive<S, B>(self, stream: TcpStream, peer: Peer, service: S)
-    where
-        S: Service<Request<Incoming>, Response = Response<B>>,
-        S::Future: Send + 'static,
-        S::Error: Into<BoxError>,
-        B: Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<BoxError>,
-    {
+    pub(super) async fn receive(self, stream: TcpStream, peer: Peer, service: impl Serve) {
         let led = tokio::select! {
             biased;
             () = self.stop.cut.cancelled() => None,
@@ -100,7 +93,12 @@ impl Entrance {
     }
 
     /// Makes the handshake, or refuses.
-    async fn secure(&self, stream: TcpStream, peer: Peer, tls: &Tls) -> Option<(Way, Arrival)> {
+    async fn secure(
+        &self,
+        stream: TcpStream,
+        peer: Peer,
+        tls: &ServerTls,
+    ) -> Option<(Way, Arrival)> {
         match timeout(self.limits.handshake_time, tls.handshake(stream)).await {
             Ok(Ok(Handshaken::Open { stream, http2, client })) => {
                 let secured = Some(Secured { client });

@@ -10,8 +10,8 @@ use hyper_util::rt::TokioTimer;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::debug;
 
-use super::ConnectionLimits;
 use super::activity::Activity;
+use super::limits::ConnectionLimits;
 
 /// Frames as large as what one read brings: small ones cost a third of the throughput.
 const FRAME_BYTES: u32 = 1 << 20;
@@ -75,6 +75,8 @@ impl<F> Executor<F> for Streams
 where
     F: Future<Output = ()> + Send + 'static,
 {
+    /// hyper calls the service for a request and then, before any other call, executes the stream of this request, so
+    /// the newest turn is the one of `stream`. A test below fails if hyper changes that.
     fn execute(&self, stream: F) {
         let turn = self.activity.newest();
         let (idle_time, ended) = (self.idle_time, self.ended.clone());
@@ -92,5 +94,54 @@ where
                 () = overdue => debug!("an answer was not taken"),
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::sync::Mutex;
+
+    use bytes::Bytes;
+    use http_body_util::Empty;
+    use hyper::body::Incoming;
+    use hyper::client::conn::http2::handshake;
+    use hyper::service::service_fn;
+    use hyper::{Request, Response};
+    use hyper_util::rt::{TokioExecutor, TokioIo};
+
+    use super::*;
+
+    /// Notes when a stream is executed.
+    #[derive(Clone, Default)]
+    struct Noting(Arc<Mutex<Vec<&'static str>>>);
+
+    impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Noting {
+        fn execute(&self, stream: F) {
+            self.0.lock().unwrap().push("execute");
+            tokio::spawn(stream);
+        }
+    }
+
+    #[tokio::test]
+    async fn hyper_executes_a_stream_right_after_the_call_for_it() {
+        const REQUESTS: usize = 20;
+        let noting = Noting::default();
+        let notes = noting.0.clone();
+        let service = service_fn(move |_: Request<Incoming>| {
+            notes.lock().unwrap().push("call");
+            async { Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new())) }
+        });
+        let (server, client) = tokio::io::duplex(64 << 10);
+        tokio::spawn(Builder::new(noting.clone()).serve_connection(TokioIo::new(server), service));
+        let made = handshake(TokioExecutor::new(), TokioIo::new(client)).await;
+        let (mut requests, connection) = made.unwrap();
+        tokio::spawn(connection);
+        let request = || Request::get("http://x/").body(Empty::<Bytes>::new()).unwrap();
+        let answers: Vec<_> = (0..REQUESTS).map(|_| requests.send_request(request())).collect();
+        for answer in answers {
+            answer.await.unwrap();
+        }
+        assert_eq!(*noting.0.lock().unwrap(), ["call", "execute"].repeat(REQUESTS));
     }
 }

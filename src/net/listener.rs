@@ -5,11 +5,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body::Body;
-use hyper::body::Incoming;
-use hyper::service::Service;
-use hyper::{Request, Response};
 use thiserror::Error;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
@@ -18,11 +13,15 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 
-use super::connection::{BoxError, Stop};
 use super::entrance::Entrance;
+use super::limits::ConnectionLimits;
+use super::peer::Peer;
 use super::per_address::Addresses;
 use super::refusal::{self, TOO_MANY_CONNECTIONS};
-use super::{ConnectionLimits, Peer, Shutdown, Tls};
+use super::serve::Serve;
+use super::shutdown::Shutdown;
+use super::tls::ServerTls;
+use super::watch::Stop;
 use crate::config::Proxies;
 use crate::telemetry::metrics::{self, Refusal};
 
@@ -54,7 +53,7 @@ pub struct BindError {
 pub struct Listener {
     inner: TcpListener,
     address: SocketAddr,
-    tls: Option<Tls>,
+    tls: Option<ServerTls>,
     proxies: Proxies,
 }
 
@@ -75,7 +74,7 @@ impl Listener {
 
     /// Speaks TLS, and nothing else.
     #[must_use]
-    pub fn secured(self, tls: Tls) -> Self {
+    pub fn secured(self, tls: ServerTls) -> Self {
         Self { tls: Some(tls), ..self }
     }
 
@@ -106,19 +105,12 @@ pub enum Drained {
 }
 
 /// Serves connections until `shutdown` has begun and they have ended.
-pub async fn serve<S, B>(
+pub async fn serve(
     listener: Listener,
     limits: ConnectionLimits,
     shutdown: Shutdown,
-    service: S,
-) -> Drained
-where
-    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
-    S::Future: Send + 'static,
-    S::Error: Into<BoxError>,
-    B: Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
-{
+    service: impl Serve + Clone + Send + 'static,
+) -> Drained {
     let cut = CancellationToken::new();
     let door = Door {
         connections: Arc::new(Semaphore::new(limits.connections)),
@@ -176,14 +168,7 @@ struct Door<S> {
     service: S,
 }
 
-impl<S, B> Door<S>
-where
-    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
-    S::Future: Send + 'static,
-    S::Error: Into<BoxError>,
-    B: Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
-{
+impl<S: Serve + Clone + Send + 'static> Door<S> {
     fn admit(&self, stream: TcpStream, peer: Peer) {
         let Ok(permit) = Arc::clone(&self.connections).try_acquire_owned() else {
             metrics::refused(Refusal::Connections);

@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 use tracing::info;
 
 /// The wish to stop. Cheap to clone; all clones are one.
@@ -66,8 +66,8 @@ impl Shutdown {
     }
 
     /// Resolves when it has begun.
-    pub async fn begun(&self) {
-        self.begun.cancelled().await;
+    pub fn begun(&self) -> WaitForCancellationFuture<'_> {
+        self.begun.cancelled()
     }
 
     /// Resolves when waiting is over.

@@ -18,7 +18,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
 use super::activity::{Activity, InRequest};
-use super::{Peer, Secured};
+use super::peer::{Peer, Secured};
+use super::serve::Serve;
 
 /// How long, and for how many bytes, a closed connection is still read from.
 const LINGER_TIME: Duration = Duration::from_secs(3);
@@ -135,11 +136,8 @@ pub(super) struct Attended<S> {
     pub(super) activity: Arc<Activity>,
 }
 
-impl<S, B> Service<Request<Incoming>> for Attended<S>
-where
-    S: Service<Request<Incoming>, Response = Response<B>>,
-{
-    type Response = Response<AttendedBody<B>>;
+impl<S: Serve> Service<Request<Incoming>> for Attended<S> {
+    type Response = Response<AttendedBody<S::Answer>>;
     type Error = S::Error;
     type Future = AttendedFuture<S::Future>;
 

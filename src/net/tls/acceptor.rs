@@ -11,7 +11,12 @@ use tokio::net::TcpStream;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::{StartHandshake, TlsStream};
 
-use super::{ACME_TLS, Certificate, ClientIdentity, Parts, Tls, TlsError, builder};
+use super::certificate::Certificate;
+use super::challenge::ACME_TLS;
+use super::client::ClientIdentity;
+use super::error::TlsError;
+use super::provider::builder;
+use super::server::{Parts, ServerTls};
 
 /// Read ahead below TLS, which itself takes one record of 16 KiB at a time.
 const BUFFER_BYTES: usize = 128 * 1024;
@@ -45,7 +50,7 @@ pub(in crate::net) enum Flaw {
     Failed(io::Error),
 }
 
-impl Tls {
+impl ServerTls {
     /// Makes a handshake. The caller sees to the time it takes.
     pub(in crate::net) async fn handshake(&self, stream: TcpStream) -> Result<Handshaken, Flaw> {
         let mut stream = BufReader::with_capacity(BUFFER_BYTES, stream);

@@ -12,7 +12,8 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use x509_parser::parse_x509_certificate;
 
-use super::{TlsError, provider};
+use super::error::TlsError;
+use super::provider::provider;
 use crate::telemetry::metrics;
 
 /// A certificate chain with its private key. `Debug` tells nothing of the key.

@@ -14,7 +14,7 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::parse_x509_certificate;
 
-use super::TlsError;
+use super::error::TlsError;
 use crate::config::ClientUser;
 
 /// Who a client's certificate says it is; it led to one of our roots.

@@ -9,7 +9,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::sleep;
 use tracing::{info, warn};
 
-use super::{Certificate, ShownCertificate, TlsError};
+use super::certificate::{Certificate, ShownCertificate};
+use super::error::TlsError;
 use crate::config::CertificateFiles;
 use crate::telemetry::metrics;
 

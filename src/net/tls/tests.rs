@@ -2,6 +2,8 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,6 +20,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::challenge::ACME_TLS;
+use super::provider::provider;
 use super::*;
 use crate::net::{ConnectionLimits, Listener, Secured, Shutdown, serve};
 
@@ -48,7 +52,7 @@ fn start(pair: &Pair, options: TlsOptions) -> SocketAddr {
     let shown = ShownCertificate::default();
     shown.show(pair.certificate());
     let listener = Listener::bind(([127, 0, 0, 1], 0).into()).unwrap();
-    let listener = listener.secured(Tls::new(shown, options).unwrap());
+    let listener = listener.secured(ServerTls::new(shown, options).unwrap());
     let address = listener.address();
     let limits = ConnectionLimits {
         header_bytes: 64 * 1024,

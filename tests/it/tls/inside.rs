@@ -7,8 +7,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use af_registry::net::{
-    Certificate, ConnectionLimits, Listener, Secured, ShownCertificate, Shutdown, Tls, TlsOptions,
-    serve,
+    Certificate, ConnectionLimits, Listener, Secured, ServerTls, ShownCertificate, Shutdown,
+    TlsOptions, serve,
 };
 use bytes::Bytes;
 use http_body_util::Full;
@@ -35,7 +35,7 @@ pub(super) fn listen(pair: &Pair, options: TlsOptions) -> SocketAddr {
     let certificate = Certificate::from_pem(pair.certificate.as_bytes(), pair.key.as_bytes());
     shown.show(certificate.unwrap());
     let listener = Listener::bind(([127, 0, 0, 1], 0).into()).unwrap();
-    let listener = listener.secured(Tls::new(shown, options).unwrap());
+    let listener = listener.secured(ServerTls::new(shown, options).unwrap());
     let address = listener.address();
     let service = service_fn(|request: Request<Incoming>| async move {
         let secured = request.extensions().get::<Secured>().cloned().unwrap();
