@@ -28,6 +28,7 @@ lint: install-test ## check format, lints, docs, dependencies and scripts
 	CUSTOM_LIBFUZZER_PATH=/none/libfuzzer.a cargo clippy --locked --manifest-path tests/fuzz/Cargo.toml \
 		--target-dir "$${CARGO_TARGET_DIR:-target}" -- -D warnings
 	.ci/deny
+	cargo machete
 	grep -rlE '^#!.*[/ ](ba)?sh$$' --exclude-dir=target --exclude-dir=.git . | xargs shellcheck
 
 fuzz: install-fuzz ## look for inputs that break a parser (SECONDS=60 for each of them)
