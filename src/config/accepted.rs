@@ -1,4 +1,4 @@
-//! Names that deployments already set and that have no meaning here yet: taken without a warning, never read.
+//! Settings that existing deployments have and that do nothing here. They are accepted without a warning.
 
 use super::read::{Group, Kind, Setting};
 

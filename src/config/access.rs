@@ -1,4 +1,4 @@
-//! Who may do what, as far as settings say it.
+//! Settings of login, tokens and the first administrator.
 
 use std::time::Duration;
 
@@ -10,63 +10,66 @@ pub(super) const AUTH: Setting = Setting {
     env: "OPEN_REGISTRY_AUTH",
     kind: Kind::Value("token|none"),
     default: None,
-    help: "Whether clients log in. Default: token; none for a registry with its own PostgreSQL on a loopback address.",
+    help: "Whether clients must log in. The default is token; it is none for a registry with a private PostgreSQL that \
+           listens on a loopback address.",
 };
 const INSECURE_ANONYMOUS: Setting = Setting {
     env: "OPEN_REGISTRY_INSECURE_ANONYMOUS",
     kind: Kind::Switch,
     default: Some("false"),
-    help: "Let everyone who reaches the port read, write and delete everything, also on an address that is not \
-           loopback: what OPEN_REGISTRY_AUTH=none needs there.",
+    help: "Let anyone who can reach the port read, write and delete everything. OPEN_REGISTRY_AUTH=none needs this on \
+           an address that is not loopback.",
 };
 const ADMIN_USER: Setting = Setting {
     env: "OPEN_REGISTRY_ADMIN_USER",
     kind: Kind::Value("NAME"),
     default: Some("admin"),
-    help: "Name of the first administrator, made when there is no user yet.",
+    help: "Name of the first administrator. The registry creates this user when there is no user yet.",
 };
 const ADMIN_PASSWORD: Setting = Setting {
     env: "OPEN_REGISTRY_ADMIN_PASSWORD",
     kind: Kind::Secret,
     default: None,
-    help: "Password of the first administrator. Without it a random one is made and printed once.",
+    help: "Password of the first administrator. Without it the registry makes a random one and prints it once.",
 };
 const SIGNING_SECRET: Setting = Setting {
     env: "OPEN_REGISTRY_SIGNING_SECRET",
     kind: Kind::Secret,
     default: None,
-    help: "Seals the keys that sign tokens: the same for every instance on one database, and at least 16 characters. \
-           Without it a random one is kept in the data directory.",
+    help: "Secret that encrypts the keys that sign tokens. It has at least 16 characters and must be the same for all \
+           instances on one database. Without it the registry keeps a random one in the data directory.",
 };
 const TOKEN_LIFE: Setting = Setting {
     env: "OPEN_REGISTRY_TOKEN_LIFE",
     kind: Kind::Value("TIME"),
     default: Some("15m"),
-    help: "How long a token is good for, from 1m to 24h.",
+    help: "How long a token is valid, from 1m to 24h.",
 };
 const LOGIN_FAILURES: Setting = Setting {
     env: "OPEN_REGISTRY_LIMIT_LOGIN_FAILURES",
     kind: Kind::Value("N"),
     default: Some("10"),
-    help: "Failed logins a minute for one user name, from any address.",
+    help: "Most failed logins per minute for one user name, from all addresses together.",
 };
 const ADDRESS_FAILURES: Setting = Setting {
     env: "OPEN_REGISTRY_LIMIT_ADDRESS_FAILURES",
     kind: Kind::Value("N"),
     default: Some("60"),
-    help: "Failed logins a minute from one address (IPv6: one /64), for any user name.",
+    help: "Most failed logins per minute from one address (IPv6: one /64), for all user names together.",
 };
 const TOKENS: Setting = Setting {
     env: "OPEN_REGISTRY_LIMIT_TOKENS",
     kind: Kind::Value("N"),
     default: Some("6000"),
-    help: "Tokens a minute for one user, and for one address that asks without login. A fleet shares an address.",
+    help: "Most tokens per minute for one user, and for one address that asks without a login. Machines behind NAT share \
+           an address.",
 };
 const ALLOW_SPARSE_INDEX: Setting = Setting {
     env: "OPEN_REGISTRY_ALLOW_SPARSE_INDEX",
     kind: Kind::Switch,
     default: Some("false"),
-    help: "Accept manifests that name manifests and layers which are not in the repository, as partial mirrors need.",
+    help: "Accept a manifest even if manifests and layers that it names are not in the repository. Partial mirrors need \
+           this.",
 };
 
 pub(super) const GROUP: Group = Group {
@@ -85,42 +88,42 @@ pub(super) const GROUP: Group = Group {
     ],
 };
 
-/// Whether clients log in.
+/// Whether clients must log in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Login {
-    /// They do; what is not public is nobody's but theirs.
+    /// Clients log in. Without a login they can pull from public repositories only.
     Token,
-    /// They do not: whoever reaches the port may do everything.
+    /// Nobody logs in. Anyone who can reach the port may do everything.
     None,
 }
 
-/// Who may do what, as far as settings say it.
+/// Settings of login, tokens and the first administrator.
 #[derive(Clone, Debug)]
 pub struct Access {
-    /// Whether clients log in.
+    /// Whether clients must log in.
     pub login: Login,
-    /// Whether an address that is not loopback may do without login.
+    /// Whether the registry may serve without login on an address that is not loopback.
     pub insecure_anonymous: bool,
     /// Name of the first administrator.
     pub admin_user: String,
-    /// Their password; empty for a random one.
+    /// Password of the first administrator; empty for a random one.
     pub admin_password: Secret,
-    /// What seals the signing keys; empty for a random one in the data directory.
+    /// Secret that encrypts the signing keys; empty for a random one in the data directory.
     pub signing_secret: Secret,
-    /// How long a token is good for.
+    /// How long a token is valid.
     pub token_life: Duration,
-    /// Failed logins a minute for one user name.
+    /// Most failed logins per minute for one user name.
     pub login_failures: u32,
-    /// Failed logins a minute from one address.
+    /// Most failed logins per minute from one address.
     pub address_failures: u32,
-    /// Tokens a minute for one user or nameless address.
+    /// Most tokens per minute for one user, or for one address without a login.
     pub tokens: u32,
-    /// Whether an index may name children that are not there.
+    /// Whether a manifest may name content that is not in the repository.
     pub allow_sparse_index: bool,
 }
 
 impl Access {
-    /// `private` says that the registry brings its own PostgreSQL, `loopback` that nobody but this machine reaches it.
+    /// `private`: the registry starts its own PostgreSQL. `loopback`: only this machine can reach the registry.
     pub(super) fn read(
         source: &mut Source,
         private: bool,
@@ -133,19 +136,18 @@ impl Access {
             None => Login::Token,
         };
         if login == Login::None && !loopback && !insecure_anonymous {
-            let reason = "whoever reaches OPEN_REGISTRY_HOST, which is not loopback, could read and write everything; \
-                          say so with OPEN_REGISTRY_INSECURE_ANONYMOUS=true, or set it to token";
+            let reason = "OPEN_REGISTRY_HOST is not a loopback address, so anyone who can reach it could read and write \
+                          everything; set OPEN_REGISTRY_INSECURE_ANONYMOUS=true to allow that, or set this to token";
             return Err(ConfigError::bad(AUTH.env, reason.to_owned()));
         }
         if login == Login::Token && insecure_anonymous {
-            let idle =
-                format!("{} has no effect beside {}=token", INSECURE_ANONYMOUS.env, AUTH.env);
+            let idle = format!("{} has no effect with {}=token", INSECURE_ANONYMOUS.env, AUTH.env);
             source.warnings.push(idle);
         }
         let signing_secret = source.read_secret(&SIGNING_SECRET)?;
         if login == Login::Token && !signing_secret.is_empty() && signing_secret.expose().len() < 16
         {
-            let reason = "too short; 16 characters at least, as from `openssl rand -hex 32`";
+            let reason = "too short; write at least 16 characters, such as the output of `openssl rand -hex 32`";
             return Err(ConfigError::bad(SIGNING_SECRET.env, reason.to_owned()));
         }
         Ok(Self {
@@ -167,12 +169,16 @@ fn login(text: &str) -> Result<Login, String> {
     match text {
         "token" => Ok(Login::Token),
         "none" => Ok(Login::None),
-        _ => Err("neither token nor none".to_owned()),
+        _ => Err("not a kind of login; write token or none".to_owned()),
     }
 }
 
 fn life(text: &str) -> Result<Duration, String> {
     let life = value::time(text)?;
     let bounds = Duration::from_secs(60)..=Duration::from_secs(24 * 60 * 60);
-    if bounds.contains(&life) { Ok(life) } else { Err("not between 1m and 24h".to_owned()) }
+    if bounds.contains(&life) {
+        Ok(life)
+    } else {
+        Err("out of bounds; a token is valid for 1m to 24h".to_owned())
+    }
 }

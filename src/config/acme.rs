@@ -1,4 +1,4 @@
-//! Certificates that are ordered rather than given.
+//! Settings of the certificate that is ordered by ACME.
 
 use std::path::PathBuf;
 
@@ -10,41 +10,43 @@ const DOMAIN: Setting = Setting {
     env: "OPEN_REGISTRY_ACME_DOMAIN",
     kind: Kind::Value("NAMES"),
     default: None,
-    help: "Names, separated by commas, for which a certificate is ordered and renewed by ACME; they must lead to this \
-           registry on port 443. With it the registry speaks https only, and agrees to the directory's terms.",
+    help: "Host names, separated by commas, for which the registry orders and renews a certificate by ACME. Each must \
+           resolve to this registry, which must be reachable there on port 443. The registry then speaks https only. By \
+           setting this you agree to the terms of the ACME directory.",
 };
 const CONTACT: Setting = Setting {
     env: "OPEN_REGISTRY_ACME_CONTACT",
     kind: Kind::Value("MAIL"),
     default: None,
-    help: "Mail addresses, separated by commas, that the directory may write to.",
+    help: "Mail addresses, separated by commas, to which the ACME directory may write.",
 };
 const DIRECTORY_URL: Setting = Setting {
     env: "OPEN_REGISTRY_ACME_DIRECTORY_URL",
     kind: Kind::Value("URL"),
     default: Some("https://acme-v02.api.letsencrypt.org/directory"),
-    help: "ACME directory to order from.",
+    help: "Address of the ACME directory that issues the certificate.",
 };
 const CA_FILE: Setting = Setting {
     env: "OPEN_REGISTRY_ACME_CA_FILE",
     kind: Kind::Value("FILE"),
     default: None,
-    help: "Certificate authority, in PEM form, that certified the directory itself, where it is not a public one.",
+    help: "PEM file with the certificate authorities that are trusted for the connection to the ACME directory. Without \
+           it those of the system are trusted.",
 };
 
 pub(super) const GROUP: Group =
     Group { title: "ACME", settings: &[&DOMAIN, &CONTACT, &DIRECTORY_URL, &CA_FILE] };
 
-/// What is ordered, and from whom.
+/// The certificate to order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Acme {
-    /// Names in the certificate, in lower case, sorted, none twice.
+    /// Names in the certificate: lower case, sorted, without duplicates.
     pub names: Vec<String>,
-    /// `mailto:` addresses.
+    /// Addresses that the directory may write to, as `mailto:` URLs.
     pub contacts: Vec<String>,
-    /// Address of the directory, by https.
+    /// `https://` address of the directory.
     pub directory: String,
-    /// A PEM file with the authority of the directory; `None` for those of the system.
+    /// PEM file with the authorities trusted for the directory. `None` trusts those of the system.
     pub authority: Option<PathBuf>,
 }
 
@@ -64,7 +66,7 @@ impl Acme {
             return Ok(None);
         };
         if tls.files.is_some() {
-            let reason = "a certificate is given by OPEN_REGISTRY_TLS_CERT_FILE as well; keep one of the two";
+            let reason = "OPEN_REGISTRY_TLS_CERT_FILE is set as well; keep one of the two";
             return Err(ConfigError::bad(DOMAIN.env, reason));
         }
         Ok(Some(Self { names, contacts, directory, authority }))
@@ -81,7 +83,7 @@ fn names(text: &str) -> Result<Vec<String>, String> {
 fn name(text: &str) -> Result<String, String> {
     let name = text.trim().to_ascii_lowercase();
     if name.starts_with("*.") {
-        return Err("a name with `*` is proven by DNS alone; write each name out".to_owned());
+        return Err("a name with `*` can be validated only by DNS, which is not supported; write out each name".to_owned());
     }
     let label = |label: &str| {
         let inside = |c: char| c.is_ascii_alphanumeric() || c == '-';
@@ -93,7 +95,9 @@ fn name(text: &str) -> Result<String, String> {
         || !name.split('.').all(label)
         || top.chars().all(|c| c.is_ascii_digit())
     {
-        return Err("not a public name; write registry.example, without port and scheme".to_owned());
+        return Err(
+            "not a public host name; write registry.example, without scheme and port".to_owned()
+        );
     }
     Ok(name)
 }
@@ -110,7 +114,7 @@ fn contacts(text: &str) -> Result<Vec<String>, String> {
             {
                 Ok(format!("mailto:{mail}"))
             }
-            _ => Err("not a mail address; write me@registry.example".to_owned()),
+            _ => Err("not a mail address; write one such as me@registry.example".to_owned()),
         }
     };
     text.split(',').map(contact).collect()
@@ -119,7 +123,9 @@ fn contacts(text: &str) -> Result<Vec<String>, String> {
 fn directory(text: &str) -> Result<String, String> {
     let host = text.strip_prefix("https://").unwrap_or_default();
     if host.is_empty() || host.starts_with('/') || !text.chars().all(|c| c.is_ascii_graphic()) {
-        return Err("not an address; write https://directory.example/path".to_owned());
+        return Err(
+            "not an https address; write one such as https://directory.example/path".to_owned()
+        );
     }
     Ok(text.to_owned())
 }

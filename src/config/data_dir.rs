@@ -1,4 +1,4 @@
-//! Where private partners keep their data.
+//! The setting of the data directory.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -10,14 +10,14 @@ const DATA_DIR: Setting = Setting {
     env: "OPEN_REGISTRY_DATA_DIR",
     kind: Kind::Value("DIR"),
     default: None,
-    help: "Directory of the private PostgreSQL and Kubo. Default: /var/lib/af-registry for root (whose home \
-           PostgreSQL, run as another user, cannot enter) and for a user without a home; else \
-           $XDG_DATA_HOME/af-registry, which is ~/.local/share/af-registry.",
+    help: "Directory for the data of the private PostgreSQL and Kubo. The default is $XDG_DATA_HOME/af-registry, or \
+           ~/.local/share/af-registry. For root and for a user without a home it is /var/lib/af-registry: PostgreSQL \
+           does not run as root, and another user cannot enter root's home.",
 };
 
 pub(super) const GROUP: Group = Group { title: "Data", settings: &[&DATA_DIR] };
 
-/// The absolute path; the directory need not exist yet.
+/// Returns an absolute path. The directory need not exist yet.
 pub(super) fn read(source: &Source) -> Result<PathBuf, ConfigError> {
     let given = source.read_optional(&DATA_DIR, |text| {
         std::path::absolute(text).map_err(|error| error.to_string())
@@ -28,7 +28,7 @@ pub(super) fn read(source: &Source) -> Result<PathBuf, ConfigError> {
 }
 
 fn usual(root: bool, xdg: Option<&OsString>, home: Option<&OsString>) -> PathBuf {
-    // The XDG specification has relative paths ignored.
+    // The XDG specification says to ignore relative paths.
     let absolute = |path: &&OsString| Path::new(path).is_absolute();
     let xdg = xdg.filter(absolute).map(PathBuf::from);
     let share = xdg.or_else(|| Some(Path::new(home.filter(absolute)?).join(".local/share")));

@@ -1,23 +1,23 @@
-//! Why the settings do not stand.
+//! Errors of the settings and the command line.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use thiserror::Error;
 
-/// Why there is no configuration. Each message is one line that names the setting.
+/// Why the program does not start with these settings. Each message is one line and names the setting.
 #[derive(Debug, Error)]
 pub enum ConfigError {
-    /// A value that cannot be used.
+    /// The value of a setting cannot be used.
     #[error("{name}: {reason}")]
     Bad {
-        /// The variable or flag it came from.
+        /// The variable or the flag that was set.
         name: String,
-        /// What is wrong and what would be right; holds no secret.
+        /// What is wrong and what to write instead. Never contains a secret.
         reason: String,
     },
-    /// Arguments that are no settings.
+    /// An argument is not a setting or a command.
     #[error("{0}")]
     Arguments(String),
-    /// Not an error: `--help` or `--version` was asked for, and this is the text for stdout.
+    /// Not an error: the text for stdout that `--help` or `--version` asks for.
     #[error("{0}")]
     Asked(String),
 }
@@ -33,7 +33,7 @@ impl From<clap::Error> for ConfigError {
         if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
             return Self::Asked(error.to_string());
         }
-        // clap's report goes over several lines with a usage; ours is one.
+        // clap reports on several lines, with the usage. Every error of ours is one line.
         let text = error.to_string();
         let line = text.lines().next().unwrap_or_default();
         let line = line.strip_prefix("error: ").unwrap_or(line);
@@ -50,7 +50,7 @@ impl From<clap::Error> for ConfigError {
             listed(ContextKind::SuggestedArg).or_else(|| listed(ContextKind::SuggestedSubcommand));
         let hint = match near {
             Some(name) => format!("did you mean {name}?"),
-            None => "--help lists what there is".to_owned(),
+            None => "--help lists all settings and commands".to_owned(),
         };
         Self::Arguments(format!("{line}; {hint}"))
     }

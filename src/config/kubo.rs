@@ -1,4 +1,4 @@
-//! The Kubo to use.
+//! Settings of the connection to Kubo.
 
 use std::path::PathBuf;
 
@@ -12,46 +12,47 @@ const ENABLED: Setting = Setting {
     env: "OPEN_REGISTRY_DFS_IPFS_ENABLED",
     kind: Kind::Switch,
     default: Some("true"),
-    help: "Accepted for existing deployments; IPFS is the only storage.",
+    help: "Accepted for existing deployments. It must be true, because IPFS is the only storage.",
 };
 const API_URL: Setting = Setting {
     env: "OPEN_REGISTRY_DFS_IPFS_API_URL",
     kind: Kind::Value("URL"),
     default: None,
-    help: "RPC API of Kubo or of an IPFS Cluster proxy, as in http://kubo:5001, or https://kubo.example behind a \
-           proxy that ends TLS. Without it the registry starts a private Kubo.",
+    help: "RPC API of Kubo or of an IPFS Cluster proxy, such as http://kubo:5001, or https://kubo.example behind a proxy \
+           that terminates TLS. Without it the registry starts a private Kubo.",
 };
 const GATEWAY_URL: Setting = Setting {
     env: "OPEN_REGISTRY_DFS_IPFS_GATEWAY_URL",
     kind: Kind::Value("URL"),
     default: None,
-    help: "Gateway of the same Kubo, as in http://kubo:8080; pulls are several times faster through it.",
+    help: "Gateway of the same Kubo, such as http://kubo:8080. Pulls through it are several times faster than through \
+           the API.",
 };
 const CA_FILE: Setting = Setting {
     env: "OPEN_REGISTRY_DFS_IPFS_CA_FILE",
     kind: Kind::Value("FILE"),
     default: None,
-    help: "Certificate authorities, in PEM form, one of which must have certified an https:// Kubo. Without it those \
-           of the system.",
+    help: "PEM file with the certificate authorities that are trusted for a Kubo behind https://. Without it those of \
+           the system are trusted.",
 };
 const API_TOKEN: Setting = Setting {
     env: "OPEN_REGISTRY_DFS_IPFS_API_TOKEN",
     kind: Kind::Secret,
     default: None,
-    help: "Bearer token for the RPC API, as Kubo's API.Authorizations names it. The gateway gets it only when it has \
-           the very address of the API.",
+    help: "Bearer token for the RPC API, as in API.Authorizations of Kubo's configuration. It is sent to the gateway \
+           only if that has the same address as the API.",
 };
 const API_USER: Setting = Setting {
     env: "OPEN_REGISTRY_DFS_IPFS_API_USER",
     kind: Kind::Value("NAME"),
     default: None,
-    help: "User for the RPC API, by HTTP Basic, instead of a token.",
+    help: "User name for HTTP Basic authentication at the RPC API, instead of a token.",
 };
 const API_PASSWORD: Setting = Setting {
     env: "OPEN_REGISTRY_DFS_IPFS_API_PASSWORD",
     kind: Kind::Secret,
     default: None,
-    help: "Password of that user.",
+    help: "Password for HTTP Basic authentication at the RPC API.",
 };
 
 pub(super) const GROUP: Group = Group {
@@ -59,37 +60,33 @@ pub(super) const GROUP: Group = Group {
     settings: &[&API_URL, &GATEWAY_URL, &CA_FILE, &API_TOKEN, &API_USER, &API_PASSWORD, &ENABLED],
 };
 
-/// What shows Kubo that this registry may use its RPC API.
+/// Credentials for the RPC API of Kubo.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KuboLogin {
-    /// A bearer token.
+    /// An `Authorization: Bearer` header.
     Token(Secret),
-    /// HTTP Basic.
-    Basic {
-        /// The user.
-        user: String,
-        /// Its password.
-        password: Secret,
-    },
+    /// HTTP Basic authentication.
+    #[allow(missing_docs, reason = "the fields are their names")]
+    Basic { user: String, password: Secret },
 }
 
 /// How to reach a Kubo.
 #[derive(Clone, Debug)]
 pub struct Kubo {
-    /// The RPC API.
+    /// Address of the RPC API.
     pub api: ServerAddress,
-    /// The gateway, which reads faster than the API.
+    /// Address of the gateway, which reads faster than the API.
     pub gateway: Option<ServerAddress>,
-    /// A PEM file of authorities for `https://`; `None` for those of the system.
+    /// PEM file with the authorities trusted for `https://`. `None` trusts those of the system.
     pub authorities: Option<PathBuf>,
-    /// What the RPC API asks for.
+    /// Credentials for the RPC API.
     pub login: Option<KuboLogin>,
 }
 
 impl Kubo {
     pub(super) fn read(source: &mut Source) -> Result<Option<Self>, ConfigError> {
         if !source.read(&ENABLED, value::switch)? {
-            let reason = "`false`: the registry keeps its bytes in IPFS and has no other storage; remove the setting";
+            let reason = "`false`: IPFS is the only storage of the registry; remove the setting";
             return Err(ConfigError::bad(ENABLED.env, reason));
         }
         let gateway = source.read_optional(&GATEWAY_URL, ServerAddress::parser(8080))?;
@@ -101,7 +98,7 @@ impl Kubo {
             let idle: Vec<&str> = idle.map(|setting| setting.env).collect();
             if !idle.is_empty() {
                 source.warnings.push(format!(
-                    "{} has no effect without {}: a private Kubo is used",
+                    "{} has no effect without {}: the registry starts a private Kubo",
                     idle.join(", "),
                     API_URL.env
                 ));
@@ -110,13 +107,13 @@ impl Kubo {
         };
         if login.is_some() && !api.https && !is_loopback(&api.host) {
             let reason = format!(
-                "a token or password would go to {api} where everyone on the way can read it; write https://"
+                "the credentials would be sent to {api} without encryption; use an https:// address"
             );
             return Err(ConfigError::bad(API_URL.env, reason));
         }
         let plain = !api.https && gateway.as_ref().is_none_or(|gateway| !gateway.https);
         if plain && authorities.is_some() {
-            let reason = "neither the API nor the gateway is https://, so nobody would be asked";
+            let reason = "neither the API nor the gateway is https://, so no certificate would be verified; remove the setting";
             return Err(ConfigError::bad(CA_FILE.env, reason));
         }
         Ok(Some(Self { api, gateway, authorities, login }))
@@ -127,12 +124,12 @@ fn login(source: &Source) -> Result<Option<KuboLogin>, ConfigError> {
     let token = source.read_secret(&API_TOKEN)?;
     let user = source.read_optional(&API_USER, name)?;
     let password = source.read_secret(&API_PASSWORD)?;
-    // What cannot stand in a header would be lost on the way there.
+    // A header cannot hold other characters.
     for (setting, secret) in [(&API_TOKEN, &token), (&API_PASSWORD, &password)] {
         if !secret.expose().chars().all(|c| matches!(c, ' '..='~')) {
             return Err(ConfigError::bad(
                 setting.env,
-                "holds more than printable ASCII characters",
+                "contains a character that is not printable ASCII",
             ));
         }
     }
@@ -141,17 +138,24 @@ fn login(source: &Source) -> Result<Option<KuboLogin>, ConfigError> {
         (false, None, true) => Ok(Some(KuboLogin::Token(token))),
         (true, Some(user), false) => Ok(Some(KuboLogin::Basic { user, password })),
         (false, ..) => {
-            let reason = format!("{} or its password is set as well; keep one", API_USER.env);
+            let reason = format!(
+                "{} or its password is set as well; use a token or a user, not both",
+                API_USER.env
+            );
             Err(ConfigError::bad(API_TOKEN.env, reason))
         }
-        (true, Some(_), true) => Err(ConfigError::bad(API_PASSWORD.env, "the user needs one")),
-        (true, None, false) => Err(ConfigError::bad(API_USER.env, "the password needs one")),
+        (true, Some(_), true) => {
+            Err(ConfigError::bad(API_PASSWORD.env, "must be set, because a user is set"))
+        }
+        (true, None, false) => {
+            Err(ConfigError::bad(API_USER.env, "must be set, because a password is set"))
+        }
     }
 }
 
 fn name(text: &str) -> Result<String, String> {
     if text.contains(':') || !text.chars().all(|c| matches!(c, ' '..='~')) {
-        return Err("not a user name; printable ASCII characters without a colon".to_owned());
+        return Err("not a user name; write printable ASCII characters without a colon".to_owned());
     }
     Ok(text.to_owned())
 }

@@ -1,4 +1,4 @@
-//! Bounds on what a client may cost.
+//! Settings that bound what a client may do.
 
 use std::time::Duration;
 
@@ -9,61 +9,61 @@ const HEADER_BYTES: Setting = Setting {
     env: "OPEN_REGISTRY_LIMIT_HEADER_BYTES",
     kind: Kind::Value("SIZE"),
     default: Some("64KiB"),
-    help: "Largest request head.",
+    help: "Largest head of a request: request line and headers.",
 };
 const HEADER_TIME: Setting = Setting {
     env: "OPEN_REGISTRY_LIMIT_HEADER_TIME",
     kind: Kind::Value("TIME"),
     default: Some("10s"),
-    help: "Longest wait for a whole request head.",
+    help: "Longest time for the head of a request to arrive.",
 };
 const IDLE_TIME: Setting = Setting {
     env: "OPEN_REGISTRY_LIMIT_IDLE_TIME",
     kind: Kind::Value("TIME"),
     default: Some("75s"),
-    help: "How long a connection may stay open between requests.",
+    help: "Longest time that a connection stays open without a request.",
 };
 const BODY_STALL: Setting = Setting {
     env: "OPEN_REGISTRY_LIMIT_BODY_STALL",
     kind: Kind::Value("TIME"),
     default: Some("60s"),
-    help: "How long a body may stand still, in either direction.",
+    help: "Longest time without progress in the body of a request or an answer.",
 };
 const CONNECTIONS: Setting = Setting {
     env: "OPEN_REGISTRY_LIMIT_CONNECTIONS",
     kind: Kind::Value("N"),
     default: Some("4096"),
-    help: "Client connections at once; more wait to be accepted.",
+    help: "Most client connections at the same time. Further ones get 503, or are closed if they use TLS.",
 };
 const ADDRESS_CONNECTIONS: Setting = Setting {
     env: "OPEN_REGISTRY_LIMIT_ADDRESS_CONNECTIONS",
     kind: Kind::Value("N"),
     default: Some("1024"),
-    help: "Connections at once from one address (IPv6: one /64). Trusted proxies have no such limit.",
+    help: "Most connections at the same time from one address (IPv6: one /64). Trusted proxies have no such limit.",
 };
 const UPLOADS: Setting = Setting {
     env: "OPEN_REGISTRY_LIMIT_UPLOADS",
     kind: Kind::Value("N"),
     default: Some("64"),
-    help: "Blob uploads whose bytes move at once; more are answered 503.",
+    help: "Most blob uploads that transfer bytes at the same time. Further ones wait, then get 503.",
 };
 const MANIFEST_BYTES: Setting = Setting {
     env: "OPEN_REGISTRY_LIMIT_MANIFEST_BYTES",
     kind: Kind::Value("SIZE"),
     default: Some("4MiB"),
-    help: "Largest manifest.",
+    help: "Largest manifest that can be pushed.",
 };
 const PAGE_SIZE: Setting = Setting {
     env: "OPEN_REGISTRY_LIMIT_PAGE_SIZE",
     kind: Kind::Value("N"),
     default: Some("1000"),
-    help: "Most entries in one page of a list.",
+    help: "Most entries in one page of a list of tags, repositories or referrers.",
 };
 const DRAIN_TIME: Setting = Setting {
     env: "OPEN_REGISTRY_DRAIN_TIME",
     kind: Kind::Value("TIME"),
     default: Some("60s"),
-    help: "How long accepted requests may take to finish after SIGTERM.",
+    help: "After SIGTERM, longest time for running requests to finish.",
 };
 const UPLOAD_IDLE_TIME: Setting = Setting {
     env: "OPEN_REGISTRY_UPLOAD_IDLE_TIME",
@@ -89,26 +89,26 @@ pub(super) const GROUP: Group = Group {
     ],
 };
 
-/// Bounds on sizes, times and counts.
+/// Bounds on what a client may do.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Largest request head in bytes.
     pub header_bytes: usize,
-    /// Longest wait for a whole request head.
+    /// Longest time for a request head to arrive.
     pub header_time: Duration,
-    /// How long a connection may stay open between requests.
+    /// Longest time that a connection stays open without a request.
     pub idle_time: Duration,
-    /// How long a body may stand still.
+    /// Longest time without progress in a body.
     pub body_stall: Duration,
-    /// Client connections at once.
+    /// Most client connections at the same time.
     pub connections: usize,
-    /// Connections at once from one address.
+    /// Most connections at the same time from one address.
     pub address_connections: usize,
-    /// Blob uploads whose bytes move at once.
+    /// Most blob uploads that transfer bytes at the same time.
     pub uploads: usize,
     /// Largest manifest in bytes.
     pub manifest_bytes: usize,
-    /// How long accepted requests may take to finish after SIGTERM.
+    /// After SIGTERM, longest time for running requests to finish.
     pub drain: Duration,
     /// How long an unfinished upload is kept after its last byte.
     pub upload_idle: Duration,

@@ -1,4 +1,4 @@
-//! Where the registry listens.
+//! Settings of the addresses that the registry listens on.
 
 use std::net::IpAddr;
 
@@ -10,49 +10,49 @@ const HOST: Setting = Setting {
     env: "OPEN_REGISTRY_HOST",
     kind: Kind::Value("IP"),
     default: Some("127.0.0.1"),
-    help: "Address to listen on. Clients of any other than loopback log in.",
+    help: "IP address to listen on. On an address that is not loopback clients must log in; see OPEN_REGISTRY_AUTH.",
 };
 const PORT: Setting = Setting {
     env: "OPEN_REGISTRY_PORT",
     kind: Kind::Value("PORT"),
     default: Some("5000"),
-    help: "Port of the registry; 0 takes a free one.",
+    help: "Port to listen on. 0 takes a free port.",
 };
 const DOMAIN: Setting = Setting {
     env: "OPEN_REGISTRY_DOMAIN",
     kind: Kind::Value("NAME"),
     default: None,
-    help: "Name by which clients reach the registry, as in registry.example or registry.example:8443; with https:// \
-           before it when something before the registry ends TLS. Without it a client's own word for it is taken.",
+    help: "Host name that clients use for the registry, such as registry.example or registry.example:8443. Write \
+           https:// before it if a proxy terminates TLS. Without it the registry takes the Host header of each request.",
 };
 const METRICS_HOST: Setting = Setting {
     env: "OPEN_REGISTRY_METRICS_HOST",
     kind: Kind::Value("IP"),
     default: Some("127.0.0.1"),
-    help: "Address of the metrics. They name no repository and no user.",
+    help: "IP address of the metrics listener. Metrics name no repository and no user.",
 };
 const METRICS_PORT: Setting = Setting {
     env: "OPEN_REGISTRY_METRICS_PORT",
     kind: Kind::Value("PORT"),
     default: Some("9464"),
-    help: "Port of the metrics, GET /metrics; 0 takes a free one.",
+    help: "Port of the metrics listener, which answers GET /metrics. 0 takes a free port.",
 };
 
 pub(super) const GROUP: Group =
     Group { title: "Listening", settings: &[&HOST, &PORT, &DOMAIN, &METRICS_HOST, &METRICS_PORT] };
 
-/// Addresses to bind, and the name clients know.
+/// Addresses to listen on, and the name that clients use.
 #[derive(Clone, Debug)]
 pub struct Listen {
-    /// Address of the registry.
+    /// IP address of the registry.
     pub host: IpAddr,
-    /// Port of the registry; 0 lets the system choose.
+    /// Port of the registry. 0 takes a free port.
     pub port: u16,
-    /// Address of the metrics.
+    /// IP address of the metrics listener.
     pub metrics_host: IpAddr,
-    /// Port of the metrics; 0 lets the system choose.
+    /// Port of the metrics listener. 0 takes a free port.
     pub metrics_port: u16,
-    /// What clients call us, when it is not the address itself.
+    /// Name that clients use, if it is set.
     pub domain: Option<Domain>,
 }
 
@@ -66,13 +66,14 @@ impl Listen {
             domain: source.read_optional(&DOMAIN, domain)?,
         };
         if listen.port != 0 && listen.port == listen.metrics_port && listen.hosts_overlap() {
-            let reason = format!("{} is the port of the registry too; choose another", listen.port);
+            let reason =
+                format!("{} is also the port of the registry; choose another one", listen.port);
             return Err(ConfigError::bad(METRICS_PORT.env, reason));
         }
         Ok(listen)
     }
 
-    /// Whether nobody but this machine reaches it.
+    /// Whether only this machine can reach the registry.
     pub fn is_loopback(&self) -> bool {
         self.host.to_canonical().is_loopback()
     }
@@ -84,12 +85,12 @@ impl Listen {
     }
 }
 
-/// The name by which clients reach the registry.
+/// The name that clients use for the registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Domain {
-    /// `host[:port]`.
+    /// Host with or without a port, in lower case.
     pub host: String,
-    /// Whether by https, when the operator says so.
+    /// Whether clients use https, if the operator wrote a scheme.
     pub https: Option<bool>,
 }
 

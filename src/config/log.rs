@@ -1,4 +1,4 @@
-//! How the log is written.
+//! Settings of the log.
 
 use crate::telemetry::log::{Filter, Format};
 
@@ -9,29 +9,30 @@ const FORMAT: Setting = Setting {
     env: "OPEN_REGISTRY_LOG_FORMAT",
     kind: Kind::Value("auto|json|text"),
     default: Some("auto"),
-    help: "Form of the log on stderr: one JSON object a line, or text; auto writes text to a terminal and JSON else.",
+    help: "Form of the log on stderr: json writes one object per line, text is for people. auto writes text to a terminal \
+           and json otherwise.",
 };
 const LEVEL: Setting = Setting {
     env: "OPEN_REGISTRY_LOG_LEVEL",
     kind: Kind::Value("error|warn|info|debug|trace"),
     default: None,
-    help: "What the log holds; info when not set. RUST_LOG, in its own syntax, wins over it.",
+    help: "Least important level that is logged. The default is info. RUST_LOG, in its own syntax, wins over this setting.",
 };
 const DEBUG: Setting = Setting {
     env: "OPEN_REGISTRY_DEBUG",
     kind: Kind::Switch,
     default: Some("false"),
-    help: "The same as OPEN_REGISTRY_LOG_LEVEL=debug, which wins.",
+    help: "Log at level debug. OPEN_REGISTRY_LOG_LEVEL wins over this setting.",
 };
 
 pub(super) const GROUP: Group = Group { title: "Log", settings: &[&FORMAT, &LEVEL, &DEBUG] };
 
-/// How the log is written.
+/// Form and level of the log.
 #[derive(Clone, Debug)]
 pub struct Log {
-    /// JSON or text.
+    /// Form of the log.
     pub format: Format,
-    /// What it holds.
+    /// Which events are logged.
     pub filter: Filter,
 }
 

@@ -1,9 +1,9 @@
 //! Every setting, read once and checked before anything is bound or started.
 //!
-//! One file per section; each declares its settings as constants, a plain struct, and how the one becomes the other.
-//! A setting has one name, `OPEN_REGISTRY_…`, and a flag made of it: `OPEN_REGISTRY_DB_HOST` is `--db-host`. A flag
-//! wins over the environment, an empty variable counts as not set (compose files pass those for settings left out).
-//! Nothing here reads the process environment: the caller hands it in, so a test needs no `set_var`.
+//! Each section has a file, which declares its settings as constants and reads them into a plain struct. A setting
+//! has one name, such as `OPEN_REGISTRY_DB_HOST`, and a flag made from it, `--db-host`. The flag wins over the
+//! environment. An empty variable counts as not set, because compose files pass settings that are left out that way.
+//! Nothing here reads the environment of the process: the caller passes it in, so that a test needs no `set_var`.
 
 mod accepted;
 mod access;
@@ -60,12 +60,12 @@ const GROUPS: [&Group; 11] = [
     &accepted::GROUP,
 ];
 
-/// What the program was called to do.
+/// The command line and the environment, parsed.
 #[derive(Clone, Debug)]
 pub struct Invocation {
-    /// With which settings; those of a command stand before its name.
+    /// The settings. On the command line they stand before the name of a command.
     pub config: Config,
-    /// Name and arguments of a command; `None` to serve.
+    /// Name and arguments of a command. Without one the program serves.
     pub command: Option<(String, ArgMatches)>,
 }
 
@@ -75,7 +75,7 @@ impl Invocation {
     /// `args` begins with the program's name, as [`std::env::args_os`] does; `env` is what [`std::env::vars_os`] gives.
     ///
     /// # Errors
-    /// The first argument or setting that is not valid, or [`ConfigError::Asked`] when `--help` or `--version` was given.
+    /// The first argument or setting that is not valid, or [`ConfigError::Asked`] for `--help` and `--version`.
     pub fn read<A, E, T>(
         args: A,
         env: E,
@@ -95,35 +95,35 @@ impl Invocation {
     }
 }
 
-/// The whole configuration, valid.
+/// All settings, checked.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Where to listen, and the name clients know.
+    /// Addresses to listen on, and the name that clients use.
     pub listen: Listen,
-    /// How clients reach it by https.
+    /// TLS for clients.
     pub tls: Tls,
-    /// The certificate to order for it; `None` orders none.
+    /// The certificate to order by ACME, if any.
     pub acme: Option<Acme>,
-    /// The proxies before it.
+    /// The proxies in front of this server.
     pub proxies: Proxies,
-    /// Sizes, times and counts that bound what a client may do.
+    /// Bounds on what a client may do: sizes, times and counts.
     pub limits: Limits,
-    /// The PostgreSQL to use; `None` starts a private one.
+    /// The PostgreSQL to use. Without one the program starts a private PostgreSQL.
     pub postgres: Option<Postgres>,
-    /// The Kubo to use; `None` starts a private one.
+    /// The Kubo to use. Without one the program starts a private Kubo.
     pub kubo: Option<Kubo>,
-    /// Absolute path below which private partners keep their data.
+    /// Absolute path of the directory for a private PostgreSQL and Kubo.
     pub data_dir: PathBuf,
-    /// Who may do what.
+    /// Login, tokens and the first administrator.
     pub access: Access,
-    /// How the log is written.
+    /// Form and level of the log.
     pub log: Log,
-    /// What the operator should know although it stops nothing; one line each, for the log once it stands.
+    /// Warnings for the operator, one line each. They are logged once the log is set up.
     pub warnings: Vec<String>,
 }
 
 impl Config {
-    /// Reads and checks all settings, where no command is known.
+    /// Reads and checks all settings. No command is accepted.
     ///
     /// # Errors
     /// As [`Invocation::read`].

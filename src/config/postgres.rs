@@ -1,4 +1,4 @@
-//! The PostgreSQL to use.
+//! Settings of the connection to PostgreSQL.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ const HOST: Setting = Setting {
     env: "OPEN_REGISTRY_DB_HOST",
     kind: Kind::Value("HOST"),
     default: None,
-    help: "Host of PostgreSQL, or the directory of its unix socket. Without it the registry starts a private one.",
+    help: "Host of PostgreSQL, or the directory of its Unix socket. Without it the registry starts a private PostgreSQL.",
 };
 const PORT: Setting = Setting {
     env: "OPEN_REGISTRY_DB_PORT",
@@ -23,41 +23,41 @@ const USER: Setting = Setting {
     env: "OPEN_REGISTRY_DB_USER",
     kind: Kind::Value("NAME"),
     default: Some("af_registry"),
-    help: "User to connect as; it must own the database.",
+    help: "PostgreSQL user, who must own the database.",
 };
 const PASSWORD: Setting = Setting {
     env: "OPEN_REGISTRY_DB_PASSWORD",
     kind: Kind::Secret,
     default: None,
-    help: "Password of that user.",
+    help: "Password of the PostgreSQL user.",
 };
 const NAME: Setting = Setting {
     env: "OPEN_REGISTRY_DB_NAME",
     kind: Kind::Value("NAME"),
     default: Some("af_registry"),
-    help: "Database to use.",
+    help: "Name of the database.",
 };
 const POOL_SIZE: Setting = Setting {
     env: "OPEN_REGISTRY_DB_POOL_SIZE",
     kind: Kind::Value("N"),
     default: Some("8"),
-    help: "Connections of the pool; two more serve point reads.",
+    help: "Connections in the pool. Two more are opened for short reads.",
 };
 
 const SSLMODE: Setting = Setting {
     env: "OPEN_REGISTRY_DB_SSLMODE",
     kind: Kind::Value("MODE"),
     default: None,
-    help: "TLS to PostgreSQL. disable: none; prefer: when the server has it, and without asking who it is; require: \
-           always, and without asking who it is, so only who listens is kept out, not who stands between; \
-           verify-full: always, and the server must prove its name. Default: disable on this machine, else prefer.",
+    help: "TLS to PostgreSQL. disable: no TLS. prefer: TLS if the server offers it, without verifying the server. require: \
+           always TLS, without verifying the server, which protects against eavesdroppers but not against an active \
+           attacker. verify-full: always TLS, and the certificate of the server must be trusted and match its name. The \
+           default is disable for a server on this machine, and prefer for any other.",
 };
 const SSLROOTCERT: Setting = Setting {
     env: "OPEN_REGISTRY_DB_SSLROOTCERT",
     kind: Kind::Value("FILE"),
     default: None,
-    help: "Certificate authorities, in PEM form, one of which must have certified PostgreSQL under verify-full. \
-           Without it those of the system.",
+    help: "PEM file with the certificate authorities that verify-full trusts. Without it those of the system are trusted.",
 };
 
 pub(super) const GROUP: Group = Group {
@@ -65,18 +65,18 @@ pub(super) const GROUP: Group = Group {
     settings: &[&HOST, &PORT, &USER, &PASSWORD, &NAME, &POOL_SIZE, &SSLMODE, &SSLROOTCERT],
 };
 
-/// Whether the connection is encrypted, and whom it trusts.
+/// TLS of the connection to PostgreSQL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SslMode {
-    /// It is not.
+    /// No TLS.
     Disable,
-    /// It is when the server can; nobody is verified.
+    /// TLS if the server offers it. The server is not verified.
     Prefer,
-    /// It is; nobody is verified.
+    /// Always TLS. The server is not verified.
     Require,
-    /// It is, to a server whose chain and name are verified.
+    /// Always TLS. The certificate of the server must be trusted and match its name.
     VerifyFull {
-        /// A PEM file of authorities; `None` for those of the system.
+        /// PEM file with the trusted authorities. `None` trusts those of the system.
         authorities: Option<PathBuf>,
     },
 }
@@ -84,25 +84,25 @@ pub enum SslMode {
 /// How to reach a PostgreSQL.
 #[derive(Clone, Debug)]
 pub struct Postgres {
-    /// Name, IP address, or the absolute path of a directory with the unix socket.
+    /// Name, IP address, or the absolute path of the directory with the Unix socket.
     pub host: String,
-    /// TCP port, or the number in the socket's name.
+    /// TCP port, or the number in the name of the socket.
     pub port: u16,
-    /// User to connect as.
+    /// PostgreSQL user.
     pub user: String,
-    /// Its password; empty for none.
+    /// Password of the user; empty for none.
     pub password: Secret,
-    /// Database.
+    /// Name of the database.
     pub name: String,
-    /// Connections of the pool.
+    /// Connections in the pool.
     pub pool_size: u32,
-    /// Whether the connection is encrypted, and whom it trusts.
+    /// TLS of the connection.
     pub ssl: SslMode,
 }
 
 impl Postgres {
     pub(super) fn read(source: &mut Source) -> Result<Option<Self>, ConfigError> {
-        // Read before asking for the host: a wrong value is wrong either way.
+        // Read even if no host is set: a wrong value is reported either way.
         let port = source.read(&PORT, value::count(1..=u16::MAX))?;
         let user = source.read(&USER, value::text)?;
         let password = source.read_secret(&PASSWORD)?;
@@ -116,7 +116,7 @@ impl Postgres {
             let idle: Vec<&str> = idle.map(|setting| setting.env).collect();
             if !idle.is_empty() {
                 source.warnings.push(format!(
-                    "{} has no effect without {}: a private PostgreSQL is used",
+                    "{} has no effect without {}: the registry starts a private PostgreSQL",
                     idle.join(", "),
                     HOST.env
                 ));
@@ -128,7 +128,7 @@ impl Postgres {
     }
 }
 
-/// Puts mode and authorities together for this host.
+/// Combines mode and authorities for this host.
 fn ssl(
     host: &str,
     mode: Option<SslMode>,
@@ -137,13 +137,14 @@ fn ssl(
     let socket = host.starts_with('/');
     match mode {
         Some(SslMode::Require | SslMode::VerifyFull { .. }) if socket => {
-            let reason = "a unix socket is not encrypted and need not be; remove the setting";
+            let reason =
+                "a connection through a Unix socket has no TLS and needs none; remove the setting";
             Err(ConfigError::bad(SSLMODE.env, reason))
         }
         Some(SslMode::VerifyFull { .. }) => Ok(SslMode::VerifyFull { authorities }),
-        // Who names authorities must not believe that they are asked when they are not.
+        // An operator who names authorities expects that they are used.
         _ if authorities.is_some() => {
-            let reason = format!("only {}=verify-full asks authorities", SSLMODE.env);
+            let reason = format!("has an effect only with {}=verify-full", SSLMODE.env);
             Err(ConfigError::bad(SSLROOTCERT.env, reason))
         }
         Some(_) if socket => Ok(SslMode::Disable),
@@ -160,8 +161,7 @@ fn mode(text: &str) -> Result<SslMode, String> {
         "require" => Ok(SslMode::Require),
         "verify-full" => Ok(SslMode::VerifyFull { authorities: None }),
         "verify-ca" => {
-            Err("whoever holds any certificate of the authority would pass for the server; \
-                            write verify-full"
+            Err("verify-ca would accept any server with a certificate of the authority; write verify-full"
                 .to_owned())
         }
         _ => Err("not a mode; write disable, prefer, require or verify-full".to_owned()),
@@ -171,7 +171,7 @@ fn mode(text: &str) -> Result<SslMode, String> {
 fn host(text: &str) -> Result<String, String> {
     if text.contains("://") || text.contains([' ', '@', ',']) {
         return Err(
-            "not a host; write a name, an IP address, or the directory of a unix socket".into()
+            "not a host; write a name, an IP address, or the directory of a Unix socket".into()
         );
     }
     Ok(text.to_owned())

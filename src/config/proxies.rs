@@ -1,4 +1,4 @@
-//! Who stands between clients and this server, and what is believed of it.
+//! Settings of the proxies in front of this server.
 
 use super::error::ConfigError;
 use super::network::Networks;
@@ -8,25 +8,26 @@ const TRUSTED_PROXIES: Setting = Setting {
     env: "OPEN_REGISTRY_TRUSTED_PROXIES",
     kind: Kind::Value("NETWORKS"),
     default: None,
-    help: "Addresses of proxies before this server, as in 10.0.0.0/8,fd00::/8. Only theirs are the X-Forwarded-For \
-           and X-Forwarded-Proto that count. Each must replace what its client sent, or add to its end.",
+    help: "Networks of the proxies in front of this server, such as 10.0.0.0/8,fd00::/8. X-Forwarded-For and \
+           X-Forwarded-Proto are trusted only from there. Each proxy must replace these headers, or append to the end of \
+           what its client sent.",
 };
 const PROXY_PROTOCOL: Setting = Setting {
     env: "OPEN_REGISTRY_PROXY_PROTOCOL",
     kind: Kind::Switch,
     default: Some("false"),
-    help: "Expect a header of the PROXY protocol, version 2, on every connection from a trusted proxy.",
+    help: "Expect a header of the PROXY protocol, version 2, at the start of each connection from a trusted proxy.",
 };
 
 pub(super) const GROUP: Group =
     Group { title: "Proxies", settings: &[&TRUSTED_PROXIES, &PROXY_PROTOCOL] };
 
-/// The proxies before this server.
+/// The proxies in front of this server.
 #[derive(Clone, Debug, Default)]
 pub struct Proxies {
-    /// Networks of the proxies whose headers are trusted.
+    /// Networks whose forwarding headers are trusted.
     pub trusted: Networks,
-    /// Whether their connections begin with a PROXY header.
+    /// Whether connections from there begin with a PROXY header.
     pub protocol: bool,
 }
 
@@ -35,7 +36,8 @@ impl Proxies {
         let trusted = source.read_optional(&TRUSTED_PROXIES, networks)?.unwrap_or_default();
         let protocol = source.read(&PROXY_PROTOCOL, value::switch)?;
         if protocol && trusted.is_empty() {
-            let reason = format!("whose? Name the proxies with {}", TRUSTED_PROXIES.env);
+            let reason =
+                format!("needs the networks of the proxies; set {} as well", TRUSTED_PROXIES.env);
             return Err(ConfigError::bad(PROXY_PROTOCOL.env, reason));
         }
         Ok(Self { trusted, protocol })

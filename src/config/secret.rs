@@ -1,8 +1,8 @@
-//! A value that is used and never shown.
+//! A value that is never printed.
 
 use std::fmt;
 
-/// A password or key. Neither `Debug` nor `Display` tells it; an empty one means that none was given.
+/// A password or a key. `Debug` and `Display` print a placeholder. Empty means not set.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -13,17 +13,17 @@ impl From<String> for Secret {
 }
 
 impl Secret {
-    /// Hides `text`.
+    /// Wraps `text`.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The text itself, for the one place that needs it.
+    /// The secret text.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// Whether there is none.
+    /// Whether no secret is set.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

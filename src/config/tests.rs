@@ -1,4 +1,4 @@
-//! The settings as an operator meets them: values in, one line out.
+//! Settings as an operator writes them, and the errors in one line.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ fn with_args(args: &[&str], env: &[(&str, &str)]) -> Result<Config, ConfigError>
     Config::load(args, env.iter().copied())
 }
 
-/// The error line, which must be one.
+/// The error, which must be one line.
 fn refusal(env: &[(&str, &str)]) -> String {
     let line = load(env).unwrap_err().to_string();
     assert!(!line.contains('\n'), "{line}");
@@ -198,7 +198,7 @@ fn what_has_no_effect_is_a_warning() {
     let warnings = |env: &[(&str, &str)]| load(env).unwrap().warnings.join("|");
     assert_eq!(
         warnings(&[("OPEN_REGISTRY_PROT", "1"), ("OPEN_REGISTERY_PORT", "1")]),
-        "OPEN_REGISTRY_PROT is no setting; did you mean OPEN_REGISTRY_PORT?"
+        "OPEN_REGISTRY_PROT is not a setting; did you mean OPEN_REGISTRY_PORT?"
     );
     let file = warnings(&[("OPEN_REGISTRY_DB_PASWORD_FILE", "x")]);
     assert!(file.contains("OPEN_REGISTRY_DB_PASSWORD_FILE?"), "{file}");
@@ -217,6 +217,12 @@ fn help_is_the_reference_of_all_settings() {
         assert!(help.contains(setting.env), "{}", setting.env);
         assert!(help.contains(&format!("--{}", setting.flag())), "{}", setting.flag());
     }
+    // And no flag is listed that is not a setting.
+    for line in help.lines().filter_map(|line| line.trim_start().strip_prefix("--")) {
+        let flag = line.split([' ', '[', '=']).next().unwrap();
+        let mut settings = GROUPS.iter().flat_map(|group| group.settings);
+        assert!(settings.any(|setting| setting.flag() == flag), "--{flag}");
+    }
     assert!(help.contains("[default: 5000]") && help.contains("PostgreSQL:"));
     assert!(matches!(with_args(&["--version"], &[]), Err(ConfigError::Asked(_))));
 }
@@ -233,7 +239,7 @@ fn postgresql_is_encrypted_as_far_as_its_host_needs() {
     assert_eq!(mode("postgres", &[]).unwrap(), SslMode::Prefer);
     let given = ("OPEN_REGISTRY_DB_SSLMODE", "require");
     assert_eq!(mode("localhost", &[given]).unwrap(), SslMode::Require);
-    assert!(mode("/run/postgresql", &[given]).unwrap_err().to_string().contains("unix socket"));
+    assert!(mode("/run/postgresql", &[given]).unwrap_err().to_string().contains("Unix socket"));
     let full = ("OPEN_REGISTRY_DB_SSLMODE", "verify-full");
     let file = ("OPEN_REGISTRY_DB_SSLROOTCERT", "/ca.pem");
     let authorities = Some(PathBuf::from("/ca.pem"));

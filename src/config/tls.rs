@@ -1,4 +1,4 @@
-//! How clients reach the registry by https.
+//! Settings of TLS for clients.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,46 +10,46 @@ const CERT_FILE: Setting = Setting {
     env: "OPEN_REGISTRY_TLS_CERT_FILE",
     kind: Kind::Value("FILE"),
     default: None,
-    help: "Certificate in PEM, the server's own first, then those that lead to its root. With it the registry speaks \
-           https only. Read again when it changes and on SIGHUP.",
+    help: "PEM file with the certificate of the server, followed by the intermediate certificates. The registry then \
+           speaks https only. The file is read again when it changes and on SIGHUP.",
 };
 const KEY_FILE: Setting = Setting {
     env: "OPEN_REGISTRY_TLS_KEY_FILE",
     kind: Kind::Value("FILE"),
     default: None,
-    help: "Private key of the certificate in PEM (PKCS#8, SEC1 or PKCS#1), not encrypted.",
+    help: "PEM file with the private key of the certificate (PKCS#8, SEC1 or PKCS#1), not encrypted.",
 };
 const CLIENT_CA_FILE: Setting = Setting {
     env: "OPEN_REGISTRY_TLS_CLIENT_CA_FILE",
     kind: Kind::Value("FILE"),
     default: None,
-    help: "Roots in PEM for certificates of clients. A client may then show one; one that does not lead to a root is \
-           refused.",
+    help: "PEM file with the certificate authorities for client certificates. A client may then log in with a certificate \
+           that one of them issued. A client with any other certificate is refused.",
 };
 const CLIENT_USER: Setting = Setting {
     env: "OPEN_REGISTRY_TLS_CLIENT_USER",
     kind: Kind::Value("cn|dns|email"),
     default: Some("cn"),
-    help: "Which name in a client's certificate is the user: the common name, the DNS name or the mail address.",
+    help: "Which name in a client certificate is the user: the common name, the first DNS name or the first mail address.",
 };
 const HTTP2: Setting = Setting {
     env: "OPEN_REGISTRY_HTTP2",
     kind: Kind::Switch,
     default: Some("false"),
-    help: "Offer HTTP/2 over TLS. HTTP/1.1 moves large layers faster.",
+    help: "Offer HTTP/2 over TLS. HTTP/1.1 transfers large layers faster.",
 };
 const HANDSHAKE_TIME: Setting = Setting {
     env: "OPEN_REGISTRY_LIMIT_HANDSHAKE_TIME",
     kind: Kind::Value("TIME"),
     default: Some("10s"),
-    help: "Longest wait for a whole TLS handshake, and for a PROXY header.",
+    help: "Longest time for a TLS handshake, and for a PROXY header to arrive.",
 };
 const REDIRECT_PORT: Setting = Setting {
     env: "OPEN_REGISTRY_HTTP_REDIRECT_PORT",
     kind: Kind::Value("PORT"),
     default: None,
-    help: "Port that answers without TLS and sends browsers that ask for / to https. Everything else is refused there, \
-           so that no client sends its password twice, once readably.",
+    help: "Port without TLS that redirects a request for / to https. Every other request is refused there, so that no \
+           client gets used to sending its password without encryption.",
 };
 
 pub(super) const GROUP: Group = Group {
@@ -65,33 +65,33 @@ pub(super) const GROUP: Group = Group {
     ],
 };
 
-/// How clients reach the registry by https.
+/// TLS for clients.
 #[derive(Clone, Debug)]
 pub struct Tls {
-    /// The certificate's files; `None` without one.
+    /// Files of the certificate, if it comes from files.
     pub files: Option<CertificateFiles>,
-    /// Roots of client certificates; `None` asks for none.
+    /// PEM file with the authorities for client certificates. Without it clients are not asked for one.
     pub client_ca: Option<PathBuf>,
-    /// Which name in a client's certificate is the user.
+    /// Which name in a client certificate is the user.
     pub client_user: ClientUser,
-    /// Whether HTTP/2 is offered.
+    /// Whether HTTP/2 is offered beside HTTP/1.1.
     pub http2: bool,
-    /// Longest wait for a handshake.
+    /// Longest time for a TLS handshake or a PROXY header.
     pub handshake_time: Duration,
-    /// Port without TLS that redirects; 0 lets the system choose.
+    /// Port without TLS that redirects to https. 0 takes a free port.
     pub redirect_port: Option<u16>,
 }
 
-/// A certificate and its key, each in a PEM file.
+/// A certificate and its key as PEM files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertificateFiles {
-    /// The chain, the server's own certificate first.
+    /// File with the certificate of the server, followed by the intermediate certificates.
     pub certificate: PathBuf,
-    /// The private key.
+    /// File with the private key.
     pub key: PathBuf,
 }
 
-/// Which name in a client's certificate is the user.
+/// Which name in a client certificate is the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientUser {
     /// The common name of the subject.
@@ -107,7 +107,7 @@ impl Tls {
         let certificate = source.read_optional(&CERT_FILE, path)?;
         let key = source.read_optional(&KEY_FILE, path)?;
         let alone = |set: &Setting, missing: &Setting| {
-            Err(ConfigError::bad(missing.env, format!("must be set beside {}", set.env)))
+            Err(ConfigError::bad(missing.env, format!("must be set together with {}", set.env)))
         };
         let files = match (certificate, key) {
             (Some(certificate), Some(key)) => Some(CertificateFiles { certificate, key }),
@@ -135,6 +135,6 @@ fn client_user(text: &str) -> Result<ClientUser, String> {
         "cn" => Ok(ClientUser::CommonName),
         "dns" => Ok(ClientUser::Dns),
         "email" => Ok(ClientUser::Email),
-        _ => Err("none of cn, dns and email".to_owned()),
+        _ => Err("not a kind of name; write cn, dns or email".to_owned()),
     }
 }

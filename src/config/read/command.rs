@@ -1,4 +1,4 @@
-//! The command line: one flag a setting, and the help text that is the reference of all of them.
+//! The parser of the command line: a flag for each setting, and `--help`, the reference of all settings.
 
 use clap::{Arg, ArgAction, Command};
 
@@ -6,9 +6,9 @@ use super::setting::{Group, Kind, Setting};
 
 const ABOUT: &str = "A container registry that keeps its metadata in PostgreSQL and its bytes in IPFS.
 
-Without any setting it serves http://127.0.0.1:5000 from a private PostgreSQL and a private Kubo. Every setting is an \
-environment variable and a flag; the flag wins. Times are written 30s, 5m or 24h, sizes as bytes or 64KiB, 4MiB, \
-switches as true or false.";
+Without any setting it serves http://127.0.0.1:5000 from a private PostgreSQL and a private Kubo. Each setting is an \
+environment variable and a flag; the flag wins. Write times as 30s, 5m or 24h, sizes as a number of bytes or as 64KiB or \
+4MiB, and switches as true or false.";
 
 /// Builds the parser for `groups`.
 pub(crate) fn command(groups: &[&'static Group]) -> Command {
@@ -22,7 +22,7 @@ pub(crate) fn command(groups: &[&'static Group]) -> Command {
         .next_line_help(true)
         .subcommand_value_name("COMMAND")
         .subcommand_help_heading(
-            "Commands, each with a --help of its own; settings stand before them",
+            "Commands (each has its own --help; settings stand before the command)",
         )
         .max_term_width(110)
         .args(args)
@@ -42,7 +42,7 @@ fn argument(setting: &Setting) -> Arg {
     }
 }
 
-/// Names and defaults come from the declaration; what the environment holds is never shown.
+/// Adds the names and the default from the declaration. Values from the environment are never shown.
 fn help(setting: &Setting) -> String {
     let names = match setting.kind {
         Kind::Secret => format!("{} or {}", setting.env, setting.env_file()),

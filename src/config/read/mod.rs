@@ -1,4 +1,4 @@
-//! How a setting is declared, given by flag or environment, and parsed. Knows no setting by name.
+//! How a setting is declared, found among flags and environment, and parsed. No single setting may live here.
 
 pub(super) mod command;
 mod setting;

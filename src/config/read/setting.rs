@@ -1,41 +1,41 @@
-//! What is said about a setting, in one place for the reader, for `--help` and for the unknown-name warning.
+//! The declaration of a setting. The parser, `--help` and the warning about unknown names are made from it.
 
-/// What every name of ours begins with.
+/// The start of every name of a setting.
 pub(crate) const PREFIX: &str = "OPEN_REGISTRY_";
 
 /// How a setting is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// A value, named so in `--help`.
+    /// A value. The text stands for it in `--help`.
     Value(&'static str),
-    /// True or false; the bare flag says true.
+    /// `true` or `false`. The flag without a value means `true`.
     Switch,
-    /// A value never shown. Also as a file named by `…_FILE`; as a flag only by that file, because everyone on the
-    /// machine can read the arguments of a process.
+    /// A value that is never printed. It can also be read from the file that `…_FILE` names. The flag takes only such a
+    /// file, because every user of the machine can read the arguments of a process.
     Secret,
 }
 
 /// One setting.
 #[derive(Debug)]
 pub(crate) struct Setting {
-    /// Name in the environment.
+    /// Name of the environment variable.
     pub(crate) env: &'static str,
     pub(crate) kind: Kind,
-    /// Taken when neither flag nor environment gives one; read by the same parser.
+    /// Value when neither flag nor environment gives one. It is parsed like any other.
     pub(crate) default: Option<&'static str>,
-    /// One or two sentences for `--help`.
+    /// Text for `--help`.
     pub(crate) help: &'static str,
 }
 
 impl Setting {
-    /// The flag without its dashes.
+    /// Name of the flag, without the dashes.
     pub(crate) fn flag(&self) -> String {
         let name = self.env.strip_prefix(PREFIX).unwrap_or(self.env);
         let name = name.to_ascii_lowercase().replace('_', "-");
         if self.kind == Kind::Secret { format!("{name}-file") } else { name }
     }
 
-    /// Name in the environment of the file that holds a secret.
+    /// Name of the environment variable that names the file with a secret.
     pub(crate) fn env_file(&self) -> String {
         format!("{}_FILE", self.env)
     }

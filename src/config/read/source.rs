@@ -1,4 +1,4 @@
-//! Reads settings from flags and an environment, flags first.
+//! The flags and the environment, from which settings are read.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -10,10 +10,10 @@ use super::setting::{Group, Kind, PREFIX, Setting};
 use crate::config::error::ConfigError;
 use crate::config::secret::Secret;
 
-/// Names that look no nearer than this (Jaro-Winkler, 0 to 1) are not offered as what was meant.
+/// Least similarity (Jaro-Winkler, 0 to 1) at which a known name is suggested for an unknown one.
 const SIMILAR: f64 = 0.85;
 
-/// Flags and environment, and what was odd about them.
+/// Flags, environment, and the warnings about them.
 pub(crate) struct Source {
     flags: ArgMatches,
     env: BTreeMap<OsString, OsString>,
@@ -22,7 +22,7 @@ pub(crate) struct Source {
 
 /// A setting as the operator wrote it.
 struct Given {
-    /// The flag or the variable, for the error line.
+    /// The flag or the variable, for an error.
     name: String,
     text: String,
 }
@@ -36,7 +36,7 @@ impl Source {
         Self { flags, env, warnings: Vec::new() }
     }
 
-    /// The setting or its default.
+    /// Reads the setting or its default.
     pub(crate) fn read<T>(
         &self,
         setting: &Setting,
@@ -46,7 +46,7 @@ impl Source {
             .ok_or_else(|| ConfigError::bad(setting.env, "must be set"))
     }
 
-    /// The setting, its default, or nothing when it has none.
+    /// Reads the setting or its default, if there is one.
     pub(crate) fn read_optional<T>(
         &self,
         setting: &Setting,
@@ -65,7 +65,7 @@ impl Source {
         }
     }
 
-    /// The secret, from its variable or from the file that `…_FILE` names; empty when neither is given.
+    /// Reads a secret from its variable or from the file that `…_FILE` names. Empty when neither is set.
     pub(crate) fn read_secret(&self, setting: &Setting) -> Result<Secret, ConfigError> {
         let env_file = setting.env_file();
         let direct = self.variable(setting.env)?;
@@ -80,7 +80,7 @@ impl Source {
             }
             (Some(direct), None) => Ok(Secret::new(direct.text)),
             (None, Some(file)) => match fs::read_to_string(&file.text) {
-                // Editors and `echo` end a file with a newline that is no part of the secret.
+                // Editors and `echo` add a newline to the end of a file. It does not belong to the secret.
                 Ok(text) => Ok(Secret::new(text.trim_end_matches(['\r', '\n']).to_owned())),
                 Err(error) => {
                     Err(ConfigError::bad(file.name, shown(&file.text) + &error.to_string()))
@@ -90,7 +90,7 @@ impl Source {
         }
     }
 
-    /// Whether flag or environment gives it.
+    /// Whether a flag or a variable sets it.
     pub(crate) fn is_given(&self, setting: &Setting) -> bool {
         let env_file = setting.env_file();
         self.flag(setting).is_some()
@@ -99,12 +99,12 @@ impl Source {
                 && self.env.contains_key(std::ffi::OsStr::new(&env_file)))
     }
 
-    /// A variable of someone else, such as `HOME`.
+    /// A variable of another program, such as `HOME`.
     pub(crate) fn foreign(&self, name: &str) -> Option<&OsString> {
         self.env.get(std::ffi::OsStr::new(name))
     }
 
-    /// Warns of variables that begin like ours and are none, with the name that was probably meant.
+    /// Warns about variables that begin like settings but are none, and suggests the most similar setting.
     pub(crate) fn warn_of_unknown(&mut self, groups: &[&'static Group]) {
         let settings = || groups.iter().flat_map(|group| group.settings.iter());
         let mut known: Vec<String> = settings().map(|setting| setting.env.to_owned()).collect();
@@ -118,8 +118,8 @@ impl Source {
             }
             let name = name.escape_debug();
             self.warnings.push(match nearest(rest, &known) {
-                Some(near) => format!("{name} is no setting; did you mean {near}?"),
-                None => format!("{name} is no setting; --help lists all of them"),
+                Some(near) => format!("{name} is not a setting; did you mean {near}?"),
+                None => format!("{name} is not a setting; --help lists all settings"),
             });
         }
     }
@@ -145,7 +145,7 @@ impl Source {
     }
 }
 
-/// The refused value, in one line and without the password that an address may hold.
+/// The refused value, in one line. An address may contain a password, so it is left out.
 fn shown(text: &str) -> String {
     if text.contains('@') {
         return String::new();

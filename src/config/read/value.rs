@@ -1,4 +1,4 @@
-//! How values are written: switches, times, sizes, counts, addresses. Each parser says what would be right.
+//! Parsers of values: switches, times, sizes, counts and addresses. Each error says what to write.
 
 use std::fmt::Display;
 use std::net::{IpAddr, Ipv4Addr};
@@ -6,12 +6,12 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// Text as it is.
+/// Any text, unchanged.
 pub(crate) fn text(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// `true`, `yes`, `1` or `false`, `no`, `0`, in any case.
+/// `true`, `yes` or `1`; `false`, `no` or `0`. Upper case is accepted.
 pub(crate) fn switch(text: &str) -> Result<bool, String> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "yes" | "1" => Ok(true),
@@ -20,7 +20,7 @@ pub(crate) fn switch(text: &str) -> Result<bool, String> {
     }
 }
 
-/// A whole number of milliseconds to days with its unit, as in `30s`; more than nothing.
+/// A whole number with a unit from `ms` to `d`, such as `30s`. Zero is refused.
 pub(crate) fn time(text: &str) -> Result<Duration, String> {
     let (number, unit) = split_unit(text);
     let millis: u64 = match unit {
@@ -37,11 +37,11 @@ pub(crate) fn time(text: &str) -> Result<Duration, String> {
         Some(millis) if (1..=366 * 24 * 60 * 60 * 1000).contains(&millis) => {
             Ok(Duration::from_millis(millis))
         }
-        _ => Err("out of bounds; a time is between 1ms and 366d".to_owned()),
+        _ => Err("out of bounds; write a time between 1ms and 366d".to_owned()),
     }
 }
 
-/// A number of bytes within bounds, bare or with `KiB`, `MiB`, `GiB`.
+/// A number of bytes within bounds, with or without `KiB`, `MiB` or `GiB`.
 pub(crate) fn size(bounds: RangeInclusive<usize>) -> impl Fn(&str) -> Result<usize, String> {
     move |text| {
         const WRITE: &str = "not a size; write a number of bytes, or 64KiB, 4MiB, 1GiB";
@@ -87,7 +87,7 @@ fn within<T: PartialOrd + Display>(number: T, bounds: &RangeInclusive<T>) -> Res
     if bounds.contains(&number) {
         return Ok(number);
     }
-    Err(format!("out of bounds; it is between {} and {}", bounds.start(), bounds.end()))
+    Err(format!("out of bounds; write a number between {} and {}", bounds.start(), bounds.end()))
 }
 
 fn split_unit(text: &str) -> (&str, &str) {
