@@ -1,4 +1,4 @@
-//! What a connection is busy with, as far as its clocks need to know.
+//! What a connection is doing, as far as its time limits depend on it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -7,55 +7,57 @@ use tokio::time::{Instant, sleep_until};
 
 use super::limits::ConnectionLimits;
 
-/// Shared by the socket wrapper, the service wrapper and the task of one connection. Over HTTP/1 all three run in
-/// that task, so the lock is never waited for; over HTTP/2 the tasks of its answers share it, for moments.
+/// The state of one connection. The socket wrapper, the service wrapper and the task of the connection share it.
+///
+/// Over HTTP/1 all three run in that task, so the lock is always free. Over HTTP/2 the tasks of the answers take it too,
+/// for a few instructions.
 #[derive(Debug)]
 pub(super) struct Activity {
     state: Mutex<State>,
-    /// Many requests at once: bytes then belong to none of them, and may be a mere sign of life.
+    /// Whether the connection has many requests at once. Bytes then belong to no single request, and may be a mere ping.
     many: bool,
 }
 
 #[derive(Debug)]
 struct State {
     phase: Phase,
-    /// Requests being answered.
+    /// Number of requests that are being answered.
     requests: usize,
-    /// Since when the client takes no byte of what is written to it.
+    /// Time of the first write that the client did not take.
     blocked: Option<Instant>,
-    /// Of the request that began last, until its task has it.
-    newest: Option<Arc<Turn>>,
+    /// Clock of the request that began last, until the task of its answer takes it.
+    newest: Option<Arc<AnswerClock>>,
 }
 
-/// Where a connection is between two requests.
+/// What a connection does now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// No request, and no byte since then.
+    /// It has no request, and no byte came or went since this time.
     Idle(Instant),
-    /// The first byte of a head came then.
+    /// The head of a request is arriving; its first byte came at this time.
     Head(Instant),
-    /// A request is being answered.
+    /// It answers a request.
     Request,
 }
 
-/// Which clock ran out.
+/// The time limit that a connection exceeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Overdue {
-    /// The head of a request is not there in time.
+    /// The head of a request took too long to arrive.
     Head,
-    /// Nothing was asked for too long.
+    /// There was no request for too long.
     Idle,
-    /// The client does not take its answer.
+    /// The client did not take its answer for too long.
     Blocked,
 }
 
 impl Activity {
-    /// Of a connection with one request at a time.
+    /// The state of a connection that has one request at a time.
     pub(super) fn of_one() -> Self {
         Self::new(false)
     }
 
-    /// Of a connection with many requests at a time.
+    /// The state of a connection that can have many requests at a time.
     pub(super) fn of_many() -> Self {
         Self::new(true)
     }
@@ -67,11 +69,11 @@ impl Activity {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Every change is a few stores: a panic elsewhere cannot leave it half done.
+        // Nothing panics while the lock is held, so a poisoned state is still consistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Bytes came in.
+    /// Notes that bytes came in.
     pub(super) fn read(&self) {
         if self.many {
             return;
@@ -82,7 +84,7 @@ impl Activity {
         }
     }
 
-    /// Bytes went out.
+    /// Notes that bytes went out.
     pub(super) fn wrote(&self) {
         let mut state = self.state();
         state.blocked = None;
@@ -91,24 +93,24 @@ impl Activity {
         }
     }
 
-    /// Bytes could not go out.
+    /// Notes that the client does not take bytes.
     pub(super) fn blocked(&self) {
         self.state().blocked.get_or_insert_with(Instant::now);
     }
 
-    /// A request begins; it ends when the answer drops.
+    /// Notes that a request begins. It ends when the returned value is dropped.
     pub(super) fn request(self: &Arc<Self>) -> InRequest {
-        let turn = self.many.then(Arc::<Turn>::default);
+        let clock = self.many.then(Arc::<AnswerClock>::default);
         let mut state = self.state();
         state.phase = Phase::Request;
         state.requests += 1;
-        state.newest.clone_from(&turn);
+        state.newest.clone_from(&clock);
         drop(state);
-        InRequest { activity: Arc::clone(self), turn }
+        InRequest { activity: Arc::clone(self), clock }
     }
 
-    /// The clock of the request that began last, once.
-    pub(super) fn newest(&self) -> Option<Arc<Turn>> {
+    /// Takes the clock of the request that began last.
+    pub(super) fn newest(&self) -> Option<Arc<AnswerClock>> {
         self.state().newest.take()
     }
 
@@ -116,7 +118,7 @@ impl Activity {
         self.state().phase
     }
 
-    /// When the first of the clocks that run now is over, and which.
+    /// The time limit that is exceeded first, and when.
     pub(super) fn deadline(&self, limits: &ConnectionLimits) -> Option<(Instant, Overdue)> {
         let state = self.state();
         let after = |since: Instant, time: Duration, overdue| Some((since + time, overdue));
@@ -130,30 +132,30 @@ impl Activity {
     }
 }
 
-/// A request in flight, until dropped.
+/// A request that is being answered, until this value is dropped.
 #[derive(Debug)]
 pub(super) struct InRequest {
     activity: Arc<Activity>,
-    turn: Option<Arc<Turn>>,
+    clock: Option<Arc<AnswerClock>>,
 }
 
 impl InRequest {
-    /// Whether others run beside it on its connection.
+    /// Whether its connection can have other requests at the same time.
     pub(super) fn is_one_of_many(&self) -> bool {
-        self.turn.is_some()
+        self.clock.is_some()
     }
 
-    /// The answer has more to give, as soon as the client takes it.
+    /// Notes that the answer has more bytes, which wait for the client.
     pub(super) fn offered(&self) {
-        if let Some(turn) = &self.turn {
-            turn.set(Some(Instant::now()));
+        if let Some(clock) = &self.clock {
+            clock.set(Some(Instant::now()));
         }
     }
 
-    /// The client took what there was.
+    /// Notes that the client took all bytes that there were.
     pub(super) fn taken(&self) {
-        if let Some(turn) = &self.turn {
-            turn.set(None);
+        if let Some(clock) = &self.clock {
+            clock.set(None);
         }
     }
 }
@@ -168,12 +170,13 @@ impl Drop for InRequest {
     }
 }
 
-/// Since when it is the client's turn in one of many answers. A client can take none of it and be busy otherwise: the
-/// socket then knows nothing of it.
+/// The clock of one answer among many on a connection: the time since which its bytes wait for the client.
+///
+/// A client can take nothing of one answer while it takes others. The socket then shows no sign of it.
 #[derive(Debug, Default)]
-pub(super) struct Turn(Mutex<Option<Instant>>);
+pub(super) struct AnswerClock(Mutex<Option<Instant>>);
 
-impl Turn {
+impl AnswerClock {
     fn set(&self, since: Option<Instant>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = since;
     }
@@ -182,7 +185,7 @@ impl Turn {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Resolves when the client did not take its turn for `time`.
+    /// Resolves when bytes have waited for the client for `time`.
     pub(super) async fn overdue(&self, time: Duration) {
         loop {
             let since = self.since();

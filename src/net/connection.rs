@@ -17,19 +17,19 @@ use super::peer::{Peer, Secured};
 use super::refusal::{self, REFUSAL_TIME, REQUEST_TIMEOUT};
 use super::serve::Serve;
 use super::watch::{CROSSING_TIME, End, Served, Stop, Watch};
-use super::watched::{Attended, Watched};
+use super::watched::{Tracked, Watched};
 
-/// Read and write buffer of a connection: the frames of a body are as large as one read, and few large frames cost
-/// less than many small ones.
+/// Size of the read and the write buffer of a connection. A frame of a body is at most as large as the buffer, and few
+/// large frames cost less than many small ones.
 const BUFFER_BYTES: usize = 512 * 1024;
 
-/// Who is at the other end, and by which way.
+/// A connection that is ready for HTTP.
 #[derive(Clone, Debug)]
 pub(super) struct Arrival {
     pub(super) peer: Peer,
-    /// Under TLS.
+    /// What TLS knows of the client; `None` without TLS.
     pub(super) secured: Option<Secured>,
-    /// Agreed on HTTP/2.
+    /// Whether client and server agreed on HTTP/2.
     pub(super) http2: bool,
 }
 
@@ -47,14 +47,14 @@ pub(super) async fn run<T, S>(
     let Arrival { peer, secured, http2 } = arrival;
     let activity = Arc::new(if http2 { Activity::of_many() } else { Activity::of_one() });
     let io = TokioIo::new(Watched::new(stream, Arc::clone(&activity)));
-    let service = Attended { service, peer, secured, activity: Arc::clone(&activity) };
+    let service = Tracked { service, peer, secured, activity: Arc::clone(&activity) };
     if http2 {
         let (streams, _ended) = Streams::new(Arc::clone(&activity), limits.idle_time);
         let mut connection = http2::builder(&limits, streams).serve_connection(io, service);
         let end = Watch::new(&mut connection, &activity, &limits, &stop).await;
         note(peer, &end);
         if let End::Overdue(Overdue::Idle) = end {
-            // Says GOAWAY, so that no request is sent into a closed connection.
+            // Sends GOAWAY, so that the client sends no request into a closed connection.
             connection.finish();
             let _ = timeout(REFUSAL_TIME, connection).await;
         }
@@ -66,7 +66,7 @@ pub(super) async fn run<T, S>(
     let mut io = connection.into_parts().io.into_inner();
     match end {
         End::Overdue(Overdue::Head) => refusal::write(io, REQUEST_TIMEOUT).await,
-        // Nothing to say but the end of TLS, if it can be said at once.
+        // Only the end of TLS is left to send, if the client takes it at once.
         End::Overdue(Overdue::Idle) => {
             let _ = timeout(CROSSING_TIME, io.shutdown()).await;
         }
@@ -78,7 +78,7 @@ fn note(peer: Peer, end: &End) {
     match end {
         End::Closed(Ok(())) => {}
         End::Closed(Err(error)) => {
-            // Routine: clients hang up in mid-pull, and garbage gets its 400 from hyper.
+            // Not worth a warning: clients hang up during a pull, and hyper answers garbage with 400.
             let error: &dyn Error = error;
             debug!(peer = %peer.0, error, "connection ended early");
         }
@@ -91,7 +91,7 @@ fn builder(limits: &ConnectionLimits) -> Builder {
     let mut builder = Builder::new();
     builder
         .timer(TokioTimer::new())
-        // Counts the idle time, too; the clocks of this room do it apart.
+        // hyper would count the time before the first byte too. `Activity` counts the two apart.
         .header_read_timeout(None)
         .max_header_size(limits.header_bytes)
         .max_buf_size(BUFFER_BYTES.max(limits.header_bytes))
@@ -100,7 +100,7 @@ fn builder(limits: &ConnectionLimits) -> Builder {
     builder
 }
 
-impl<T, S> Served for http1::Connection<TokioIo<Watched<T>>, Attended<S>>
+impl<T, S> Served for http1::Connection<TokioIo<Watched<T>>, Tracked<S>>
 where
     T: AsyncRead + AsyncWrite + Unpin + 'static,
     S: Serve,
@@ -111,7 +111,7 @@ where
 }
 
 impl<T, S> Served
-    for hyper::server::conn::http2::Connection<TokioIo<Watched<T>>, Attended<S>, Streams>
+    for hyper::server::conn::http2::Connection<TokioIo<Watched<T>>, Tracked<S>, Streams>
 where
     T: AsyncRead + AsyncWrite + Unpin + 'static,
     S: Serve,

@@ -1,4 +1,4 @@
-//! What a connection passes before HTTP is spoken on it: who is it, how many of them are there, is it encrypted.
+//! What a new connection goes through before HTTP: the PROXY header, the limit of its address, and TLS.
 
 use std::sync::Arc;
 
@@ -13,12 +13,12 @@ use super::per_address::{Addresses, Entered};
 use super::proxy::read_header;
 use super::refusal::{self, NOT_TLS, TOO_MANY_CONNECTIONS};
 use super::serve::Serve;
-use super::tls::{Flaw, Handshaken, SecureStream, ServerTls};
+use super::tls::{HandshakeFailure, Handshaken, SecureStream, ServerTls};
 use super::watch::Stop;
 use crate::config::Proxies;
 use crate::telemetry::metrics::{self, Refusal};
 
-/// The way in of one listener. Cheap to clone.
+/// How connections of one listener are prepared for HTTP. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) struct Entrance {
     pub(super) tls: Option<ServerTls>,
@@ -29,37 +29,37 @@ pub(super) struct Entrance {
 }
 
 impl Entrance {
-    /// Leads one connection in and serves it to its end.
-    pub(super) async fn receive(self, stream: TcpStream, peer: Peer, service: impl Serve) {
-        let led = tokio::select! {
+    /// Prepares a connection for HTTP and serves it until it ends.
+    pub(super) async fn serve(self, stream: TcpStream, peer: Peer, service: impl Serve) {
+        let prepared = tokio::select! {
             biased;
             () = self.stop.cut.cancelled() => None,
-            led = self.lead(stream, peer) => led,
+            prepared = self.prepare(stream, peer) => prepared,
         };
-        // The count of its address goes down with it.
-        let Some((way, arrival, _entered)) = led else { return };
-        match way {
-            Way::Open(stream) => {
+        // `_entered` counts the connection to its address until it ends.
+        let Some((transport, arrival, _entered)) = prepared else { return };
+        match transport {
+            Transport::Open(stream) => {
                 connection::run(stream, arrival, self.limits, self.stop, service).await;
             }
-            Way::Secure(stream) => {
+            Transport::Secure(stream) => {
                 connection::run(*stream, arrival, self.limits, self.stop, service).await;
             }
         }
     }
 
-    async fn lead(
+    async fn prepare(
         &self,
         mut stream: TcpStream,
         peer: Peer,
-    ) -> Option<(Way, Arrival, Option<Entered>)> {
-        let peer = self.announced(&mut stream, peer).await?;
+    ) -> Option<(Transport, Arrival, Option<Entered>)> {
+        let peer = self.client_of(&mut stream, peer).await?;
         let entered = if self.proxies.trusted.contain(peer.0.ip()) {
             None
         } else {
             let Some(entered) = self.addresses.enter(peer.0.ip(), self.limits.per_address) else {
-                refused(peer, Refusal::AddressConnections, "its address has too many");
-                // Under TLS an answer would take the handshake that is to be saved.
+                refused(peer, Refusal::AddressConnections, "its address has too many connections");
+                // Under TLS an answer would need the handshake, whose cost the limit is to save.
                 if self.tls.is_none() {
                     refusal::refuse(stream, TOO_MANY_CONNECTIONS).await;
                 }
@@ -67,15 +67,15 @@ impl Entrance {
             };
             Some(entered)
         };
-        let (way, arrival) = match &self.tls {
-            None => (Way::Open(stream), Arrival { peer, secured: None, http2: false }),
+        let (transport, arrival) = match &self.tls {
+            None => (Transport::Open(stream), Arrival { peer, secured: None, http2: false }),
             Some(tls) => self.secure(stream, peer, tls).await?,
         };
-        Some((way, arrival, entered))
+        Some((transport, arrival, entered))
     }
 
-    /// Who the connection is from: a proxy that is trusted says so first, if it was told to.
-    async fn announced(&self, stream: &mut TcpStream, peer: Peer) -> Option<Peer> {
+    /// The client of a connection. Where the setting says so, trusted proxies name it in a PROXY header first.
+    async fn client_of(&self, stream: &mut TcpStream, peer: Peer) -> Option<Peer> {
         if !self.proxies.protocol || !self.proxies.trusted.contain(peer.0.ip()) {
             return Some(peer);
         }
@@ -86,44 +86,44 @@ impl Entrance {
                 None
             }
             Err(_) => {
-                refused(peer, Refusal::ProxyHeaderTime, "its PROXY header was not there in time");
+                refused(peer, Refusal::ProxyHeaderTime, "its PROXY header did not arrive in time");
                 None
             }
         }
     }
 
-    /// Makes the handshake, or refuses.
+    /// Makes the TLS handshake, or refuses the connection.
     async fn secure(
         &self,
         stream: TcpStream,
         peer: Peer,
         tls: &ServerTls,
-    ) -> Option<(Way, Arrival)> {
+    ) -> Option<(Transport, Arrival)> {
         match timeout(self.limits.handshake_time, tls.handshake(stream)).await {
             Ok(Ok(Handshaken::Open { stream, http2, client })) => {
                 let secured = Some(Secured { client });
-                Some((Way::Secure(stream), Arrival { peer, secured, http2 }))
+                Some((Transport::Secure(stream), Arrival { peer, secured, http2 }))
             }
-            Ok(Ok(Handshaken::Validated)) | Ok(Err(Flaw::Silent)) => None,
-            Ok(Err(Flaw::Plain(stream))) => {
+            Ok(Ok(Handshaken::Validated)) | Ok(Err(HandshakeFailure::Silent)) => None,
+            Ok(Err(HandshakeFailure::Plain(stream))) => {
                 refused(peer, Refusal::NotTls, "it does not speak TLS");
                 refusal::refuse(stream, NOT_TLS).await;
                 None
             }
-            Ok(Err(Flaw::Failed(error))) => {
+            Ok(Err(HandshakeFailure::Failed(error))) => {
                 refused(peer, Refusal::Handshake, &error.to_string());
                 None
             }
             Err(_) => {
-                refused(peer, Refusal::HandshakeTime, "its handshake was not done in time");
+                refused(peer, Refusal::HandshakeTime, "its TLS handshake took too long");
                 None
             }
         }
     }
 }
 
-/// What HTTP is spoken on.
-enum Way {
+/// What carries HTTP.
+enum Transport {
     Open(TcpStream),
     Secure(Box<SecureStream>),
 }

@@ -1,4 +1,4 @@
-//! What HTTP/2 has beside HTTP/1: windows, and many answers at once, each with a task and a clock of its own.
+//! Settings of HTTP/2, and the tasks of its answers: a connection has many at once, each with its own time limit.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -13,28 +13,29 @@ use tracing::debug;
 use super::activity::Activity;
 use super::limits::ConnectionLimits;
 
-/// Frames as large as what one read brings: small ones cost a third of the throughput.
+/// Largest frame, as large as one read. Small frames cost a third of the throughput.
 const FRAME_BYTES: u32 = 1 << 20;
 
-/// What a client may send ahead on one stream: 210 MB/s at 20 ms of distance.
+/// Bytes that a client may send ahead on one stream. They allow 210 MB/s at a round trip of 20 ms.
 const STREAM_WINDOW: u32 = 4 << 20;
 
-/// What it may send ahead on all: one upload leaves room for three more.
+/// Bytes that a client may send ahead on all streams together: four times as many as on one.
 const CONNECTION_WINDOW: u32 = 16 << 20;
 
-/// What one answer may have waiting.
+/// Bytes of one answer that may wait to be sent.
 const SEND_BYTES: usize = 1 << 20;
 
-/// Requests at once on one connection.
+/// Most requests at once on one connection.
 const STREAMS: u32 = 128;
 
-/// Streams that a client may open and reset before anybody looked at them, and those that we reset for its errors,
-/// before it gets a GOAWAY.
+/// Streams that a client may open and reset before they are handled. Beyond them it gets a GOAWAY.
 const PENDING_RESETS: usize = 20;
+/// Streams that the server may reset for errors of the client. Beyond them it gets a GOAWAY.
 const ERROR_RESETS: usize = 256;
 
-/// How often, and how long, a silent client is asked whether it is there.
+/// How often a silent client is pinged.
 const PING_TIME: Duration = Duration::from_secs(20);
+/// How long a client may take to answer a ping.
 const PONG_TIME: Duration = Duration::from_secs(20);
 
 pub(super) fn builder(limits: &ConnectionLimits, streams: Streams) -> Builder<Streams> {
@@ -54,7 +55,7 @@ pub(super) fn builder(limits: &ConnectionLimits, streams: Streams) -> Builder<St
     builder
 }
 
-/// Runs the requests of one connection, each in a task. They end with the connection.
+/// Runs the answers of one connection, each in a task. All of them end with the connection.
 #[derive(Clone, Debug)]
 pub(super) struct Streams {
     activity: Arc<Activity>,
@@ -63,7 +64,7 @@ pub(super) struct Streams {
 }
 
 impl Streams {
-    /// Also what ends them all when it is dropped.
+    /// The returned guard ends all tasks when it is dropped.
     pub(super) fn new(activity: Arc<Activity>, idle_time: Duration) -> (Self, DropGuard) {
         let ended = CancellationToken::new();
         let guard = ended.clone().drop_guard();
@@ -75,15 +76,15 @@ impl<F> Executor<F> for Streams
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    /// hyper calls the service for a request and then, before any other call, executes the stream of this request, so
-    /// the newest turn is the one of `stream`. A test below fails if hyper changes that.
+    /// The newest clock belongs to `stream`: hyper calls the service for a request and then, before any other call,
+    /// executes the stream of that request. A test below fails if hyper changes that.
     fn execute(&self, stream: F) {
-        let turn = self.activity.newest();
+        let clock = self.activity.newest();
         let (idle_time, ended) = (self.idle_time, self.ended.clone());
         tokio::spawn(async move {
             let overdue = async {
-                match turn {
-                    Some(turn) => turn.overdue(idle_time).await,
+                match clock {
+                    Some(clock) => clock.overdue(idle_time).await,
                     None => std::future::pending().await,
                 }
             };
@@ -91,7 +92,7 @@ where
                 biased;
                 () = ended.cancelled() => {}
                 () = stream => {}
-                () = overdue => debug!("an answer was not taken"),
+                () = overdue => debug!("a client did not take its answer; the stream is reset"),
             }
         });
     }
@@ -112,7 +113,7 @@ mod tests {
 
     use super::*;
 
-    /// Notes when a stream is executed.
+    /// An executor that notes when a stream is executed.
     #[derive(Clone, Default)]
     struct Noting(Arc<Mutex<Vec<&'static str>>>);
 

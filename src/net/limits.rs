@@ -1,20 +1,20 @@
-//! What a listener grants its connections.
+//! Bounds on connections.
 
 use std::time::Duration;
 
-/// What a listener grants its connections.
+/// Bounds on the connections of a listener.
 #[derive(Clone, Copy, Debug)]
 pub struct ConnectionLimits {
-    /// Bytes of a request's head, request line included. Over it: 431.
+    /// Largest head of a request in bytes, with the request line. A larger one is answered with 431.
     pub header_bytes: usize,
-    /// Time for the head of a request, from its first byte.
+    /// Time for the head of a request to arrive, counted from its first byte. A slower one is answered with 408.
     pub header_time: Duration,
-    /// Time without a request and without a byte.
+    /// Time without a request and without a byte, after which a connection is closed.
     pub idle_time: Duration,
-    /// Connections at once. Over it: 503.
+    /// Most connections at once. Further ones get 503, or are closed under TLS.
     pub connections: usize,
-    /// Connections at once from one address, trusted proxies apart. Over it: 503, or closed under TLS.
+    /// Most connections at once from one address, except trusted proxies. Further ones get 503, or are closed under TLS.
     pub per_address: usize,
-    /// Time for a TLS handshake, and for a PROXY header before it. Over it: closed.
+    /// Time for a TLS handshake, and for a PROXY header before it. A slower connection is closed.
     pub handshake_time: Duration,
 }

@@ -1,4 +1,4 @@
-//! Accepting connections, and nothing else: what a connection takes time for happens in its own task.
+//! Accepts connections. Everything that takes time happens in the task of each connection.
 
 use std::io;
 use std::net::SocketAddr;
@@ -25,30 +25,31 @@ use super::watch::Stop;
 use crate::config::Proxies;
 use crate::telemetry::metrics::{self, Refusal};
 
-/// Connections that wait to be accepted.
+/// Most connections that wait in the kernel to be accepted.
 const BACKLOG: u32 = 4096;
 
-/// First and longest pause after an accept that failed for want of descriptors or memory.
+/// First pause after an accept failed for lack of file descriptors or memory.
 const BACK_OFF: Duration = Duration::from_millis(10);
+/// Longest pause of that kind.
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(1);
 
-/// Connections over the limit that are told so at one time; more are closed without a word.
+/// Most connections over the limit that are answered 503 at one time. Further ones are closed without an answer.
 const TURNED_AWAY: usize = 64;
 
-/// How long connections that were cut have to let go of what they hold.
+/// Time for cut connections to release what they hold.
 const CUT_TIME: Duration = Duration::from_secs(2);
 
-/// An address cannot be listened on.
+/// It is not possible to listen on an address.
 #[derive(Debug, Error)]
 #[error("cannot listen on {address}: {source}")]
 pub struct BindError {
-    /// The address.
+    /// The address to listen on.
     pub address: SocketAddr,
-    /// Why not.
+    /// The error of the system.
     pub source: io::Error,
 }
 
-/// A bound address. Connections are taken from when it is served.
+/// A bound address. [`serve`] accepts its connections.
 #[derive(Debug)]
 pub struct Listener {
     inner: TcpListener,
@@ -58,11 +59,11 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Binds `address`; port 0 takes a free one. Must be called within the runtime.
+    /// Binds `address`. Port 0 takes a free port. Must be called within the Tokio runtime.
     pub fn bind(address: SocketAddr) -> Result<Self, BindError> {
         let bind = || {
             let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-            // A restart must not wait for connections of the last run that linger in TIME_WAIT.
+            // Connections of the last run may still be in TIME_WAIT. They must not prevent a restart.
             socket.set_reuseaddr(true)?;
             socket.bind(address)?;
             let inner = socket.listen(BACKLOG)?;
@@ -72,39 +73,39 @@ impl Listener {
         bind().map_err(|source| BindError { address, source })
     }
 
-    /// Speaks TLS, and nothing else.
+    /// Accepts only TLS.
     #[must_use]
     pub fn secured(self, tls: ServerTls) -> Self {
         Self { tls: Some(tls), ..self }
     }
 
-    /// Stands behind `proxies`.
+    /// Trusts `proxies` to name the clients of their connections.
     #[must_use]
     pub fn behind(self, proxies: Proxies) -> Self {
         Self { proxies, ..self }
     }
 
-    /// How its URLs begin.
+    /// Scheme of its URLs.
     pub fn scheme(&self) -> &'static str {
         if self.tls.is_some() { "https" } else { "http" }
     }
 
-    /// The address it has.
+    /// The bound address, with the port that was taken.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 }
 
-/// How serving ended.
+/// How a shutdown ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Drained {
-    /// Every connection finished.
+    /// All connections finished.
     Clean,
-    /// So many connections were cut: they did not finish within the drain time, or nobody wanted to wait.
+    /// This many connections were cut, at the end of the drain time or because a second signal asked for it.
     Cut(usize),
 }
 
-/// Serves connections until `shutdown` has begun and they have ended.
+/// Serves connections until `shutdown` has begun and all of them have ended.
 pub async fn serve(
     listener: Listener,
     limits: ConnectionLimits,
@@ -112,7 +113,7 @@ pub async fn serve(
     service: impl Serve + Clone + Send + 'static,
 ) -> Drained {
     let cut = CancellationToken::new();
-    let door = Door {
+    let admission = Admission {
         connections: Arc::new(Semaphore::new(limits.connections)),
         turned_away: Arc::new(Semaphore::new(TURNED_AWAY)),
         tasks: TaskTracker::new(),
@@ -135,11 +136,11 @@ pub async fn serve(
         match accepted {
             Ok((stream, address)) => {
                 back_off = BACK_OFF;
-                door.admit(stream, Peer(address));
+                admission.admit(stream, Peer(address));
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
-                warn!(address = %listener.address, %error, "cannot accept connections");
+                warn!(address = %listener.address, %error, "cannot accept connections, will try again: {error}");
                 tokio::select! {
                     () = sleep(back_off) => {}
                     () = shutdown.begun() => break,
@@ -148,19 +149,19 @@ pub async fn serve(
             }
         }
     }
-    // Closing the socket would reset what the kernel has already taken for us; at most as many as can wait.
+    // Closing the socket would reset connections that wait in the kernel, so they are accepted first.
     for _ in 0..BACKLOG {
         let Ok(Ok((stream, address))) = timeout(BACK_OFF, listener.inner.accept()).await else {
             break;
         };
-        door.admit(stream, Peer(address));
+        admission.admit(stream, Peer(address));
     }
     drop(listener);
-    drain(&door.tasks, &shutdown, &cut).await
+    drain(&admission.tasks, &shutdown, &cut).await
 }
 
-/// What every accepted connection passes.
-struct Door<S> {
+/// Starts a task for each accepted connection, within the limits.
+struct Admission<S> {
     connections: Arc<Semaphore>,
     turned_away: Arc<Semaphore>,
     tasks: TaskTracker,
@@ -168,24 +169,24 @@ struct Door<S> {
     service: S,
 }
 
-impl<S: Serve + Clone + Send + 'static> Door<S> {
+impl<S: Serve + Clone + Send + 'static> Admission<S> {
     fn admit(&self, stream: TcpStream, peer: Peer) {
         let Ok(permit) = Arc::clone(&self.connections).try_acquire_owned() else {
             metrics::refused(Refusal::Connections);
             return self.turn_away(stream);
         };
-        // Answers leave in as few writes as they can; nothing is won by holding the last one back. A socket that
-        // refuses is already dead, and its task finds out.
+        // Answers are written in as few writes as possible, so nothing is gained by delaying the last one. A socket
+        // that refuses the option is dead, and its task will notice.
         let _ = stream.set_nodelay(true);
         let (entrance, service) = (self.entrance.clone(), self.service.clone());
         self.tasks.spawn(async move {
             let _open = metrics::connection_open();
-            entrance.receive(stream, peer, service).await;
+            entrance.serve(stream, peer, service).await;
             drop(permit);
         });
     }
 
-    /// Says why, where that costs nothing: an answer under TLS would take the handshake that is to be saved.
+    /// Answers 503, except under TLS: there an answer would need the handshake, whose cost the limit is to save.
     fn turn_away(&self, stream: TcpStream) {
         if self.entrance.tls.is_some() {
             return;
@@ -199,7 +200,7 @@ impl<S: Serve + Clone + Send + 'static> Door<S> {
     }
 }
 
-/// Whether only the connection that was being accepted is lost, rather than the ability to accept.
+/// Whether the error concerns a single connection, not the ability to accept.
 fn is_of_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
@@ -215,7 +216,7 @@ async fn drain(tasks: &TaskTracker, shutdown: &Shutdown, cut: &CancellationToken
     }
     let left = tasks.len();
     cut.cancel();
-    // A handler cannot hold the end up: what does not let go now goes with the process.
+    // A connection that still runs after this time does not delay the end of the process.
     let _ = timeout(CUT_TIME, tasks.wait()).await;
     Drained::Cut(left)
 }

@@ -1,14 +1,15 @@
-//! Sockets: listening, serving connections, stopping. Takes any hyper service and knows no route.
+//! Sockets: listening, TLS, serving connections, stopping. Takes any hyper service; no route may live here.
 //!
-//! Two clocks watch a connection, and hyper has neither of them: its own header timeout also counts the time in
-//! which a client has nothing to ask.
+//! A connection has two time limits. hyper has neither: its own header timeout also counts the time before the first
+//! byte of a request.
 //!
-//! - *Header time*, from the first byte of a request's head to its end. Overdue: 408.
-//! - *Idle time*, while no request is there and no byte comes, and while an answer is not taken. Overdue: closed.
+//! - *Header time* runs from the first byte of the head of a request to its end. Beyond it the client gets 408.
+//! - *Idle time* runs while there is no request and no byte, and while the client does not take an answer. Beyond it the
+//!   connection is closed.
 //!
-//! Under HTTP/2 there is no such thing as the head of a request, and an answer that is not taken is reset alone.
+//! Over HTTP/2 there is no header time, and an answer that the client does not take is reset alone.
 //!
-//! A request in flight has no limit here; how long a body may be silent is its reader's matter.
+//! A request that is being answered has no time limit here. The reader of a body limits how long it may be silent.
 
 mod activity;
 mod connection;

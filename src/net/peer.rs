@@ -1,17 +1,17 @@
-//! What a request can be asked about the connection it came on.
+//! What a request knows of its connection, as extensions of the request.
 
 use std::net::SocketAddr;
 
 use super::tls::ClientIdentity;
 
-/// The address of the client's end of the connection, by the word of a trusted proxy if there is a PROXY header; an
+/// Address of the client: the other end of the connection, or what the PROXY header of a trusted proxy says. An
 /// extension of every request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Peer(pub SocketAddr);
 
-/// That a request came under TLS; an extension of every such request.
+/// TLS of the connection. An extension of every request that came under TLS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Secured {
-    /// Who the client's certificate says it is, if it showed one.
+    /// Identity in the certificate of the client, if it presented one.
     pub client: Option<ClientIdentity>,
 }

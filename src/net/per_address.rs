@@ -1,4 +1,4 @@
-//! How many connections each address has.
+//! Counts the connections of each address.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::config::Network;
 
-/// Counts connections by address; of IPv6 by the /64 that one customer has. Cheap to clone; all clones are one.
+/// Numbers of connections by address, for IPv6 by the /64 of a customer. Cheap to clone; clones share the numbers.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Addresses(Arc<Mutex<HashMap<Network, usize>>>);
 
 impl Addresses {
-    /// Counts one more for `address`, unless it has `limit` already.
+    /// Counts one more connection of `address`. `None` if it has `limit` of them already.
     pub(super) fn enter(&self, address: IpAddr, limit: usize) -> Option<Entered> {
         let customer = Network::of_customer(address);
         let mut counts = self.counts();
@@ -28,7 +28,7 @@ impl Addresses {
     }
 }
 
-/// One connection of an address, until dropped.
+/// One counted connection, until this value is dropped.
 #[derive(Debug)]
 pub(super) struct Entered {
     addresses: Addresses,
@@ -40,7 +40,7 @@ impl Drop for Entered {
         let mut counts = self.addresses.counts();
         if let Some(count) = counts.get_mut(&self.customer) {
             *count -= 1;
-            // The map holds who is here, not who ever was.
+            // Only addresses with a connection stay in the map.
             if *count == 0 {
                 counts.remove(&self.customer);
             }

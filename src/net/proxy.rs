@@ -1,4 +1,4 @@
-//! The header by which a proxy says whose connection it passes on (PROXY protocol, version 2).
+//! The header in which a proxy names the client of a connection (PROXY protocol, version 2).
 
 use std::net::SocketAddr;
 
@@ -6,33 +6,31 @@ use ppp::v2::{Addresses, Command, Header, PROTOCOL_PREFIX, Protocol};
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// The fixed part: prefix, command, family, and the length of the rest.
+/// Size of the fixed part: prefix, command, family, and the length of the rest.
 const FIXED_BYTES: usize = 16;
 
-/// Most bytes after the fixed part: addresses, and what a proxy adds about TLS.
+/// Most bytes after the fixed part. They hold the addresses and what a proxy adds about TLS.
 const MOST_BYTES: usize = 4096;
 
-/// Why a header does not count.
+/// Why a header is refused.
 #[derive(Debug, Error)]
 pub enum ProxyError {
-    /// Other bytes.
-    #[error("no PROXY header of version 2")]
+    /// The connection begins with other bytes.
+    #[error("the connection does not begin with a PROXY header of version 2")]
     Other,
-    /// Its length is beyond what any proxy sends.
-    #[error("a PROXY header of {0} bytes")]
+    /// The header is longer than any proxy sends.
+    #[error("the PROXY header has {0} bytes, which is too long")]
     TooLong(usize),
-    /// It contradicts itself; the text says where.
-    #[error("a PROXY header that cannot be read: {0}")]
+    /// The header is malformed; the text says where.
+    #[error("the PROXY header is malformed: {0}")]
     Garbled(String),
-    /// It did not come whole.
+    /// The header did not arrive completely.
     #[error(transparent)]
     Io(#[from] std::io::Error),
 }
 
-/// Reads the header and not a byte more: the address of the client, or `None` when the proxy speaks for itself.
-///
-/// # Errors
-/// Why the connection is to be closed.
+/// Reads the header and not a byte more. Returns the address of the client, or `None` when the proxy itself is the
+/// client, as in its health checks.
 pub async fn read_header(
     stream: &mut (impl AsyncRead + Unpin),
 ) -> Result<Option<SocketAddr>, ProxyError> {
@@ -50,7 +48,7 @@ pub async fn read_header(
     parse(&header)
 }
 
-/// The client that a whole header names.
+/// Finds the client in a complete header.
 fn parse(header: &[u8]) -> Result<Option<SocketAddr>, ProxyError> {
     let header =
         Header::try_from(header).map_err(|error| ProxyError::Garbled(error.to_string()))?;
@@ -64,10 +62,10 @@ fn parse(header: &[u8]) -> Result<Option<SocketAddr>, ProxyError> {
         (Protocol::Stream, Addresses::IPv6(both)) => {
             Ok(Some(SocketAddr::from((both.source_address, both.source_port))))
         }
-        // Clients of these are on the proxy's machine, or unknown to it.
+        // The client is on the machine of the proxy, or the proxy does not know it.
         (_, Addresses::Unspecified | Addresses::Unix(_)) => Ok(None),
         (_, Addresses::IPv4(_) | Addresses::IPv6(_)) => {
-            Err(ProxyError::Garbled("its connection is no stream".to_owned()))
+            Err(ProxyError::Garbled("it is not about a stream connection".to_owned()))
         }
     }
 }
@@ -94,7 +92,7 @@ mod tests {
         let (found, left) = read(&bytes).await;
         assert_eq!(found.unwrap(), Some("192.0.2.7:12345".parse().unwrap()));
         assert_eq!(left, 5);
-        // With something about it, as load balancers add.
+        // Load balancers add more about the connection.
         let told = [&v4[..], &[0xea, 0, 4, 1, 2, 3, 4]].concat();
         assert!(read(&header(0x21, 0x11, &told)).await.0.unwrap().is_some());
         let mut v6 = [0; 36];

@@ -1,4 +1,4 @@
-//! Answers to connections that are not served, written without HTTP's machinery.
+//! Fixed answers to connections that are not served.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,10 +9,10 @@ use tokio::time::timeout;
 use super::activity::Activity;
 use super::watched::Watched;
 
-/// How long to wait for a client to take a refusal.
+/// Time for a client to take a refusal.
 pub(super) const REFUSAL_TIME: Duration = Duration::from_secs(2);
 
-// Plain text: none of the API's error codes, which alone a 4xx in JSON may carry, is about time or transport.
+// Plain text, because a 4xx answer in JSON must carry an error code of the API, and none of them fits.
 pub(super) const REQUEST_TIMEOUT: &str = "HTTP/1.1 408 Request Timeout\r\n\
     content-type: text/plain\r\n\
     content-length: 46\r\n\
@@ -32,7 +32,7 @@ pub(super) const NOT_TLS: &str = "HTTP/1.1 400 Bad Request\r\n\
     connection: close\r\n\r\n\
     this port speaks https only; the request came without encryption\n";
 
-/// Writes `answer` and closes, reading on for a moment so that the client hears it.
+/// Writes `answer` and closes the connection. Reads on for a moment, so that the client receives the answer.
 pub(super) async fn refuse<T>(stream: T, answer: &'static str)
 where
     T: AsyncRead + AsyncWrite + Unpin,
@@ -40,17 +40,17 @@ where
     write(Watched::new(stream, Arc::new(Activity::of_one())), answer).await;
 }
 
-/// The same for a connection that was served before.
+/// Does the same as [`refuse`] on a connection that was served before.
 pub(super) async fn write<T>(mut io: Watched<T>, answer: &'static str)
 where
     T: AsyncRead + AsyncWrite + Unpin,
 {
-    let say = async {
+    let answered = async {
         io.write_all(answer.as_bytes()).await?;
         io.shutdown().await
     };
-    // Whether the client hears it is its own affair.
-    let _ = timeout(REFUSAL_TIME, say).await;
+    // It does not matter whether the client receives it.
+    let _ = timeout(REFUSAL_TIME, answered).await;
 }
 
 #[cfg(test)]

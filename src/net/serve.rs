@@ -1,4 +1,4 @@
-//! The services that connections can be served with.
+//! The kind of service that connections are served by.
 
 use std::error::Error;
 
@@ -8,10 +8,10 @@ use hyper::body::Incoming;
 use hyper::service::Service;
 use hyper::{Request, Response};
 
-/// The errors of services and bodies, of whatever type.
+/// Any error of a service or a body.
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// A hyper service whose answers may be made and sent in any task: another name for a list of bounds.
+/// A hyper service whose answers can be made and sent in any task. Implemented for every service of that kind.
 pub trait Serve:
     Service<
         Request<Incoming>,
@@ -20,7 +20,7 @@ pub trait Serve:
         Error: Into<BoxError>,
     >
 {
-    /// The body of an answer.
+    /// Body of an answer.
     type Answer: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static;
 }
 

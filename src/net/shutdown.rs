@@ -1,4 +1,4 @@
-//! Stopping: signals become a token that everything listens to.
+//! The shutdown of the process, begun by a signal.
 
 use std::io;
 use std::time::Duration;
@@ -7,10 +7,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 use tracing::info;
 
-/// The wish to stop. Cheap to clone; all clones are one.
+/// A shutdown in two steps. Cheap to clone; all clones are one shutdown.
 ///
-/// First *begun*: nothing new is accepted, what was accepted is finished. Then, after the drain time or at once when
-/// asked a second time, *cut*: what still runs is dropped.
+/// When it has *begun*, nothing new is accepted and what was accepted is finished. After the drain time, or at once on a
+/// second signal, it is *cut*: what still runs is dropped.
 #[derive(Clone, Debug)]
 pub struct Shutdown {
     begun: CancellationToken,
@@ -19,13 +19,13 @@ pub struct Shutdown {
 }
 
 impl Shutdown {
-    /// A shutdown that only [`begin`](Self::begin) begins; `drain` is the time for finishing.
+    /// A shutdown that only [`begin`](Self::begin) begins. `drain` is the time for running requests to finish.
     pub fn new(drain: Duration) -> Self {
         let cut = CancellationToken::new();
         Self { begun: CancellationToken::new(), cut, drain }
     }
 
-    /// A shutdown that SIGTERM or SIGINT begins and a second one of them cuts short.
+    /// A shutdown that SIGTERM or SIGINT begins. A second signal cuts it.
     pub fn on_signals(drain: Duration) -> io::Result<Self> {
         let shutdown = Self::new(drain);
         let mut terminate = signal(SignalKind::terminate())?;
@@ -38,10 +38,17 @@ impl Shutdown {
                     _ = interrupt.recv() => "SIGINT",
                 };
                 if signalled.is_begun() {
-                    info!(signal = name, "stopping at once");
+                    info!(
+                        signal = name,
+                        "second signal: stopping without waiting for running requests"
+                    );
                     signalled.cut();
                 } else {
-                    info!(signal = name, drain_seconds = drain.as_secs(), "stopping");
+                    info!(
+                        signal = name,
+                        drain_seconds = drain.as_secs(),
+                        "stopping: running requests are finished"
+                    );
                     signalled.begin();
                 }
             }
@@ -49,33 +56,33 @@ impl Shutdown {
         Ok(shutdown)
     }
 
-    /// Stop accepting, finish what runs.
+    /// Begins the shutdown: nothing new is accepted, what runs is finished.
     pub fn begin(&self) {
         self.begun.cancel();
     }
 
-    /// Drop what runs.
+    /// Cuts the shutdown: what still runs is dropped.
     pub fn cut(&self) {
         self.begun.cancel();
         self.cut.cancel();
     }
 
-    /// Whether it has begun.
+    /// Whether the shutdown has begun.
     pub fn is_begun(&self) -> bool {
         self.begun.is_cancelled()
     }
 
-    /// Resolves when it has begun.
+    /// Resolves when the shutdown has begun.
     pub fn begun(&self) -> WaitForCancellationFuture<'_> {
         self.begun.cancelled()
     }
 
-    /// Resolves when waiting is over.
+    /// Resolves when the shutdown is cut.
     pub async fn is_cut(&self) {
         self.cut.cancelled().await;
     }
 
-    /// The time for finishing.
+    /// Time for running requests to finish.
     pub fn drain(&self) -> Duration {
         self.drain
     }

@@ -1,4 +1,4 @@
-//! A connection under its clocks: the wait for its end, whichever end comes first.
+//! Drives a connection until it ends by itself, exceeds a time limit, or is cut by a shutdown.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -13,45 +13,45 @@ use super::activity::{Activity, Overdue, Phase};
 use super::limits::ConnectionLimits;
 use super::shutdown::Shutdown;
 
-/// How long an idle connection is kept after stopping began, for the request that is already on the wire.
+/// How long an idle connection is kept after a shutdown began. Its next request may be on the wire already.
 pub(super) const CROSSING_TIME: Duration = Duration::from_millis(100);
 
-/// A timer at rest: beyond any deadline, within what a timer can hold.
+/// Where the timer stands while no time limit runs. It is later than any of them, and within what a timer can hold.
 const NEVER: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The two steps of stopping, as a connection sees them.
+/// The two steps of a shutdown, as a connection sees them.
 #[derive(Clone, Debug)]
 pub(super) struct Stop {
-    /// Finish what runs.
+    /// First step: finish what runs.
     pub(super) shutdown: Shutdown,
-    /// Give up.
+    /// Second step: give up.
     pub(super) cut: CancellationToken,
 }
 
 /// How a connection ended.
 pub(super) enum End {
-    /// By HTTP: closed by either side, or torn.
+    /// HTTP ended: one side closed the connection, or it broke.
     Closed(hyper::Result<()>),
-    /// By one of our clocks.
+    /// It exceeded a time limit.
     Overdue(Overdue),
-    /// By the end of the drain time.
+    /// It did not finish within the drain time.
     Cut,
 }
 
-/// What hyper's connections of either version can do.
+/// A connection of hyper, by HTTP/1 or HTTP/2.
 pub(super) trait Served: Future<Output = hyper::Result<()>> + Unpin {
-    /// Ends it when what runs is done.
+    /// Lets the connection end once its requests are answered.
     fn finish(&mut self);
 }
 
 pin_project! {
-    /// Drives a connection under the clocks of [`Activity`] until it ends.
+    /// Drives a connection under the time limits of [`Activity`]. Resolves when it has ended or must end.
     pub(super) struct Watch<'a, C> {
         connection: &'a mut C,
         activity: &'a Activity,
         limits: &'a ConnectionLimits,
-        // May be early and is never late: it is moved forward at once and backward only when it fires, so that a busy
-        // connection does not move it with every request.
+        // Fires at the next deadline or before it. A deadline that comes nearer resets it at once. One that moves away
+        // resets it only when it has fired, so that a busy connection does not reset it with every request.
         #[pin]
         timer: Sleep,
         #[pin]
@@ -96,8 +96,8 @@ impl<C: Served> Future for Watch<'_, C> {
             if *this.stopping == Stopping::No && this.begun.as_mut().poll(cx).is_ready() {
                 *this.stopping = Stopping::Since(Instant::now());
             }
-            if this.stopping.may_tell(this.activity.phase()) {
-                *this.stopping = Stopping::Told;
+            if this.stopping.may_announce(this.activity.phase()) {
+                *this.stopping = Stopping::Announced;
                 this.connection.finish();
                 continue;
             }
@@ -120,17 +120,17 @@ impl<C: Served> Future for Watch<'_, C> {
     }
 }
 
-/// Whether hyper was told that the server stops. Told while a request runs, it announces the close with the answer.
-/// Told in mid-head or just before a request that is on the wire, it would close over it.
+/// Whether hyper knows that the server stops. If it learns that during a request, it announces the close with the
+/// answer. It must not learn it while a head arrives or a request is on the wire: it would close the connection over it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stopping {
     No,
     Since(Instant),
-    Told,
+    Announced,
 }
 
 impl Stopping {
-    fn may_tell(self, phase: Phase) -> bool {
+    fn may_announce(self, phase: Phase) -> bool {
         let Self::Since(since) = self else { return false };
         match phase {
             Phase::Request => true,
@@ -139,7 +139,7 @@ impl Stopping {
         }
     }
 
-    /// When to look again, at most `at`.
+    /// When the connection is to be polled next: `at` or earlier.
     fn next(self, at: Instant) -> Instant {
         match self {
             Self::Since(since) if since.elapsed() < CROSSING_TIME => at.min(since + CROSSING_TIME),

@@ -1,4 +1,4 @@
-//! The two wrappers that tell [`Activity`] what happens: one around the socket, one around the service.
+//! Two wrappers that report to [`Activity`]: one around the socket, one around the service.
 
 use std::future::Future;
 use std::io::{self, IoSlice};
@@ -21,19 +21,21 @@ use super::activity::{Activity, InRequest};
 use super::peer::{Peer, Secured};
 use super::serve::Serve;
 
-/// How long, and for how many bytes, a closed connection is still read from.
+/// How long a closed connection is still read.
 const LINGER_TIME: Duration = Duration::from_secs(3);
+/// How many bytes are read from a closed connection.
 const LINGER_BYTES: usize = 16 << 20;
 
-/// Frames up to here are given away whole; what is larger goes in parts.
+/// Over HTTP/2 larger frames are handed over in parts.
 const LARGE_BYTES: usize = 1 << 20;
+/// Size of these parts.
 const PART_BYTES: usize = 256 * 1024;
 
-/// A socket that notes its reads and writes, and lingers when it is shut down.
+/// A socket that reports its reads and writes, and lingers when it is shut down.
 ///
-/// Lingering: a socket closed over unread bytes resets the connection, and the reset can overtake the answer
-/// before it. A client whose upload is refused in mid-body would see "connection reset" instead of the reason. So
-/// what still comes is read and forgotten for a moment, after our side was closed.
+/// Closing a socket with unread bytes resets the connection, and the reset can overtake the answer before it. A client
+/// whose upload is refused in the middle of the body would see "connection reset" instead of the reason. So after our
+/// side is closed, what still arrives is read and discarded for a moment.
 #[derive(Debug)]
 pub(super) struct Watched<T> {
     inner: T,
@@ -116,7 +118,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<T> {
         let mut scratch = [0; 16 * 1024];
         while linger.left > 0 && linger.clock.as_mut().poll(cx).is_pending() {
             let mut buf = ReadBuf::new(&mut scratch);
-            // An error here is the client's reset: it has gone, with the answer or without.
+            // An error is a reset by the client: it is gone, and there is nothing left to wait for.
             let read = ready!(Pin::new(&mut this.inner).poll_read(cx, &mut buf));
             if read.is_err() || buf.filled().is_empty() {
                 break;
@@ -127,19 +129,19 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<T> {
     }
 }
 
-/// A service that notes when its requests begin and end, and tells it who asks.
+/// A service that reports when requests begin and end. It adds what is known of the connection to each request.
 #[derive(Debug)]
-pub(super) struct Attended<S> {
+pub(super) struct Tracked<S> {
     pub(super) service: S,
     pub(super) peer: Peer,
     pub(super) secured: Option<Secured>,
     pub(super) activity: Arc<Activity>,
 }
 
-impl<S: Serve> Service<Request<Incoming>> for Attended<S> {
-    type Response = Response<AttendedBody<S::Answer>>;
+impl<S: Serve> Service<Request<Incoming>> for Tracked<S> {
+    type Response = Response<TrackedBody<S::Answer>>;
     type Error = S::Error;
-    type Future = AttendedFuture<S::Future>;
+    type Future = TrackedFuture<S::Future>;
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         let in_request = Some(self.activity.request());
@@ -147,24 +149,24 @@ impl<S: Serve> Service<Request<Incoming>> for Attended<S> {
         if let Some(secured) = &self.secured {
             request.extensions_mut().insert(secured.clone());
         }
-        AttendedFuture { inner: self.service.call(request), in_request }
+        TrackedFuture { inner: self.service.call(request), in_request }
     }
 }
 
 pin_project! {
-    /// The answer under way.
-    pub(super) struct AttendedFuture<F> {
+    /// An answer that is being made.
+    pub(super) struct TrackedFuture<F> {
         #[pin]
         inner: F,
         in_request: Option<InRequest>,
     }
 }
 
-impl<F, B, E> Future for AttendedFuture<F>
+impl<F, B, E> Future for TrackedFuture<F>
 where
     F: Future<Output = Result<Response<B>, E>>,
 {
-    type Output = Result<Response<AttendedBody<B>>, E>;
+    type Output = Result<Response<TrackedBody<B>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
@@ -173,27 +175,23 @@ where
         if let Some(in_request) = &in_request {
             in_request.offered();
         }
-        Poll::Ready(Ok(response.map(|inner| AttendedBody {
-            inner,
-            in_request,
-            rest: Bytes::new(),
-        })))
+        Poll::Ready(Ok(response.map(|inner| TrackedBody { inner, in_request, rest: Bytes::new() })))
     }
 }
 
 pin_project! {
-    /// The body of an answer; the request ends when it drops.
+    /// The body of an answer. The request ends when it is dropped.
     #[derive(Debug)]
-    pub(super) struct AttendedBody<B> {
+    pub(super) struct TrackedBody<B> {
         #[pin]
         inner: B,
         in_request: Option<InRequest>,
-        // What is left of a frame that was too large to give away at once.
+        // The rest of a frame that was handed over in part.
         rest: Bytes,
     }
 }
 
-impl<B: Body<Data = Bytes>> Body for AttendedBody<B> {
+impl<B: Body<Data = Bytes>> Body for TrackedBody<B> {
     type Data = Bytes;
     type Error = B::Error;
 
@@ -226,15 +224,16 @@ impl<B: Body<Data = Bytes>> Body for AttendedBody<B> {
     }
 
     fn size_hint(&self) -> SizeHint {
-        // Asked before the first frame, when there is no rest.
+        // hyper asks before the first frame, when there is no rest.
         self.inner.size_hint()
     }
 }
 
-/// The first part of a large frame; the other goes to `rest`.
+/// Cuts the first part off a large frame and puts the remainder into `rest`.
 ///
-/// Over HTTP/2 a frame that was given away is out of sight, and so is whether the client takes it: an answer of one
-/// frame would have no clock. So little of it is given at once, and the last part does not hold on to the whole.
+/// Over HTTP/2 nothing tells whether the client takes a frame that was handed to hyper, so an answer of a single frame
+/// would have no time limit. Therefore a large frame is handed over in parts. The last part is a copy, so that it does
+/// not keep the memory of the whole frame.
 fn part(mut data: Bytes, rest: &mut Bytes) -> Bytes {
     if data.len() <= LARGE_BYTES {
         return data;

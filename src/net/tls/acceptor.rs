@@ -1,4 +1,4 @@
-//! One handshake, from the client's first byte to a stream that HTTP can be spoken on.
+//! The TLS handshake of a connection, from the first byte of the client.
 
 use std::io;
 use std::sync::Arc;
@@ -18,54 +18,60 @@ use super::error::TlsError;
 use super::provider::builder;
 use super::server::{Parts, ServerTls};
 
-/// Read ahead below TLS, which itself takes one record of 16 KiB at a time.
+/// Read buffer below TLS, which itself reads one record of 16 KiB at a time.
 const BUFFER_BYTES: usize = 128 * 1024;
 
-/// The first byte of a handshake.
+/// The first byte of a TLS handshake.
 const HANDSHAKE: u8 = 0x16;
 
 /// A connection under TLS.
 pub(in crate::net) type SecureStream = TlsStream<BufReader<TcpStream>>;
 
-/// How a handshake ended well.
+/// A handshake that succeeded.
 pub(in crate::net) enum Handshaken {
-    /// HTTP can be spoken.
+    /// The connection is ready for HTTP.
     Open {
         stream: Box<SecureStream>,
-        /// Whether HTTP/2 was agreed on.
+        /// Whether client and server agreed on HTTP/2.
         http2: bool,
         client: Option<ClientIdentity>,
     },
-    /// It was a validation, and there is no more to say.
+    /// It validated a name for an ACME server, and the connection is over.
     Validated,
 }
 
-/// How a handshake ended badly.
-pub(in crate::net) enum Flaw {
-    /// The client was gone before it said anything, as the probes of load balancers are.
+/// A handshake that failed.
+pub(in crate::net) enum HandshakeFailure {
+    /// The client closed the connection without sending a byte, as load balancers do to check the port.
     Silent,
-    /// The client does not speak TLS; it can be told so in plain text.
+    /// The client does not speak TLS. It can be told so in plain text.
     Plain(BufReader<TcpStream>),
-    /// The client was told why by an alert.
+    /// The handshake broke off. An alert has told the client why.
     Failed(io::Error),
 }
 
 impl ServerTls {
-    /// Makes a handshake. The caller sees to the time it takes.
-    pub(in crate::net) async fn handshake(&self, stream: TcpStream) -> Result<Handshaken, Flaw> {
+    /// Makes a handshake. The caller limits the time for it.
+    pub(in crate::net) async fn handshake(
+        &self,
+        stream: TcpStream,
+    ) -> Result<Handshaken, HandshakeFailure> {
         let mut stream = BufReader::with_capacity(BUFFER_BYTES, stream);
-        match stream.fill_buf().await.map_err(Flaw::Failed)?.first() {
-            None => return Err(Flaw::Silent),
+        match stream.fill_buf().await.map_err(HandshakeFailure::Failed)?.first() {
+            None => return Err(HandshakeFailure::Silent),
             Some(&HANDSHAKE) => {}
-            Some(_) => return Err(Flaw::Plain(stream)),
+            Some(_) => return Err(HandshakeFailure::Plain(stream)),
         }
         let started = LazyConfigAcceptor::new(Acceptor::default(), stream);
-        let started = started.await.map_err(Flaw::Failed)?;
+        let started = started.await.map_err(HandshakeFailure::Failed)?;
         let parts = &*self.0;
         if parts.challenges.is_some() && is_validation(&started.client_hello()) {
-            return parts.validate(started).await.map_err(Flaw::Failed);
+            return parts.validate(started).await.map_err(HandshakeFailure::Failed);
         }
-        let stream = started.into_stream(Arc::clone(&parts.config)).await.map_err(Flaw::Failed)?;
+        let stream = started
+            .into_stream(Arc::clone(&parts.config))
+            .await
+            .map_err(HandshakeFailure::Failed)?;
         let (_, session) = stream.get_ref();
         let http2 = session.alpn_protocol() == Some(b"h2");
         let client = parts
@@ -78,7 +84,7 @@ impl ServerTls {
 }
 
 impl Parts {
-    /// Shows the certificate that proves the name, and hangs up (RFC 8737, section 3).
+    /// Presents the certificate that proves the name and closes the connection (RFC 8737, section 3).
     async fn validate(
         &self,
         started: StartHandshake<BufReader<TcpStream>>,
@@ -109,7 +115,7 @@ fn is_validation(hello: &ClientHello<'_>) -> bool {
         .is_some_and(|mut offered| offered.next() == Some(ACME_TLS) && offered.next().is_none())
 }
 
-/// The certificate of one validation; without one the handshake fails with an alert.
+/// The certificate of one validation. Without one the handshake fails with an alert.
 #[derive(Debug)]
 struct Challenge(Option<Certificate>);
 

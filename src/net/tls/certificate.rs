@@ -1,4 +1,4 @@
-//! A certificate with its key, and the one that is shown now.
+//! A certificate with its key, and the certificate that is in use.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use super::error::TlsError;
 use super::provider::provider;
 use crate::telemetry::metrics;
 
-/// A certificate chain with its private key. `Debug` tells nothing of the key.
+/// A certificate chain with its private key. `Debug` prints nothing of the key.
 #[derive(Clone)]
 pub struct Certificate {
     pub(super) key: Arc<CertifiedKey>,
@@ -24,10 +24,10 @@ pub struct Certificate {
 }
 
 impl Certificate {
-    /// Reads chain and key, both PEM: the server's own certificate first; the key as PKCS#8, SEC1 or PKCS#1.
+    /// Reads a chain and a key in PEM. The certificate of the server comes first; the key is PKCS#8, SEC1 or PKCS#1.
     ///
     /// # Errors
-    /// They cannot be read, do not fit each other, or the certificate is not in date.
+    /// One of them cannot be read, they do not belong together, or the certificate is expired or not valid yet.
     pub fn from_pem(chain: &[u8], key: &[u8]) -> Result<Self, TlsError> {
         let certificate = Self::for_challenge(chain, key)?;
         match certificate.key.keys_match() {
@@ -39,11 +39,11 @@ impl Certificate {
         Ok(certificate)
     }
 
-    /// The same without a look at whether they fit and are in date: the certificate of a challenge has an extension
-    /// that only its ACME server understands.
+    /// Reads a chain and a key in PEM without checking that they belong together and are valid now. The certificate of a
+    /// challenge has an extension that only its ACME server understands.
     ///
     /// # Errors
-    /// They cannot be read.
+    /// One of them cannot be read.
     pub fn for_challenge(chain: &[u8], key: &[u8]) -> Result<Self, TlsError> {
         let chain: Vec<_> = CertificateDer::pem_slice_iter(chain)
             .collect::<Result<_, _>>()
@@ -52,7 +52,7 @@ impl Certificate {
         let (_, leaf) = parse_x509_certificate(leaf)
             .map_err(|_| TlsError::Garbled("it is not X.509".to_owned()))?;
         let expires_at = time(leaf.validity().not_after.timestamp());
-        // What is wrong with a key is not said: the words could be the key's.
+        // The error of the parser is dropped, because its text could quote the key.
         let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| TlsError::NoKey)?;
         let key = provider().key_provider.load_private_key(key).map_err(|_| TlsError::Kind)?;
         Ok(Self { key: Arc::new(CertifiedKey::new(chain, key)), expires_at })
@@ -71,7 +71,7 @@ impl Certificate {
         }
     }
 
-    /// When it expires.
+    /// Time at which it expires.
     pub fn expires_at(&self) -> SystemTime {
         self.expires_at
     }
@@ -86,28 +86,28 @@ impl fmt::Debug for Certificate {
     }
 }
 
-/// `seconds` since 1970; what lies before is 1970 itself.
+/// Converts seconds since 1970. An earlier time becomes 1970.
 fn time(seconds: i64) -> SystemTime {
-    // Year 9999, beyond which a date cannot be written.
+    // The end of the year 9999. RFC 3339 cannot write a later date.
     let seconds = u64::try_from(seconds).unwrap_or(0).min(253_402_300_799);
     UNIX_EPOCH + Duration::from_secs(seconds)
 }
 
-/// The certificate that new handshakes get. All clones are one.
+/// The certificate that new handshakes use. All clones share it.
 ///
 /// Until there is one, handshakes fail with an alert.
 #[derive(Clone, Debug, Default)]
 pub struct ShownCertificate(Arc<ArcSwapOption<Certificate>>);
 
 impl ShownCertificate {
-    /// Shows `certificate` from now on. Open connections stay as they are.
+    /// Uses `certificate` from now on. Open connections keep the one they have.
     pub fn show(&self, certificate: Certificate) {
         let expires_at = certificate.expires_at.duration_since(UNIX_EPOCH).unwrap_or_default();
         metrics::certificate_expires(expires_at);
         self.0.store(Some(Arc::new(certificate)));
     }
 
-    /// When the one that is shown expires; `None` while there is none.
+    /// Time at which the certificate in use expires. `None` while there is none.
     pub fn expires_at(&self) -> Option<SystemTime> {
         self.0.load().as_ref().map(|certificate| certificate.expires_at)
     }

@@ -1,4 +1,4 @@
-//! Validation by TLS-ALPN-01 (RFC 8737), as a listener sees it.
+//! Validation of names by TLS-ALPN-01 (RFC 8737), as a listener sees it.
 
 use std::fmt::Debug;
 use std::future::Future;
@@ -9,10 +9,10 @@ use super::certificate::Certificate;
 /// The protocol name of a validation by TLS-ALPN-01.
 pub(super) const ACME_TLS: &[u8] = b"acme-tls/1";
 
-/// Certificates that prove to an ACME server that a name is ours.
+/// Certificates that prove to an ACME server that this server has a name.
 pub trait ChallengeCertificates: Debug + Send + Sync {
-    /// The certificate for a validation of `server_name`, or `None` when none is under way. It is made by
-    /// [`Certificate::for_challenge`]. The handshake waits for it, within its time limit.
+    /// Finds the certificate for a validation of `server_name`, made by [`Certificate::for_challenge`]. `None` when no
+    /// validation of this name is expected. The handshake waits for it, within its time limit.
     fn challenge<'a>(
         &'a self,
         server_name: &'a str,

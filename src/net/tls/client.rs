@@ -1,4 +1,4 @@
-//! Certificates of clients: whose are believed, and which user they name.
+//! Certificates of clients: which are trusted, and which user they name.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,14 +17,14 @@ use x509_parser::parse_x509_certificate;
 use super::error::TlsError;
 use crate::config::ClientUser;
 
-/// Who a client's certificate says it is; it led to one of our roots.
+/// The identity in a client certificate that was verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientIdentity {
-    /// The name that is the user, by the setting.
+    /// The name in the certificate that is the user name, as the setting chooses it.
     pub user: String,
 }
 
-/// Roots of client certificates.
+/// The certificate authorities that may issue client certificates.
 #[derive(Clone)]
 pub struct ClientRoots {
     store: Arc<RootCertStore>,
@@ -33,10 +33,10 @@ pub struct ClientRoots {
 }
 
 impl ClientRoots {
-    /// Reads the roots in the PEM file `path`; `user` says which name of a client's certificate counts.
+    /// Reads the authorities from the PEM file `path`. `user` chooses the name in a client certificate.
     ///
     /// # Errors
-    /// The file cannot be read or holds no certificate.
+    /// The file cannot be read or contains no certificate.
     pub fn read(path: &Path, user: ClientUser) -> Result<Self, TlsError> {
         let pem =
             fs::read(path).map_err(|source| TlsError::Read { path: path.to_owned(), source })?;
@@ -53,12 +53,12 @@ impl ClientRoots {
         Ok(Self { store: Arc::new(store), pem, user })
     }
 
-    /// The text they came from: what a session begun under them is bound to.
+    /// The text of the file. TLS sessions are bound to it.
     pub(super) fn pem(&self) -> &[u8] {
         &self.pem
     }
 
-    /// Lets clients without a certificate in, and no client with one of somebody else.
+    /// Accepts clients without a certificate, and refuses a certificate of any other authority.
     pub(super) fn verifier(
         &self,
         provider: Arc<CryptoProvider>,
@@ -69,8 +69,8 @@ impl ClientRoots {
             .map_err(|error| TlsError::Garbled(error.to_string()))
     }
 
-    /// Who a verified certificate says its owner is. A resumed session brings the certificate it began with, which
-    /// may have run out since.
+    /// Reads the identity from a verified certificate. A resumed session has the certificate it began with, which may
+    /// have expired since then.
     pub(super) fn identify(&self, chain: &[CertificateDer<'_>]) -> Option<ClientIdentity> {
         let (_, leaf) = parse_x509_certificate(chain.first()?).ok()?;
         if !leaf.validity().is_valid() {
@@ -101,14 +101,14 @@ impl fmt::Debug for ClientRoots {
     }
 }
 
-/// The one common name; with two of them a certificate names nobody.
+/// Returns the common name. A certificate with two of them names no user.
 fn common_name(leaf: &X509Certificate<'_>) -> Option<String> {
     let mut names = leaf.subject().iter_common_name();
     let name = names.next()?.as_str().ok()?.to_owned();
     names.next().is_none().then_some(name)
 }
 
-/// The first alternative name of the kind that `pick` picks.
+/// Returns the first alternative name that `pick` accepts.
 fn alternative<'a>(
     leaf: &'a X509Certificate<'a>,
     pick: impl for<'n> Fn(&'n GeneralName<'a>) -> Option<&'a str>,

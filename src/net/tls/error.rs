@@ -1,60 +1,54 @@
-//! Why there is no certificate to show.
+//! Errors of certificates and of TLS.
 
 use std::io;
 use std::path::PathBuf;
 
 use thiserror::Error;
 
-/// Why TLS cannot be spoken, in one line. Holds nothing of a key.
+/// Why TLS cannot be set up, in one line. Never contains a part of a key.
 #[derive(Debug, Error)]
 pub enum TlsError {
-    /// A file that is not there or not ours to read.
+    /// A file does not exist or cannot be read.
     #[error("cannot read {}: {source}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// A file that is not what its setting says.
+    #[allow(missing_docs, reason = "the fields are their names")]
+    Read { path: PathBuf, source: io::Error },
+    /// The content of a file is not what its setting needs.
     #[error("{}: {reason}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: Box<TlsError>,
-    },
-    /// A PEM text without a certificate.
-    #[error("holds no certificate in PEM")]
+    #[allow(missing_docs, reason = "the fields are their names")]
+    File { path: PathBuf, reason: Box<TlsError> },
+    /// A PEM text contains no certificate.
+    #[error("contains no certificate in PEM form")]
     NoCertificate,
-    /// A PEM text without a private key.
-    #[error("holds no private key in PEM that is not encrypted")]
+    /// A PEM text contains no private key.
+    #[error("contains no private key in PEM form, or an encrypted one")]
     NoKey,
-    /// Bytes that are no certificate.
-    #[error("a certificate cannot be read: {0}")]
+    /// A certificate is malformed.
+    #[error("the certificate is malformed: {0}")]
     Garbled(String),
-    /// A key of a kind that is not served.
-    #[error("the key is none of RSA (2048 bits and more), ECDSA P-256, P-384 and Ed25519")]
+    /// The key is of a kind that is not supported.
+    #[error(
+        "the key is of an unsupported kind; use RSA (2048 bits or more), ECDSA P-256, ECDSA P-384 or Ed25519"
+    )]
     Kind,
-    /// Two that do not belong together.
-    #[error("the key is not that of the certificate")]
+    /// Key and certificate do not belong together.
+    #[error("the key does not belong to the certificate")]
     Mismatch,
-    /// A certificate of tomorrow.
+    /// The certificate is not valid yet.
     #[error("the certificate is not valid before {0}")]
     NotYet(String),
-    /// A certificate of yesterday.
+    /// The certificate has expired.
     #[error("the certificate expired on {0}")]
     Expired(String),
-    /// Nothing a file can mend.
+    /// The TLS library refused its configuration.
     #[error("TLS cannot be set up: {0}")]
     Setup(rustls::Error),
-    /// Signals cannot be waited for.
-    #[error("SIGHUP cannot be waited for: {0}")]
+    /// No handler for SIGHUP could be installed.
+    #[error("cannot handle SIGHUP: {0}")]
     Signal(io::Error),
 }
 
 impl TlsError {
-    /// The same, said of the file it is about.
+    /// Adds the file that the error is about.
     pub(super) fn of(self, path: &std::path::Path) -> Self {
         Self::File { path: path.to_owned(), reason: Box::new(self) }
     }

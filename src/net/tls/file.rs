@@ -1,4 +1,4 @@
-//! A certificate that lies in files, and is read again when they change.
+//! A certificate in files, which are read again when they change.
 
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
@@ -14,40 +14,40 @@ use super::error::TlsError;
 use crate::config::CertificateFiles;
 use crate::telemetry::metrics;
 
-/// How often the files are looked at. A look costs two system calls.
+/// How often the files are checked. A check costs two system calls.
 const LOOK_TIME: Duration = Duration::from_secs(2);
 
-/// A certificate and key in two files, and where it is shown.
+/// A certificate and its key in two files.
 #[derive(Clone, Debug)]
 pub struct CertificateFile {
     files: CertificateFiles,
     shown: ShownCertificate,
-    /// What the files looked like before they were last read.
-    seen: Looks,
+    /// Versions of the files when they were last read.
+    seen: Versions,
 }
 
 impl CertificateFile {
-    /// Reads the files and shows what they hold.
+    /// Reads the files and uses their certificate.
     ///
     /// # Errors
-    /// They hold no certificate that can be shown now.
+    /// They contain no certificate that is valid now.
     pub fn open(files: CertificateFiles) -> Result<Self, TlsError> {
-        let seen = Looks::of(&files);
+        let seen = Versions::of(&files);
         let file = Self { files, shown: ShownCertificate::default(), seen };
         file.shown.show(read(&file.files)?);
         Ok(file)
     }
 
-    /// Where it is shown.
+    /// The certificate that handshakes use.
     pub fn shown(&self) -> ShownCertificate {
         self.shown.clone()
     }
 
-    /// Reads the files anew on SIGHUP and when they change, in a task of its own. What cannot be shown is not: the old
-    /// certificate stays, the log and a metric tell.
+    /// Starts a task that reads the files again on SIGHUP and when they change. If they contain no valid certificate, the
+    /// old one stays in use, and the log and a metric report it.
     ///
     /// # Errors
-    /// Signals cannot be waited for.
+    /// No handler for SIGHUP could be installed.
     pub fn follow(mut self) -> Result<(), TlsError> {
         let mut hangup = signal(SignalKind::hangup()).map_err(TlsError::Signal)?;
         tokio::spawn(async move {
@@ -56,9 +56,9 @@ impl CertificateFile {
                     _ = hangup.recv() => true,
                     () = sleep(LOOK_TIME) => false,
                 };
-                // A disk can be slow, and this is no thread to wait on one.
+                // Reading files blocks the thread.
                 let next = tokio::task::spawn_blocking(move || {
-                    self.look(asked);
+                    self.check(asked);
                     self
                 });
                 match next.await {
@@ -70,24 +70,24 @@ impl CertificateFile {
         Ok(())
     }
 
-    /// Reads the files if they changed, or anyway.
-    fn look(&mut self, anyway: bool) {
-        // Before they are read: what changes meanwhile is seen the next time.
-        let looks = Looks::of(&self.files);
-        if looks == self.seen && !anyway {
+    /// Reads the files if they changed, or if `anyway` is set.
+    fn check(&mut self, anyway: bool) {
+        // Taken before the files are read: a change in between is noticed at the next check.
+        let versions = Versions::of(&self.files);
+        if versions == self.seen && !anyway {
             return;
         }
-        self.seen = looks;
+        self.seen = versions;
         let read = read(&self.files);
         metrics::certificate_reloaded(read.is_ok());
         match read {
             Ok(certificate) => {
                 let expires_at = humantime::format_rfc3339_seconds(certificate.expires_at());
-                info!(event = "certificate_renewed", %expires_at, "the certificate was read anew");
+                info!(event = "certificate_renewed", %expires_at, "the certificate was read again and is in use");
                 self.shown.show(certificate);
             }
             Err(error) => {
-                warn!(event = "certificate_kept", %error, "the old certificate stays: {error}");
+                warn!(event = "certificate_kept", %error, "the certificate could not be read again, the old one stays in use: {error}");
             }
         }
     }
@@ -106,27 +106,26 @@ fn contents(path: &Path) -> Result<Vec<u8>, TlsError> {
     fs::read(path).map_err(|source| TlsError::Read { path: path.to_owned(), source })
 }
 
-/// What tells two versions of two files apart, links resolved: Kubernetes changes neither file but a link that leads
-/// to both.
+/// Versions of certificate and key. Links are resolved: Kubernetes does not change the files, but a link to their folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Looks([Option<Look>; 2]);
+struct Versions([Option<Version>; 2]);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Look {
+struct Version {
     device: u64,
     inode: u64,
     bytes: u64,
     modified: (i64, i64),
 }
 
-impl Looks {
+impl Versions {
     fn of(files: &CertificateFiles) -> Self {
-        let look = |path: &Path| fs::metadata(path).ok().map(|of| Look::of(&of));
-        Self([look(&files.certificate), look(&files.key)])
+        let version = |path: &Path| fs::metadata(path).ok().map(|file| Version::of(&file));
+        Self([version(&files.certificate), version(&files.key)])
     }
 }
 
-impl Look {
+impl Version {
     fn of(file: &Metadata) -> Self {
         Self {
             device: file.dev(),

@@ -1,10 +1,10 @@
-//! https: which certificate is shown, to whom, and how a handshake is made.
+//! TLS of a listener: the certificate it uses, and the handshake.
 //!
-//! - [`Certificate`] is a chain with its key, checked to fit each other and to be in date.
-//! - [`ShownCertificate`] is the one that new handshakes get. Whoever has a better one calls
-//!   [`show`](ShownCertificate::show), from any task, as often as it likes; open connections keep what they have.
-//!   Files do so by [`CertificateFile`]; another source needs nothing but this call.
-//! - [`ChallengeCertificates`] answers validation by TLS-ALPN-01 (RFC 8737): it is asked in mid-handshake, only for
+//! - [`Certificate`] is a chain with its key. They belong together and are valid now.
+//! - [`ShownCertificate`] is the one that new handshakes use. A source of certificates calls
+//!   [`show`](ShownCertificate::show) when it has a new one, from any task; open connections keep what they have.
+//!   [`CertificateFile`] is such a source.
+//! - [`ChallengeCertificates`] answers validations by TLS-ALPN-01 (RFC 8737). It is asked during a handshake, only for
 //!   clients that offer `acme-tls/1` alone, and such a connection ends with its handshake.
 
 mod acceptor;
@@ -19,7 +19,7 @@ mod server;
 mod tests;
 mod tickets;
 
-pub(super) use acceptor::{Flaw, Handshaken, SecureStream};
+pub(super) use acceptor::{HandshakeFailure, Handshaken, SecureStream};
 pub use certificate::{Certificate, ShownCertificate};
 pub use challenge::ChallengeCertificates;
 pub use client::{ClientIdentity, ClientRoots};

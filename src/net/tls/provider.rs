@@ -10,7 +10,7 @@ use rustls::{ConfigBuilder, SupportedCipherSuite, WantsVerifier};
 
 use super::error::TlsError;
 
-/// AES-128 first: the fastest here by far, and as strong as the rest of a handshake.
+/// Offered suites, the preferred ones first. AES-128 is by far the fastest and as strong as the rest of a handshake.
 const SUITES: [SupportedCipherSuite; 9] = [
     suite::TLS13_AES_128_GCM_SHA256,
     suite::TLS13_AES_256_GCM_SHA384,
@@ -23,7 +23,7 @@ const SUITES: [SupportedCipherSuite; 9] = [
     suite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
 ];
 
-/// TLS 1.2 and 1.3 with the suites above.
+/// Starts a configuration with TLS 1.2 and 1.3 and the suites above.
 pub(super) fn builder() -> Result<ConfigBuilder<ServerConfig, WantsVerifier>, TlsError> {
     ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13, &TLS12])

@@ -12,14 +12,14 @@ use super::provider::{builder, provider};
 use super::tickets::Tickets;
 use crate::seal::EpochSealer;
 
-/// What a listener that speaks TLS offers.
+/// Options of a listener that speaks TLS.
 #[derive(Debug, Default)]
 pub struct TlsOptions {
     /// Whether `h2` is offered beside `http/1.1`.
     pub http2: bool,
-    /// Who vouches for certificates of clients; `None` asks for none.
+    /// Authorities for client certificates. Without them clients are not asked for a certificate.
     pub client_roots: Option<ClientRoots>,
-    /// Who answers validations by TLS-ALPN-01.
+    /// Source of the certificates for validations by TLS-ALPN-01.
     pub challenges: Option<Arc<dyn ChallengeCertificates>>,
     /// Seals session tickets. Without it no session is resumed.
     pub tickets: Option<EpochSealer>,
@@ -37,10 +37,10 @@ pub(super) struct Parts {
 }
 
 impl ServerTls {
-    /// Shows `shown` to everybody.
+    /// Uses the certificate `shown`.
     ///
     /// # Errors
-    /// The roots of client certificates are none.
+    /// The authorities for client certificates cannot be used.
     pub fn new(shown: ShownCertificate, options: TlsOptions) -> Result<Self, TlsError> {
         let TlsOptions { http2, client_roots, challenges, tickets } = options;
         let builder = builder()?;
@@ -54,7 +54,7 @@ impl ServerTls {
         if http2 {
             config.alpn_protocols.insert(0, b"h2".to_vec());
         }
-        // Sessions that are kept here would be of use to this instance alone.
+        // A session that is kept in memory could be resumed at this instance only. Tickets work at all instances.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         if let Some(sealer) = tickets {
             let context = client_roots.as_ref().map(|roots| roots.pem().to_vec());

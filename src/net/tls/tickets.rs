@@ -1,7 +1,7 @@
-//! Sessions that clients keep and any instance resumes: each ticket is the session itself, sealed.
+//! Session tickets: clients keep their TLS session, encrypted, and every instance can resume it.
 //!
-//! Who learns the key of a ticket can read the connections that were resumed by it (TLS 1.2; TLS 1.3 agrees on a new
-//! secret each time), so a key is good for an epoch of twelve hours and believed for one more.
+//! An attacker who learns the key of a ticket can read the connections that were resumed with it (in TLS 1.2; TLS 1.3
+//! agrees on a new secret each time). So a key encrypts for an epoch of twelve hours and is accepted for one more.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -9,14 +9,14 @@ use rustls::server::ProducesTickets;
 
 use crate::seal::EpochSealer;
 
-/// How long one key seals.
+/// How long one key encrypts tickets.
 const EPOCH: Duration = Duration::from_secs(12 * 60 * 60);
 
-/// Tickets: the epoch in eight bytes, then what was sealed.
+/// Makes and opens tickets. A ticket is its epoch in eight bytes, big endian, and the sealed session.
 #[derive(Debug)]
 pub(super) struct Tickets {
     sealer: EpochSealer,
-    /// The roots of client certificates: a session begun under others does not bring its client in.
+    /// The authorities for client certificates. A session that began under others cannot be resumed.
     context: Vec<u8>,
 }
 
@@ -33,9 +33,9 @@ impl Tickets {
     fn open_at(&self, now: u64, ticket: &[u8]) -> Option<Vec<u8>> {
         let (epoch, sealed) = ticket.split_first_chunk()?;
         let epoch = u64::from_be_bytes(*epoch);
-        // The next one, too: the clock of another instance may be a little ahead.
-        let believed = now.saturating_sub(1)..=now.saturating_add(1);
-        if !believed.contains(&epoch) {
+        // The next epoch is accepted too, because the clock of another instance may be ahead.
+        let accepted = now.saturating_sub(1)..=now.saturating_add(1);
+        if !accepted.contains(&epoch) {
             return None;
         }
         self.sealer.open(epoch, &self.context, sealed)
