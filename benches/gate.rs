@@ -1,5 +1,5 @@
-//! That a stranger cannot tell by the clock a private repository from none: `cargo bench --bench gate`. Needs PostgreSQL's
-//! programs.
+//! Checks that a stranger cannot tell by the time of an answer whether a private repository exists. Needs the programs of
+//! PostgreSQL. Run: `cargo bench --bench gate`.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
@@ -17,10 +17,10 @@ use af_registry::rights::{Access, Action, Grantee, Role};
 use af_registry::store::{NewManifest, Store, StoreError};
 use tokio::runtime::Runtime;
 
-/// Enough that the medians of two runs differ by less than a few hundredths.
+/// Number of requests of each kind. With so many, the medians of two runs differ by a few hundredths at most.
 const ROUNDS: usize = 4000;
 
-/// A private repository with an image under `latest`, and a user with a grant elsewhere.
+/// A private repository with an image under `latest`, and a user who has a grant on another repository only.
 async fn fill(store: &Store) -> Grantee {
     let repository: RepositoryName = "secret/app".parse().unwrap();
     store.uploads().start(&repository, "", None).await.unwrap();
@@ -45,7 +45,7 @@ async fn fill(store: &Store) -> Grantee {
     Grantee::Account(store.accounts().get("stranger").await.unwrap().unwrap().revision)
 }
 
-/// Asks by turns, so that whatever else the machine does falls on both alike; the medians are told, and their ratio.
+/// Takes turns between the two, so that other load on the machine slows both equally. Prints the medians and their ratio.
 fn main() {
     let runtime = Runtime::new().unwrap();
     let database = runtime.block_on(postgres::database());
@@ -58,7 +58,7 @@ fn main() {
         let mut pulls = [Vec::new(), Vec::new()];
         let mut pushes = [Vec::new(), Vec::new()];
         for turn in 0..ROUNDS * 2 {
-            // Not always in the same order.
+            // The order alternates.
             let which = (turn + turn / 2) % 2;
             let began = Instant::now();
             let pulled = runtime.block_on(store.manifests().get(&places[which], &latest));

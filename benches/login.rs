@@ -1,5 +1,5 @@
-//! What it costs to find out who asks, and that it costs the same whatever is wrong: `cargo bench --bench login`. Needs
-//! PostgreSQL's programs.
+//! Measures how long logins take, and checks that all failed logins take the same time, whatever the reason. Needs the
+//! programs of PostgreSQL. Run: `cargo bench --bench login`.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
@@ -29,7 +29,7 @@ const PASSWORD: &str = "correct horse battery staple";
 const ROUNDS: usize = 200;
 const CLIENT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
-/// Without limits, with a user, a disabled user and a robot. Returns the secret of the robot.
+/// Makes a user, a disabled user and a robot, without limits of logins. Returns the secret of the robot.
 async fn open() -> (Auth, Secret) {
     let database = postgres::database().await;
     let store = database.store.clone();
@@ -63,7 +63,7 @@ async fn issue(auth: &Auth, login: Login, scope: &str) -> Issued {
     auth.tokens().unwrap().issue(request, CLIENT).await.unwrap()
 }
 
-/// What strangers must not tell apart: by turns, so that whatever else the machine does falls on all alike.
+/// Times failed logins that a stranger must not tell apart. They take turns, so that other load slows all equally.
 fn refused(runtime: &Runtime, auth: &Auth) {
     let logins = [
         ("unknown user", "nobody", PASSWORD),
@@ -73,7 +73,7 @@ fn refused(runtime: &Runtime, auth: &Auth) {
     ];
     let mut took = logins.map(|_| Vec::new());
     for turn in 0..ROUNDS * logins.len() {
-        // Not always in the same order: threads and their memory come by turns, too.
+        // The order alternates, because threads and their memory take turns too.
         let which = (turn + turn / logins.len()) % logins.len();
         let (_, user, password) = logins[which];
         let began = Instant::now();

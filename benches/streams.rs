@@ -1,7 +1,8 @@
-//! What every byte of a layer passes, and the tree above it: `cargo bench --bench streams`.
+//! Measures the code that every byte of a layer goes through, and the making of the tree above it. Run:
+//! `cargo bench --bench streams`.
 //!
-//! Hashing is told twice: by criterion, and as a ratio of our wrappers to the bare digest of ring, taken in turns so
-//! that a busy machine slows both alike. Anything under 0.97 or so is a copy or a call too many.
+//! Hashing is measured twice: by criterion, and as a ratio to the bare digest of ring. For the ratio the two take turns,
+//! so that other load slows both equally. A ratio under about 0.97 means a needless copy or call.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -23,18 +24,18 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use http_body::{Body, Frame};
 use ring::digest::{Context as Ring, SHA256};
 
-/// As large as the frames that hyper reads into our buffers.
+/// Size of the frames that hyper reads into our buffers.
 const FRAME: usize = 512 << 10;
-/// Frames of one measured layer.
+/// Number of frames of the measured layer.
 const FRAMES: usize = 32;
-/// Turns of the ratio.
+/// Number of measurements for the ratio.
 const TURNS: usize = 15;
 
-/// A layer that is here already.
+/// A layer in memory.
 struct Layer(VecDeque<Bytes>);
 
 impl Layer {
-    /// Frames that share one buffer.
+    /// Makes frames that share one buffer.
     fn new(frame: &Bytes) -> Self {
         Self((0..FRAMES).map(|_| frame.clone()).collect())
     }
@@ -66,7 +67,7 @@ fn wrapped(frame: &Bytes) -> Digest {
     hasher.finish()
 }
 
-/// The body that a pull is answered with: verified and paced. Gives the number of bytes that came out.
+/// Reads the body of the answer to a pull, verified and paced. Returns the number of its bytes.
 fn pulled(frame: &Bytes, digest: &Digest) -> usize {
     let size = (FRAMES * FRAME) as u64;
     let mut body =
@@ -100,7 +101,7 @@ fn hashing(c: &mut Criterion) {
     println!("throughput against ring: verified and paced {:.3}", median(&mut verified));
 }
 
-/// How many times as fast as `plain` the other one is, turn by turn.
+/// Prints how many times as fast as `plain` the other one is. The two take turns.
 fn ratios(plain: impl Fn(), ours: impl Fn()) -> Vec<f64> {
     let time = |work: &dyn Fn()| -> Duration {
         let began = Instant::now();
@@ -124,7 +125,7 @@ fn leaves(count: u16) -> Vec<Leaf> {
     (0..count).map(leaf).collect()
 }
 
-/// A layer of 4 GiB: four nodes of 1024 links and a root; and the root of one part, as it is read back.
+/// The tree of a layer of 4 GiB: four nodes of 1024 links and a root. Also parses the root of one part.
 fn trees(c: &mut Criterion) {
     let large = leaves(4096);
     c.bench_function("dag/layout of 4096 leaves", |b| b.iter(|| dag::layout(black_box(&large))));

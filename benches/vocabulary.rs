@@ -1,4 +1,4 @@
-//! The pure functions that every request passes: `cargo bench --bench vocabulary`.
+//! Measures the pure functions that every request goes through. Run: `cargo bench --bench vocabulary`.
 
 use std::hint::black_box;
 

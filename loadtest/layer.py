@@ -3,11 +3,11 @@
 import hashlib
 import os
 
-from stand import MIB
+from rig import MIB
 
 
 class Layer:
-    """A file of random bytes, of which no block of 1 MiB is ever the same again."""
+    """A file of random bytes. No block of 1 MiB occurs twice, also after `renew`."""
 
     def __init__(self, path, size):
         self.path, self.size = path, size
@@ -16,7 +16,7 @@ class Layer:
                 file.write(os.urandom(MIB))
 
     def renew(self):
-        """Changes 16 bytes in every block, which is enough for a new leaf, and keeps the page cache warm."""
+        """Changes 16 bytes in every block, which makes every leaf new. The page cache stays warm. Returns the digest."""
         with open(self.path, "r+b") as file:
             for at in range(0, self.size, MIB):
                 file.seek(at)

@@ -1,6 +1,7 @@
-"""Rates of small requests over kept-alive connections, each driven by a thread that writes prepared bytes and reads to the
-length it knows. The client is Python and takes more cpu than the server: only ratios within one run say something, and
-the server's own cpu per request.
+"""Rates of small requests over kept-alive connections.
+
+A thread per connection writes prepared bytes and reads answers of a known length. The client is in Python and needs more
+CPU than the server, so only ratios within one run and the CPU of the server per request have a meaning.
 """
 
 import hashlib
@@ -13,14 +14,14 @@ import threading
 import time
 import urllib.parse
 
-from stand import cpu
+from rig import cpu
 
 TYPE = "application/vnd.oci.image.manifest.v1+json"
 TAG = "/v2/load/manifests/manifests/latest"
 
 
 def fill(address, authorization=None):
-    """Pushes an image of one config, which is its only layer too, under `TAG`."""
+    """Pushes an image under `TAG`. Its config is also each of its layers."""
     login = {"Authorization": authorization} if authorization else {}
     connection = http.client.HTTPConnection(address, timeout=60)
 
@@ -50,7 +51,7 @@ def drive(host, port, path, authorization, until, times):
             answer = connection.recv(64 << 10)
             if not answer.startswith(b"HTTP/1.1 200"):
                 sys.exit(f"{path}: {answer[:200]!r}")
-            # Every answer is as long as the first: nothing in it varies in length.
+            # Every answer is as long as the first one.
             length = length or whole(answer)
             while len(answer) < length:
                 answer += connection.recv(64 << 10)
@@ -63,16 +64,16 @@ def whole(answer):
     return len(head) + 4 + next(int(line[15:]) for line in lines if line.startswith(b"content-length:"))
 
 
-def measure(there, path, threads, seconds, authorization=None):
-    """[requests a second, p50 in ms, p99 in ms, server cpu in µs a request]."""
-    url = urllib.parse.urlsplit(there.registry)
-    times, began, before = [], time.perf_counter(), cpu(there.pid)
+def measure(running, path, threads, seconds, authorization=None):
+    """Returns [requests per second, p50 in ms, p99 in ms, CPU of the server in µs per request]."""
+    url = urllib.parse.urlsplit(running.registry)
+    times, began, before = [], time.perf_counter(), cpu(running.pid)
     drivers = [threading.Thread(target=drive, args=(url.hostname, url.port, path, authorization, began + seconds, times))
                for _ in range(threads)]
     for driver in drivers:
         driver.start()
     for driver in drivers:
         driver.join()
-    took, spent = time.perf_counter() - began, cpu(there.pid) - before
+    took, spent = time.perf_counter() - began, cpu(running.pid) - before
     cuts = statistics.quantiles(times, n=100)
     return [len(times) / took, cuts[49] * 1e3, cuts[98] * 1e3, spent / len(times) * 1e6]

@@ -1,6 +1,6 @@
-"""What the load tests share: a registry with its own partners, clocks, curl, and how figures are printed.
+"""What the load tests share: a registry with its own PostgreSQL and Kubo, clocks, curl, and the output of figures.
 
-Everything talks to 127.0.0.1, and everything that is started here is ended here, by its pid.
+Everything uses 127.0.0.1 only. Every process that is started here is ended here, by its pid.
 """
 
 import argparse
@@ -24,12 +24,12 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def arguments(description):
-    """A parser with the options of every load test."""
+    """Returns a parser with the options that all load tests have."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--server", metavar="FILE", help="release build to start [target/release/af-registry]")
-    parser.add_argument("--dir", metavar="PATH", help="where the temporary data directory is made [TMPDIR]")
+    parser.add_argument("--dir", metavar="PATH", help="folder for the temporary data directory [TMPDIR]")
     parser.add_argument("--pid", type=int, help="measure this running server instead of starting one")
     parser.add_argument("--registry", default="http://127.0.0.1:5000", help="its address, with --pid")
     parser.add_argument("--kubo-pid", type=int, help="its Kubo, with --pid")
@@ -38,7 +38,7 @@ def arguments(description):
     return parser
 
 
-class Stand:
+class Rig:
     """A registry to measure: its address, its pid, and those of its Kubo."""
 
     def __init__(self, registry, pid, kubo_pid=None, api=None, gateway=None, scratch=None):
@@ -53,16 +53,18 @@ class Stand:
 
 
 @contextlib.contextmanager
-def stand(options, **settings):
-    """Starts a registry over a temporary directory, or takes the one that the options name. `settings` are variables of
-    its environment without OPEN_REGISTRY_."""
+def rig(options, **settings):
+    """Starts a registry in a temporary directory, or takes the one that the options name.
+
+    `settings` are variables of its environment, without OPEN_REGISTRY_.
+    """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     scratch = tempfile.mkdtemp(prefix="af-load-", dir=options.dir)
-    # PostgreSQL runs as another user when we are root, and must pass through.
+    # For root PostgreSQL runs as another user, who must be able to enter the directory.
     os.chmod(scratch, 0o711)
     try:
         if options.pid and not settings:
-            yield Stand(options.registry, options.pid, options.kubo_pid, options.kubo_api,
+            yield Rig(options.registry, options.pid, options.kubo_pid, options.kubo_api,
                         options.kubo_gateway, scratch)
         else:
             with started(options, scratch, settings) as running:
@@ -75,7 +77,7 @@ def stand(options, **settings):
 def started(options, scratch, settings):
     program = options.server or os.path.join(HERE, "..", "target", "release", "af-registry")
     if not os.path.exists(program):
-        sys.exit(f"{program} is not there: cargo build --release")
+        sys.exit(f"{program} does not exist; run cargo build --release")
     data = os.path.join(scratch, "data")
     cached = os.path.expanduser("~/.cache/af-registry/bin")
     env = {name: value for name, value in os.environ.items() if not name.startswith("OPEN_REGISTRY_")}
@@ -96,7 +98,7 @@ def started(options, scratch, settings):
             addresses = json.load(file)["Addresses"]
         api, gateway = (f"http://127.0.0.1:{addresses[which].split('/')[4]}" for which in ("API", "Gateway"))
         scheme = "https" if "TLS_CERT_FILE" in settings else "http"
-        yield Stand(f"{scheme}://{address}", server.pid, kubo[0], api, gateway, scratch)
+        yield Rig(f"{scheme}://{address}", server.pid, kubo[0], api, gateway, scratch)
     finally:
         server.terminate()
         try:
@@ -107,7 +109,7 @@ def started(options, scratch, settings):
 
 
 def listening(server):
-    """Waits for the server's address; then its log is read and forgotten, that its pipe never fills."""
+    """Waits for the address of the server. Then reads and discards its log, so that the pipe never fills."""
     seen = []
     for line in server.stderr:
         seen.append(line)
@@ -139,20 +141,20 @@ def children(parent):
 
 
 def cpu(pid):
-    """User and system seconds of a process so far."""
+    """Returns the user and system seconds of a process so far."""
     fields = stat(pid)
     return (int(fields[11]) + int(fields[12])) / TICK
 
 
 def machine():
-    """Busy seconds of all cores so far: everything but idle and waiting for a disk."""
+    """Returns the busy seconds of all cores so far, without idle time and waiting for a disk."""
     with open("/proc/stat", encoding="utf-8") as file:
         fields = [int(field) for field in file.readline().split()[1:9]]
     return (sum(fields) - fields[3] - fields[4]) / TICK
 
 
 class Clock:
-    """Wall time, and cpu seconds of the server, of its Kubo and of the machine."""
+    """Measures wall time, and CPU seconds of the server, of its Kubo and of the machine."""
 
     def __init__(self, *pids):
         self.pids = pids
@@ -167,7 +169,7 @@ class Clock:
 
 
 def curl(*words):
-    """Runs curl without a progress meter; what it prints comes back. Any status but 2xx ends the test."""
+    """Runs curl and returns its output. Any status but 2xx ends the test."""
     done = subprocess.run(["curl", "-sS", "--fail-with-body", "--max-time", "900", *words],
                           stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
@@ -184,7 +186,7 @@ def spread(values):
 
 
 def memory(pid, field):
-    """A size from /proc/<pid>/status, in MiB."""
+    """Returns a size from /proc/<pid>/status, in MiB."""
     with open(f"/proc/{pid}/status", encoding="utf-8") as file:
         for line in file:
             if line.startswith(field + ":"):
@@ -193,6 +195,6 @@ def memory(pid, field):
 
 
 def forget_peak(pid):
-    """Lets VmHWM begin again at the present size (proc(5), clear_refs)."""
+    """Resets VmHWM to the present size (proc(5), clear_refs)."""
     with open(f"/proc/{pid}/clear_refs", "w", encoding="utf-8") as file:
         file.write("5")
