@@ -1,11 +1,11 @@
-# Every command of the project; `make` alone lists them. Needs Rust >= 1.95 and Go >= 1.26, installs the rest (.ci/install).
+# The commands of the project; `make` lists them. Needs Rust >= 1.95 and Go >= 1.26, and installs the rest (.ci/install).
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .NOTPARALLEL:
 .PHONY: help run test lint fuzz install-run install-test install-fuzz clean
 
-# Programs that are built rather than packaged live outside the tree, so every clone shares them.
+# Programs that are built from source are kept outside the tree, so that all clones share them.
 export AF_REGISTRY_CACHE := $(abspath $(or $(AF_REGISTRY_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/af-registry))
 export PATH := $(AF_REGISTRY_CACHE)/bin:$(PATH)
 
@@ -15,7 +15,7 @@ help: ## list these commands
 run: install-run ## start a registry on http://127.0.0.1:5000 (ARGS="--port 5001" for options)
 	@exec cargo run --locked --release -- $(ARGS)
 
-test: install-test ## run every test, against real partners and clients (ARGS="pull" to choose)
+test: install-test ## run all tests, with real PostgreSQL, Kubo and clients (ARGS="pull" for those named so)
 	cargo test --locked -- $(ARGS)
 
 lint: export RUSTDOCFLAGS = -D warnings
@@ -24,24 +24,24 @@ lint: install-test ## check format, lints, docs, dependencies and scripts
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo doc --locked --no-deps
 	cargo fmt --manifest-path tests/fuzz/Cargo.toml --check
-	@# Nothing is linked, so libFuzzer is not built.
+	@# Nothing is linked, so libFuzzer need not be built.
 	CUSTOM_LIBFUZZER_PATH=/none/libfuzzer.a cargo clippy --locked --manifest-path tests/fuzz/Cargo.toml \
 		--target-dir "$${CARGO_TARGET_DIR:-target}" -- -D warnings
 	.ci/deny
 	cargo machete
 	grep -rlE '^#!.*[/ ](ba)?sh$$' --exclude-dir=target --exclude-dir=.git . | xargs shellcheck
 
-fuzz: install-fuzz ## look for inputs that break a parser (SECONDS=60 for each of them)
+fuzz: install-fuzz ## search for inputs that break a parser (SECONDS=60 for each parser)
 	.ci/fuzz $(or $(SECONDS),60)
 
-install-run: ## install what `make run` needs: PostgreSQL's programs and Kubo
+install-run: ## install what `make run` needs: the programs of PostgreSQL, and Kubo
 	@.ci/install run
 
-install-test: ## install what `make test` and `make lint` need beyond that
+install-test: ## install what `make test` and `make lint` need
 	@.ci/install test
 
 install-fuzz: ## install what `make fuzz` needs: cargo-fuzz and a C++ compiler
 	@.ci/install fuzz
 
-clean: ## forget what was built in the tree (the cache stays in ~/.cache/af-registry)
+clean: ## delete what was built in the tree (the cache in ~/.cache/af-registry stays)
 	cargo clean
