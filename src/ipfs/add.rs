@@ -1,9 +1,9 @@
-//! A file streamed into Kubo.
+//! Streams a file into Kubo.
 //!
-//! Success is more than a `Hash`: Kubo names the file before it syncs and pins it, and tells a later failure in the
-//! trailer only (Kubo `core/coreunix/add.go`). And it takes a body that merely stops for a shorter file. So a file
-//! counts when the answer ended cleanly, with one `Hash` whose size fits the bytes sent, and one given up is torn
-//! by a reset.
+//! A `Hash` in the answer is not yet a success: Kubo sends it before it syncs and pins the file, and reports a later
+//! failure only in the trailer (Kubo `core/coreunix/add.go`). Kubo also takes a body that merely stops for a shorter
+//! file. So an add succeeds when the answer ended cleanly and has one `Hash` whose size fits the bytes that were sent, and
+//! an add that is given up ends with a reset of its connection.
 
 use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
@@ -28,28 +28,28 @@ use crate::ipld::{Cid, Codec};
 use crate::outbound::Close;
 use crate::telemetry::metrics::{self, Call};
 
-/// Every option that shapes the tree is named, so that no setting of a node changes a CID: the profile
-/// `unixfs-v1-2025`.
+/// Options of the profile `unixfs-v1-2025`. Every option that shapes the tree is named, so that no setting of a node
+/// changes a CID.
 static OPTIONS: LazyLock<String> = LazyLock::new(|| {
     format!(
         "?cid-version=1&raw-leaves=true&chunker={CHUNKER}&max-file-links={MAX_LINKS}\
          &pin=true&progress=false&fast-provide-root=false"
     )
 });
-/// Longest time that Kubo takes nothing.
+/// Longest time in which Kubo takes no bytes.
 const STALL: Duration = Duration::from_secs(60);
-/// Time for Kubo to sync, pin and answer after the last byte.
+/// Time after the last byte for Kubo to sync, pin and answer.
 const ANSWER: Duration = Duration::from_secs(60);
-/// Time for an answer to come through after the connection broke.
+/// Time to wait for an answer after the connection broke.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-/// Longest answer: one line.
+/// Longest answer in bytes. It is one line.
 const LINE: usize = 16 << 10;
 
 type Head = Pin<Box<dyn Future<Output = hyper::Result<Response<Incoming>>> + Send>>;
 
-/// A file on its way into Kubo, on a connection of its own.
+/// A file that is being sent to Kubo, on a connection of its own.
 ///
-/// Dropped before [`finish`](Self::finish), it is torn: nothing gets a name or a pin.
+/// Dropping it before [`finish`](Self::finish) resets the connection: the file gets no CID and no pin.
 pub struct Add {
     sender: Sender,
     sent: u64,
@@ -57,7 +57,7 @@ pub struct Add {
     reply: Option<Reply>,
 }
 
-/// The answer to come. Dropping it resets the connection.
+/// The answer that is expected. Dropping it resets the connection.
 struct Reply {
     head: Head,
     connection: Connection,
@@ -65,15 +65,15 @@ struct Reply {
     call: Call,
 }
 
-/// A file that is stored, synced as the node does, and pinned.
+/// A file that Kubo has stored, synced to disk as its settings say, and pinned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Added {
-    /// Its CID.
+    /// CID of the file.
     pub cid: Cid,
 }
 
 impl Kubo {
-    /// Begins a file.
+    /// Begins to add a file.
     pub async fn begin_add(&self) -> Result<Add, IpfsError> {
         let call = metrics::kubo_call("add");
         let origin = Arc::clone(&self.api);
@@ -93,15 +93,15 @@ impl Kubo {
 }
 
 impl Add {
-    /// Hands over the next bytes; waits until the connection took those before.
+    /// Sends the next bytes. Waits until the connection has taken those before.
     ///
-    /// After an error the file is lost, and so it is when the future was dropped midway.
+    /// After an error the file is lost. It is also lost when the future is dropped before it is ready.
     pub async fn send(&mut self, frame: Bytes) -> Result<(), IpfsError> {
         if frame.is_empty() {
             return Ok(());
         }
         self.sent += frame.len() as u64;
-        // Put back only when the frame is on its way.
+        // Put back once the frame was taken. Otherwise the file is lost.
         let Some(mut reply) = self.reply.take() else { return Err(lost("an earlier part")) };
         let early = tokio::select! {
             biased;
@@ -122,8 +122,8 @@ impl Add {
         reply.call.end(Err(result))
     }
 
-    /// Ends the file. All bytes are handed over when this returns; the future waits for Kubo to sync, pin and answer,
-    /// and a file whose future is dropped may be stored or not.
+    /// Ends the file. When this returns, all bytes are handed over. The future waits for Kubo to sync, pin and answer. If
+    /// the future is dropped, the file may be stored or not.
     pub fn finish(self) -> impl Future<Output = Result<Added, IpfsError>> + Send + 'static {
         let Self { sender, sent, reply } = self;
         if reply.is_some() {
@@ -140,7 +140,7 @@ impl Add {
     }
 }
 
-/// Reads the answer to a whole file of `sent` bytes.
+/// Reads the answer to a complete file of `sent` bytes.
 async fn added(
     head: Head,
     connection: Connection,
@@ -153,10 +153,10 @@ async fn added(
 }
 
 impl Added {
-    /// Reads the one line with which `add` names a file of `sent` bytes.
+    /// Parses the answer of `add` to a file of `sent` bytes.
     ///
     /// # Errors
-    /// [`IpfsError::Broken`] for anything else: no line, a second one, or one that does not fit the bytes sent.
+    /// [`IpfsError::Broken`] unless it is a single line that fits the bytes sent.
     pub fn parse(body: &[u8], sent: u64) -> Result<Self, IpfsError> {
         #[derive(Deserialize)]
         struct Line {
@@ -166,7 +166,7 @@ impl Added {
             size: String,
         }
         let broken = || IpfsError::Broken(format!("add of {sent} bytes answered `{}`", text(body)));
-        // A second line would be a second file: more than one JSON value is an error.
+        // A second line would be a second file. `from_slice` refuses more than one JSON value.
         let line: Line = serde_json::from_slice(body).map_err(|_| broken())?;
         let whole = line.size.parse() == Ok(stored_size(sent));
         let raw = sent <= LEAF_BYTES;
@@ -178,7 +178,7 @@ impl Added {
     }
 }
 
-/// What an answer that came before the end of the file says.
+/// The error in an answer that came before the end of the file.
 async fn refused(
     early: hyper::Result<Response<Incoming>>,
     connection: Connection,

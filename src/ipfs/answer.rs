@@ -1,4 +1,4 @@
-//! Answers of Kubo, read to their end within bounds.
+//! Answers of Kubo, read to their end, within bounds of time and size.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,14 +17,14 @@ use super::error::{IpfsError, Refusal, text, unavailable};
 use super::origin::{Connection, Origin};
 use crate::ipld::Cid;
 
-/// Longest silence inside an answer.
+/// Longest time without a byte inside an answer.
 pub(super) const SILENCE: Duration = Duration::from_secs(30);
-/// Longest answer of a call that does not carry content.
+/// Longest answer, in bytes, to a call that transfers no content.
 const SMALL: usize = 64 << 10;
-/// Where an RPC that already said 200 tells that it failed after all (go-ipfs-cmds `http/responseemitter.go`).
+/// Trailer in which an RPC reports that it failed after it had answered 200 (go-ipfs-cmds `http/responseemitter.go`).
 const STREAM_ERROR: HeaderName = HeaderName::from_static("x-stream-error");
 
-/// An answer whose head is here, and the connection its body comes from.
+/// An answer whose head has arrived, and the connection from which its body comes.
 pub(super) struct Answer {
     call: &'static str,
     pub(super) head: Parts,
@@ -44,7 +44,7 @@ impl Answer {
         Self { call, head, body, connection, origin }
     }
 
-    /// Tells a success from a refusal, whose text is read.
+    /// Separates a success from a refusal, and reads the text of a refusal.
     pub(super) async fn accepted(self) -> Result<Result<Self, Refusal>, IpfsError> {
         let (call, status) = (self.call, self.head.status);
         if matches!(status, StatusCode::OK | StatusCode::PARTIAL_CONTENT) {
@@ -54,7 +54,7 @@ impl Answer {
         Ok(Err(Refusal::parse(call, status, &body)))
     }
 
-    /// All of the body, at most `limit` bytes.
+    /// Reads the whole body, at most `limit` bytes.
     pub(super) async fn bytes(mut self, limit: usize) -> Result<Bytes, IpfsError> {
         let mut frames = Vec::new();
         let mut len = 0;
@@ -75,7 +75,7 @@ impl Answer {
         }
     }
 
-    /// All of the body as JSON.
+    /// Reads the whole body as JSON.
     pub(super) async fn json<T: DeserializeOwned>(self) -> Result<T, IpfsError> {
         let call = self.call;
         let body = self.bytes(SMALL).await?;
@@ -83,7 +83,7 @@ impl Answer {
             .map_err(|_| IpfsError::Broken(format!("{call} answered `{}`", text(&body))))
     }
 
-    /// The next data of the body. `None` is a clean end.
+    /// Reads the next data of the body. `None` is a clean end.
     async fn frame(&mut self) -> Result<Option<Bytes>, IpfsError> {
         let call = self.call;
         loop {
@@ -101,7 +101,7 @@ impl Answer {
     }
 }
 
-/// Fails when the trailers tell an error.
+/// Fails if the trailers report an error.
 pub(super) fn check(call: &str, trailers: &HeaderMap) -> Result<(), IpfsError> {
     match trailers.get(STREAM_ERROR) {
         None => Ok(()),
@@ -111,7 +111,7 @@ pub(super) fn check(call: &str, trailers: &HeaderMap) -> Result<(), IpfsError> {
     }
 }
 
-/// A CID in an answer, for `deserialize_with`.
+/// Reads a CID in an answer, for `deserialize_with`.
 pub(super) fn cid<'de, D: Deserializer<'de>>(json: D) -> Result<Cid, D::Error> {
     String::deserialize(json)?.parse().map_err(Error::custom)
 }

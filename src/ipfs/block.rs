@@ -1,4 +1,4 @@
-//! Single blocks: stored, read, and the leaves below them.
+//! Single blocks: stores and reads them, and finds the leaves below them.
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -10,7 +10,7 @@ use super::rpc::Rpc;
 use crate::ipld::dag::{Leaf, Node, parse_node};
 use crate::ipld::{Cid, Codec};
 
-/// Largest block that nodes exchange (Bitswap, 2 MiB).
+/// Largest block in bytes that nodes exchange (Bitswap, 2 MiB).
 const BLOCK: usize = 2 << 20;
 
 #[derive(Deserialize)]
@@ -22,14 +22,14 @@ struct Stored {
 }
 
 impl Kubo {
-    /// Stores and pins a block of plain bytes, at most 1 MiB, which makes its CID the one that `ipfs add` gives to a
-    /// file of these bytes. The caller compares the CID with the digest it expects.
+    /// Stores and pins a block of plain bytes, at most 1 MiB. Its CID is the one that `ipfs add` gives to a file of these
+    /// bytes. The caller compares it with the digest that it expects.
     pub async fn put_raw(&self, frames: Vec<Bytes>) -> Result<Cid, IpfsError> {
         let size = frames.iter().map(|frame| frame.len() as u64).sum();
         self.put("cid-codec=raw&pin=true", Codec::Raw, frames, size).await
     }
 
-    /// Stores a node. A pin holds everything below it, without reading it: the children must be there already.
+    /// Stores a node. A pin holds everything below the node but reads none of it, so the children must be stored already.
     pub async fn put_node(&self, node: &Node, pin: bool) -> Result<Cid, IpfsError> {
         let options = format!("cid-codec=dag-pb&pin={pin}");
         let size = node.bytes.len() as u64;
@@ -37,10 +37,10 @@ impl Kubo {
         if cid == node.cid { Ok(cid) } else { Err(other_cid(&node.cid, &cid)) }
     }
 
-    /// Whether the node holds every block of a file of `size` bytes, each of its right length: a call for each MiB.
+    /// Checks that Kubo holds every block of a file of `size` bytes, each with the right length. Makes a call per MiB.
     ///
-    /// When a read by the gateway breaks off, this tells a broken file from a node that merely went away. It does not
-    /// find a block of the right length with other bytes; such a read does not break off, it fails its digest.
+    /// When a read through the gateway breaks off, this tells a broken file from a node that was merely stopped. It does
+    /// not find a block of the right length with wrong bytes; reading that does not break off, but the digest differs.
     pub async fn examine(&self, cid: &Cid, size: u64) -> Result<(), IpfsError> {
         for leaf in self.leaves(cid, size).await? {
             let rpc = Rpc::new("block/stat").about(&leaf.cid).with("offline=true");
@@ -71,7 +71,7 @@ impl Kubo {
         Ok(put.key)
     }
 
-    /// A block of at most 2 MiB, verified.
+    /// Reads a block of at most 2 MiB and verifies it.
     pub async fn block(&self, cid: &Cid) -> Result<Bytes, IpfsError> {
         let rpc = Rpc::new("block/get").about(cid).with("offline=true");
         let block = rpc.bytes(&self.api, BLOCK).await?;
@@ -79,7 +79,7 @@ impl Kubo {
         if found == *cid { Ok(block) } else { Err(other_cid(cid, &found)) }
     }
 
-    /// The leaves of a file of `size` bytes, in order. Reads the nodes above them, never the leaves.
+    /// Finds the leaves of a file of `size` bytes, in order. Reads the nodes above the leaves, never the leaves.
     pub async fn leaves(&self, cid: &Cid, size: u64) -> Result<Vec<Leaf>, IpfsError> {
         let mut leaves = Vec::new();
         let mut ahead = vec![Leaf { cid: *cid, size }];

@@ -1,4 +1,4 @@
-//! How a call to Kubo fails.
+//! Errors of calls to Kubo.
 
 use hyper::StatusCode;
 use serde::Deserialize;
@@ -7,36 +7,36 @@ use thiserror::Error;
 use crate::ipld::Cid;
 use crate::telemetry::with_causes;
 
-/// Longest text of Kubo that goes into an error.
+/// Most characters of a text by Kubo that go into an error.
 const TEXT: usize = 400;
 
 /// Why a call to Kubo failed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum IpfsError {
-    /// It could not be reached, did not answer in time, went away, or has trouble of its own. Nothing is known about
-    /// the content; the same call may work later.
+    /// Kubo could not be reached, did not answer in time, went away, or failed by itself. This says nothing about the
+    /// content; the same call may succeed later.
     #[error("Kubo is unavailable: {0}")]
     Unavailable(String),
-    /// A block is not in the node. Reads never ask the network.
-    #[error("block {0} is not in the node")]
+    /// The node does not hold a block. Reads never ask the network.
+    #[error("Kubo does not hold block {0}")]
     Missing(Cid),
-    /// It understood and said no: a setting of the node, or a version that lacks an option.
+    /// Kubo understood the call and refused it, because of a setting of the node or a version that lacks an option.
     #[error("Kubo refused {call} ({status}): {message}")]
     Refused {
-        /// The RPC, or `gateway`.
+        /// Name of the RPC, or `gateway`.
         call: &'static str,
-        /// The status of its answer.
+        /// HTTP status of the answer.
         status: u16,
-        /// What it said.
+        /// Text of the answer.
         message: String,
     },
-    /// It answered, but not with what was stored or asked for: an error in the trailer, a short or long answer,
+    /// The answer does not fit what was stored or asked for: an error in the trailer, too few or too many bytes, or
     /// another CID.
     #[error("Kubo's answer is broken: {0}")]
     Broken(String),
 }
 
-/// An answer of Kubo that is not a success.
+/// An answer of Kubo that reports a failure.
 #[derive(Debug)]
 pub(super) struct Refusal {
     pub(super) call: &'static str,
@@ -52,28 +52,28 @@ struct Message {
 }
 
 impl IpfsError {
-    /// What an answer means that is not a success: by its status, and by the text in its body.
+    /// The error that an unsuccessful answer reports by its status and the text in its body.
     pub fn refused(call: &'static str, status: StatusCode, body: &[u8], cid: &Cid) -> Self {
         Refusal::parse(call, status, body).about(cid)
     }
 }
 
 impl Refusal {
-    /// Reads the body of an answer. What is not JSON counts as text.
+    /// Parses the body of an answer. A body that is not JSON is taken as text.
     pub(super) fn parse(call: &'static str, status: StatusCode, body: &[u8]) -> Self {
         let message = serde_json::from_slice::<Message>(body).map(|json| json.message);
         let message = message.unwrap_or_else(|_| text(body));
         Self { call, status, message }
     }
 
-    /// Whether Kubo says that it does not hold a block.
+    /// Whether the reason is that Kubo does not hold a block.
     pub(super) fn is_missing(&self) -> bool {
         is_missing(&self.message)
             || (self.call == "gateway"
                 && matches!(self.status, StatusCode::NOT_FOUND | StatusCode::PRECONDITION_FAILED))
     }
 
-    /// The error of a call that named `cid`.
+    /// Converts the refusal of a call that named `cid`.
     pub(super) fn about(self, cid: &Cid) -> IpfsError {
         if self.is_missing() { IpfsError::Missing(*cid) } else { self.into() }
     }
@@ -95,12 +95,12 @@ pub(super) fn is_missing(message: &str) -> bool {
     message.contains("block was not found locally") || message.contains("ipld: could not find")
 }
 
-/// A failure of the connection during `what`.
+/// The error of a connection that failed during `what`.
 pub(super) fn unavailable(what: &str, error: &(dyn std::error::Error + 'static)) -> IpfsError {
     IpfsError::Unavailable(format!("{what}: {}", with_causes(error)))
 }
 
-/// Kubo's words, in one line and of bounded length.
+/// A text by Kubo, in one line and of bounded length.
 pub(super) fn text(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(&bytes[..bytes.len().min(4 * TEXT)]);
     let line: String = text.trim().chars().take(TEXT).collect();

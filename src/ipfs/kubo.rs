@@ -1,4 +1,4 @@
-//! A Kubo node as its callers have it, and whether it is there.
+//! A Kubo node: its two listeners, its version, and whether it answers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::rpc::Rpc;
 use crate::config::{self, ServerAddress};
 use crate::outbound::{ClientTls, Trust, TrustError};
 
-/// Time for a node to show that it is there.
+/// Time for a node to answer the check whether it is ready.
 const READY: Duration = Duration::from_secs(2);
 
 /// A Kubo node. Cheap to clone.
@@ -26,7 +26,7 @@ impl Kubo {
     /// Opens no connection yet.
     ///
     /// # Errors
-    /// A listener is `https://` and there are no certificate authorities to verify it by.
+    /// An address is `https://`, and the certificate authorities to verify it cannot be read.
     pub fn new(kubo: &config::Kubo) -> Result<Self, TrustError> {
         let config::Kubo { api, gateway, authorities, login } = kubo;
         let tls = if api.https || gateway.as_ref().is_some_and(|gateway| gateway.https) {
@@ -35,7 +35,7 @@ impl Kubo {
             ClientTls::default()
         };
         let origin = |address: &ServerAddress| {
-            // The gateway needs no login, and sees it only when it is the same listener.
+            // The gateway needs no credentials. They are sent to it only if it has the address of the API.
             let login = login.as_ref().filter(|_| address == api);
             Arc::new(Origin::new(address.clone(), login, tls.clone()))
         };

@@ -1,4 +1,4 @@
-//! The bodies of requests: one file in `multipart/form-data`, whole or while it arrives, or nothing.
+//! Bodies of requests to Kubo: a file in `multipart/form-data`, complete or while it arrives, or nothing.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -12,7 +12,7 @@ use thiserror::Error;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-/// The frame lines around a file.
+/// The lines before and after a file.
 ///
 /// The boundary is random, so that no layer can contain it and end the file early.
 pub(super) struct Envelope {
@@ -20,19 +20,19 @@ pub(super) struct Envelope {
 }
 
 impl Envelope {
-    /// One with a boundary of its own: 122 random bits.
+    /// Makes a boundary of 122 random bits.
     pub(super) fn new() -> Self {
         Self { boundary: Uuid::new_v4().simple().to_string() }
     }
 
-    /// The value of `Content-Type`.
+    /// Value of the header `Content-Type`.
     pub(super) fn content_type(&self) -> String {
         format!("multipart/form-data; boundary={}", self.boundary)
     }
 
-    /// What goes before the file.
+    /// Lines before the file.
     ///
-    /// A file name keeps Kubo from taking the part for something else; it has no say in the CID.
+    /// The file name makes Kubo take the part for a file. It does not change the CID.
     pub(super) fn opening(&self) -> Bytes {
         format!(
             "--{}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"blob\"\r\n\
@@ -42,27 +42,27 @@ impl Envelope {
         .into()
     }
 
-    /// What goes after it.
+    /// Lines after the file.
     pub(super) fn closing(&self) -> Bytes {
         format!("\r\n--{}--\r\n", self.boundary).into()
     }
 }
 
-/// The file was given up before its end.
+/// The sender gave up the file before its end.
 #[derive(Debug, Error)]
 #[error("the upload was given up before its end")]
 pub(super) struct Torn;
 
-/// A body on its way to Kubo.
+/// The body of a request to Kubo.
 pub(super) enum Outgoing {
-    /// All of it is here, so it goes out with a `Content-Length`. May be nothing.
+    /// Complete, so it is sent with a `Content-Length`. May be empty.
     Whole(VecDeque<Bytes>),
-    /// It goes out in chunks as it arrives.
+    /// Sent in chunks while it arrives.
     Arriving(Arriving),
 }
 
 impl Outgoing {
-    /// A file inside `envelope` that arrives through the returned sender.
+    /// A file inside `envelope`. Its bytes arrive through the returned sender.
     pub(super) fn arriving(envelope: &Envelope) -> (Sender, Self) {
         let (frames, receiver) = mpsc::channel(1);
         let finished = Arc::new(AtomicBool::new(false));
@@ -76,26 +76,26 @@ impl Outgoing {
     }
 }
 
-/// The far end of [`Arriving`].
+/// Sends the bytes of a file to [`Arriving`].
 pub(super) struct Sender {
     frames: mpsc::Sender<Bytes>,
     finished: Arc<AtomicBool>,
 }
 
 impl Sender {
-    /// Hands a frame over; waits until the one before it was taken. `false` when nobody takes frames any more.
+    /// Sends a frame. Waits until the frame before it was taken. Returns `false` when the body was dropped.
     pub(super) async fn send(&self, frame: Bytes) -> bool {
         self.frames.send(frame).await.is_ok()
     }
 
-    /// The file is complete. Merely dropping a sender tears it instead.
+    /// Marks the file as complete. A sender that is dropped instead makes the body fail.
     pub(super) fn finish(self) {
         self.finished.store(true, Ordering::Release);
     }
 }
 
-/// A file whose frames come through a channel. It ends either with its closing boundary or with [`Torn`]: Kubo would
-/// take a polite end for the end of the file and keep what came so far.
+/// A file whose frames come through a channel. It ends with its closing boundary, or with [`Torn`] if it was given up:
+/// Kubo would take a normal end of the body for the end of the file and keep what came so far.
 pub(super) struct Arriving {
     opening: Option<Bytes>,
     frames: mpsc::Receiver<Bytes>,
@@ -133,8 +133,8 @@ impl Body for Outgoing {
         Poll::Ready(next.map(|frame| frame.map(Frame::data)))
     }
 
-    /// True together with the closing boundary, so that it and the end of the chunked body leave in one write: Kubo
-    /// gives up the connection when it answers between the two (go-ipfs-cmds `http/body.go`).
+    /// True as soon as the closing boundary was returned, so that it and the end of the chunked body leave in one write.
+    /// If Kubo answers between the two, it closes the connection (go-ipfs-cmds `http/body.go`).
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Whole(frames) => frames.is_empty(),

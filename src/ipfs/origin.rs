@@ -1,4 +1,4 @@
-//! The two HTTP listeners of Kubo, its RPC API and its gateway: connections to each and the headers it wants.
+//! A listener of Kubo (its RPC API or its gateway): connections to it, and the headers of every request.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ pub(super) type Connection = outbound::Connection<Outgoing>;
 
 /// Time for a connection to be made, and as much again for TLS on it.
 const CONNECT: Duration = Duration::from_secs(2);
-/// Kubo compares a user agent with `/kubo/` in it with its own version, and refuses browsers.
+/// User agent. Kubo refuses browsers, and compares a user agent that contains `/kubo/` with its own version.
 const AGENT: &str = concat!("af-registry/", env!("CARGO_PKG_VERSION"));
 
 /// A listener and the idle connections to it.
@@ -42,9 +42,10 @@ impl Origin {
         Self { server, host, authorization }
     }
 
-    /// Opens a connection. Under [`Close::Reset`] a file that is given up is torn: Kubo's chunker takes an early end
-    /// for the end of the file (boxo `chunker/splitting.go`), even that of a chunked body without its last chunk, but
-    /// a reset is an error to it.
+    /// Opens a connection.
+    ///
+    /// A connection that adds a file needs [`Close::Reset`]. If the body ends early, even without its last chunk, Kubo's
+    /// chunker takes that for the end of the file (boxo `chunker/splitting.go`). A reset is an error to it.
     pub(super) async fn open(&self, close: Close) -> Result<Connection, IpfsError> {
         let opened = self.server.open(close).await;
         opened.map_err(|error| IpfsError::Unavailable(with_causes(&error)))
@@ -72,7 +73,7 @@ impl Origin {
     }
 }
 
-/// The header with the login, marked so that it is never printed. `None` only for a login that the settings refuse.
+/// Value of the header `Authorization`, marked as sensitive. `None` only for credentials that the settings refuse.
 fn authorization(login: &KuboLogin) -> Option<HeaderValue> {
     let text = match login {
         KuboLogin::Token(token) => format!("Bearer {}", token.expose()),

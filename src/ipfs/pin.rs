@@ -1,4 +1,4 @@
-//! Pins. In Kubo they are a set, not a count: who holds a CID is for the caller to know.
+//! Pins. A CID in Kubo is pinned or not, without a count: the caller must know whether anyone still needs it.
 
 use std::time::Duration;
 
@@ -8,14 +8,14 @@ use super::rpc::Rpc;
 use crate::ipld::Cid;
 use crate::telemetry::metrics;
 
-/// Time for a pin: all that is below the CID is read.
+/// Time for a pin, which reads everything below the CID.
 const PIN: Duration = Duration::from_secs(30);
 
 impl Kubo {
-    /// Pins a CID and all below it.
+    /// Pins a CID and everything below it.
     pub async fn pin(&self, cid: &Cid) -> Result<(), IpfsError> {
-        // `pin/add` of what is pinned first takes the pin away and reads everything again before it puts it back
-        // (boxo `pinning/pinner/dspinner/pin.go`), so it is not called for nothing.
+        // `pin/add` of a pinned CID first removes the pin, reads everything again, and then sets it again (boxo
+        // `pinning/pinner/dspinner/pin.go`). So it is called only when there is no pin.
         if self.is_pinned(cid).await? {
             return Ok(());
         }
@@ -26,7 +26,7 @@ impl Kubo {
         call.end(result.await).map(drop)
     }
 
-    /// Lets a CID go. One that is not pinned is let go already.
+    /// Removes a pin. Succeeds if there is none.
     pub async fn unpin(&self, cid: &Cid) -> Result<(), IpfsError> {
         self.pinned("pin/rm", "recursive=true", cid).await.map(drop)
     }
@@ -35,7 +35,7 @@ impl Kubo {
         self.pinned("pin/ls", "type=recursive", cid).await
     }
 
-    /// A call whose refusal may say that there is no such pin: `false`.
+    /// Makes a call about a pin. Returns `false` if Kubo answers that there is no such pin.
     async fn pinned(&self, name: &'static str, with: &str, cid: &Cid) -> Result<bool, IpfsError> {
         let call = metrics::kubo_call(name);
         let rpc = Rpc::new(name).about(cid).with(with);

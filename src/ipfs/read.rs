@@ -1,7 +1,7 @@
-//! Files streamed out of Kubo: through its gateway, or through `cat` when none is known.
+//! Streams files out of Kubo, through its gateway or, if none is set, through the RPC `cat`.
 //!
-//! `cat` copies 4 KiB at a time and ends short files politely, with an error in the trailer (go-ipfs-cmds
-//! `http/responseemitter.go`); the gateway sends a `Content-Length` and breaks the connection.
+//! `cat` copies 4 KiB at a time. When it fails in the middle, it ends the body normally and reports the error in the trailer
+//! (go-ipfs-cmds `http/responseemitter.go`). The gateway sends a `Content-Length` and breaks the connection.
 
 use std::ops::Range;
 use std::pin::Pin;
@@ -26,12 +26,12 @@ use super::rpc::Rpc;
 use crate::ipld::Cid;
 use crate::telemetry::metrics::{self, Call};
 
-/// Bytes to come, as `cat` tells them (Kubo `core/commands/cat.go`).
+/// Header in which `cat` announces the number of bytes (Kubo `core/commands/cat.go`).
 const X_CONTENT_LENGTH: HeaderName = HeaderName::from_static("x-content-length");
 
 impl Kubo {
-    /// Reads a file of `size` bytes, or a range of it. The answer is here when this returns; its bytes come in the
-    /// body. A range beyond the file is cut to it.
+    /// Reads a file of `size` bytes, or a range of it. When this returns, the head of the answer has arrived; the bytes
+    /// come in the body. A range that ends beyond the file is shortened.
     pub async fn read(
         &self,
         cid: &Cid,
@@ -62,7 +62,7 @@ enum Source<'a> {
 }
 
 impl Source<'_> {
-    /// Asks, and checks that the answer announces the bytes expected.
+    /// Sends the request, and checks that the answer announces the expected number of bytes.
     async fn open(
         &self,
         cid: &Cid,
@@ -88,13 +88,14 @@ async fn gateway(
     range: Option<&Range<u64>>,
 ) -> Result<Answer, IpfsError> {
     let path = format!("/ipfs/{cid}");
-    let uri: Uri = path.parse().map_err(|_| IpfsError::Broken(format!("`{path}` is no path")))?;
+    let uri: Uri =
+        path.parse().map_err(|_| IpfsError::Broken(format!("`{path}` is not a path")))?;
     let range = range.map(|range| format!("bytes={}-{}", range.start, range.end - 1));
     let request = || {
         let mut request = Request::new(Outgoing::Whole([].into()));
         *request.uri_mut() = uri.clone();
         let headers = request.headers_mut();
-        // A node that may fetch from the network must not do so for us.
+        // Even a gateway that may fetch from the network must not do so for this request.
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("only-if-cached"));
         if let Some(Ok(range)) = range.as_deref().map(HeaderValue::from_str) {
             headers.insert(RANGE, range);
@@ -126,23 +127,23 @@ async fn cat(
 }
 
 pin_project! {
-    /// The bytes of a file on their way out of Kubo: exactly as many as were asked for, or an error.
+    /// The bytes of a file from Kubo: exactly as many as were asked for, or an error.
     ///
-    /// Dropping it breaks its connection off.
+    /// Dropping it closes its connection.
     pub struct ReadBody {
         name: &'static str,
-        // `None` when nothing is to come any more.
+        // `None` after the last byte or an error.
         transfer: Option<Transfer>,
         expected: u64,
         remaining: u64,
-        // Runs while Kubo is silent.
+        // Runs while Kubo sends nothing.
         #[pin]
         silence: Sleep,
         silent: bool,
     }
 }
 
-/// A read under way.
+/// A read that is not finished.
 struct Transfer {
     body: Incoming,
     connection: Connection,
@@ -174,7 +175,7 @@ impl ReadBody {
     }
 }
 
-/// Ends a transfer. Its connection is kept when the answer was read to its end.
+/// Ends a transfer. Keeps its connection if the answer was read to its end.
 fn finish(transfer: &mut Option<Transfer>, result: Result<(), IpfsError>) -> Option<IpfsError> {
     let Transfer { body, connection, origin, call } = transfer.take()?;
     let result = call.end(result);
@@ -232,7 +233,7 @@ impl Body for ReadBody {
     }
 }
 
-/// Judges what came while `remaining` of `expected` bytes were due. `None` is harmless and no data.
+/// Checks a frame that came while `remaining` of `expected` bytes were missing. `None` is a frame without data.
 fn advance(
     name: &str,
     frame: Option<Result<Frame<Bytes>, hyper::Error>>,
@@ -243,7 +244,7 @@ fn advance(
     let Some(frame) = frame else {
         return Err(IpfsError::Broken(format!("{} the answer ended", at())));
     };
-    // Whether a block is missing or the node went away, a broken connection does not tell.
+    // A broken connection does not tell whether a block is missing or the node went away.
     let frame = frame.map_err(|error| unavailable(&at(), &error))?;
     match frame.into_data() {
         Ok(data) if data.len() as u64 > remaining => {

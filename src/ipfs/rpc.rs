@@ -1,4 +1,4 @@
-//! A small call: `POST /api/v0/<name>?<query>`, with at most one file.
+//! A small RPC: `POST /api/v0/<name>?<query>`, with at most one file.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use super::origin::Origin;
 use crate::ipld::Cid;
 use crate::telemetry::metrics;
 
-/// A call that may be sent again without harm, as all of them may.
+/// A call. It is sent again if an idle connection was lost, which does no harm to any of the calls that are made.
 pub(super) struct Rpc {
     name: &'static str,
     query: String,
@@ -42,7 +42,7 @@ impl Rpc {
         self
     }
 
-    /// Adds the CID that the call is about.
+    /// Adds the CID as the argument of the call.
     pub(super) fn about(mut self, cid: &Cid) -> Self {
         self.about = Some(*cid);
         self.with(&format!("arg={cid}"))
@@ -57,27 +57,27 @@ impl Rpc {
         self
     }
 
-    /// Waits so long for the answer to begin.
+    /// Sets the time for the answer to begin.
     pub(super) fn within(mut self, first_byte: Duration) -> Self {
         self.first_byte = first_byte;
         self
     }
 
-    /// Makes the call; an answer in JSON.
+    /// Makes the call and reads the answer as JSON.
     pub(super) async fn json<T: DeserializeOwned>(self, api: &Arc<Origin>) -> Result<T, IpfsError> {
         let call = metrics::kubo_call(self.name);
         let result = async { self.send(api).await?.json().await };
         call.end(result.await)
     }
 
-    /// Makes the call; an answer of at most `limit` bytes.
+    /// Makes the call and reads an answer of at most `limit` bytes.
     pub(super) async fn bytes(self, api: &Arc<Origin>, limit: usize) -> Result<Bytes, IpfsError> {
         let call = metrics::kubo_call(self.name);
         let result = async { self.send(api).await?.bytes(limit).await };
         call.end(result.await)
     }
 
-    /// Makes the call, not timed; a refusal is an error.
+    /// Makes the call. A refusal is an error. The caller times it for the metrics.
     pub(super) async fn send(&self, api: &Arc<Origin>) -> Result<Answer, IpfsError> {
         self.try_send(api).await?.map_err(|refusal| match &self.about {
             Some(cid) => refusal.about(cid),
@@ -85,7 +85,7 @@ impl Rpc {
         })
     }
 
-    /// Makes the call, not timed; a refusal is for the caller to judge.
+    /// Makes the call and returns a refusal as it is. The caller times it for the metrics.
     pub(super) async fn try_send(
         &self,
         api: &Arc<Origin>,
@@ -103,13 +103,13 @@ impl Rpc {
     }
 }
 
-/// The address of an RPC. `query` begins with `?` unless it is empty.
+/// Address of an RPC. `query` is empty or begins with `?`.
 pub(super) fn uri(name: &str, query: &str) -> Result<Uri, IpfsError> {
     let uri = format!("/api/v0/{name}{query}");
     uri.parse().map_err(|_| IpfsError::Broken(format!("`{uri}` is not an address")))
 }
 
-/// A POST of `body`.
+/// A POST request with `body`.
 pub(super) fn post(uri: Uri, body: Outgoing) -> Request<Outgoing> {
     let mut request = Request::new(body);
     *request.method_mut() = Method::POST;

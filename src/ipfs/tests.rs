@@ -1,4 +1,4 @@
-//! What a real Kubo does too rarely to wait for: a scripted one that fails at a chosen place.
+//! Failures that a real Kubo shows too rarely, by a scripted Kubo that fails at a chosen point.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ const HELLO: &str = "bafkreibm6jg3ux5qumhcn2b3flc3tyu6dmlb4xa7u5bf44yegnrjhc4yeq
 const CHUNKED: &str =
     "HTTP/1.1 200 OK\r\nTrailer: X-Stream-Error\r\nTransfer-Encoding: chunked\r\n";
 
-/// A Kubo that waits on its n-th connection for the n-th `until`, says the answer, and ends its side.
+/// A Kubo that waits on its n-th connection for the n-th text, sends the answer to it, and closes its side.
 async fn scripted(script: Vec<(&'static str, String)>) -> Kubo {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -25,7 +25,7 @@ async fn scripted(script: Vec<(&'static str, String)>) -> Kubo {
             wait_for(&mut stream, until).await;
             stream.write_all(answer.as_bytes()).await.unwrap();
             stream.shutdown().await.unwrap();
-            // What is left unread would turn the close into a reset.
+            // Unread bytes would turn the close into a reset.
             tokio::spawn(async move { tokio::io::copy(&mut stream, &mut tokio::io::sink()).await });
         }
     });
@@ -55,7 +55,7 @@ fn hello() -> Cid {
 }
 
 #[tokio::test]
-async fn a_refusal_in_the_middle_of_a_file_is_told_at_once() {
+async fn a_refusal_in_the_middle_of_a_file_is_reported_at_once() {
     let body = r#"{"Message":"no space left on device","Code":0,"Type":"error"}"#;
     let len = body.len();
     let answer = format!(
@@ -77,7 +77,7 @@ async fn a_refusal_in_the_middle_of_a_file_is_told_at_once() {
 }
 
 #[tokio::test]
-async fn a_hash_is_no_success_when_the_trailer_tells_an_error() {
+async fn a_hash_is_no_success_when_the_trailer_reports_an_error() {
     let line = format!("{{\"Name\":\"blob\",\"Hash\":\"{HELLO}\",\"Size\":\"5\"}}\n");
     for (trailers, succeeds) in [("", true), ("X-Stream-Error: pin: disk full\r\n", false)] {
         let kubo = scripted(vec![("--\r\n\r\n0\r\n", chunked("", &line, trailers))]).await;
@@ -119,12 +119,12 @@ async fn a_connection_that_went_stale_is_replaced() {
     let script = vec![("\r\n\r\n", version("keep-alive")), ("\r\n\r\n", version("keep-alive"))];
     let kubo = scripted(script).await;
     kubo.version().await.unwrap();
-    // The script has closed the first connection by now or does so when the second call is on its way.
+    // The script has closed the first connection, or closes it while the second call is sent.
     assert_eq!(kubo.version().await.unwrap(), "0.43.0");
 }
 
 #[tokio::test]
-async fn an_answer_without_bound_is_not_read() {
+async fn an_endless_answer_is_refused() {
     let endless = chunked("", &"x".repeat(70_000), "");
     let kubo = scripted(vec![("\r\n\r\n", endless)]).await;
     assert!(matches!(kubo.version().await, Err(IpfsError::Broken(_))));

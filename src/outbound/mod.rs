@@ -1,8 +1,7 @@
-//! Connections that this program opens to HTTP servers, and whom it trusts as a client of any server.
+//! Connections that this program opens, as a client of PostgreSQL, Kubo and the ACME directory.
 //!
-//! Certificate authorities, TLS, time limits, idle connections, pauses after failures and the rule which addresses may
-//! be reached live here once, for every partner. What a partner is asked for, and any certificate of our own, may not
-//! live here.
+//! Trusted certificate authorities, TLS, time limits, idle connections, pauses after failures and the rule which addresses
+//! may be reached are here once, for every server. What a server is asked for may not live here.
 
 mod back_off;
 mod client;
@@ -20,4 +19,4 @@ pub use error::OutboundError;
 pub use reach::Reach;
 pub use server::{Close, Server};
 pub use tls::ClientTls;
-pub use trust::{Trust, TrustError, credulous};
+pub use trust::{Trust, TrustError, unverified};

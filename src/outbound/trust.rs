@@ -1,5 +1,4 @@
-//! Which certificate authorities this program believes where it is the client: of PostgreSQL, of Kubo, of a directory
-//! that issues certificates. What may not live here: any certificate of its own.
+//! Certificate authorities that this program trusts as a client: of PostgreSQL, of Kubo, and of an ACME directory.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -12,36 +11,29 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use thiserror::Error;
 
-/// Why there is nothing to believe.
+/// Why there are no certificate authorities to trust.
 #[derive(Debug, Error)]
 pub enum TrustError {
-    /// A file that cannot be read, or is not PEM.
+    /// A file cannot be read or is not PEM.
     #[error("`{path}`: {reason}", path = path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The system has no certificate authorities where they are looked for.
+    #[allow(missing_docs, reason = "the fields are their names")]
+    File { path: PathBuf, reason: String },
+    /// The system has no certificate authorities in the usual places.
     #[error(
         "the system has no certificate authorities{0}; install them (Debian: ca-certificates) or name a file"
     )]
     System(String),
-    /// The TLS stack does not do what this program was built for.
+    /// The TLS library refused its configuration.
     #[error("TLS cannot be set up: {0}")]
     Setup(#[from] rustls::Error),
 }
 
-/// Certificate authorities. Cheap to clone.
+/// Trusted certificate authorities. Cheap to clone.
 #[derive(Clone)]
 pub struct Trust(Arc<RootCertStore>);
 
 impl Trust {
-    /// Those in a PEM file, or the system's.
-    ///
-    /// # Errors
-    /// [`TrustError`].
+    /// Reads the authorities from a PEM file, or those of the system.
     pub fn of(file: Option<&Path>) -> Result<Self, TrustError> {
         match file {
             Some(path) => Self::in_file(path),
@@ -52,13 +44,14 @@ impl Trust {
     fn in_file(path: &Path) -> Result<Self, TrustError> {
         let bad = |reason: String| TrustError::File { path: path.to_owned(), reason };
         let mut roots = RootCertStore::empty();
-        let certificates = CertificateDer::pem_file_iter(path).map_err(|error| bad(said(error)))?;
+        let certificates =
+            CertificateDer::pem_file_iter(path).map_err(|error| bad(reason(error)))?;
         for certificate in certificates {
-            let certificate = certificate.map_err(|error| bad(said(error)))?;
+            let certificate = certificate.map_err(|error| bad(reason(error)))?;
             roots.add(certificate).map_err(|error| bad(error.to_string()))?;
         }
         if roots.is_empty() {
-            return Err(bad("holds no certificate in PEM form".to_owned()));
+            return Err(bad("contains no certificate in PEM form".to_owned()));
         }
         Ok(Self(Arc::new(roots)))
     }
@@ -66,7 +59,7 @@ impl Trust {
     fn system() -> Result<Self, TrustError> {
         let found = rustls_native_certs::load_native_certs();
         let mut roots = RootCertStore::empty();
-        // Stores hold old certificates that the TLS stack does not read; nobody is certified by those.
+        // Some systems have old certificates that the TLS library cannot read. No server uses them any more.
         roots.add_parsable_certificates(found.certs);
         if roots.is_empty() {
             let why = found.errors.first().map(|error| format!(" ({error})"));
@@ -75,10 +68,7 @@ impl Trust {
         Ok(Self(Arc::new(roots)))
     }
 
-    /// A client that believes a server whose chain leads to these authorities and whose certificate has its name.
-    ///
-    /// # Errors
-    /// [`TrustError::Setup`].
+    /// Configuration of a client that verifies servers: a trusted authority issued the certificate, for the right name.
     pub fn client(&self) -> Result<ClientConfig, TrustError> {
         let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()?;
@@ -92,13 +82,10 @@ impl fmt::Debug for Trust {
     }
 }
 
-/// A client that believes every server: it keeps out who only listens.
-///
-/// # Errors
-/// [`TrustError::Setup`].
-pub fn credulous() -> Result<ClientConfig, TrustError> {
+/// Configuration of a client that accepts every server. Protects against eavesdroppers, not against an active attacker.
+pub fn unverified() -> Result<ClientConfig, TrustError> {
     let provider = Arc::new(ring::default_provider());
-    let verifier = Arc::new(Credulous(Arc::clone(&provider)));
+    let verifier = Arc::new(Unverified(Arc::clone(&provider)));
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .dangerous()
@@ -106,12 +93,14 @@ pub fn credulous() -> Result<ClientConfig, TrustError> {
     Ok(config.with_no_client_auth())
 }
 
-/// Whoever stands between may show a certificate of their own, so what is said of any proves nothing; asking would only
-/// keep out the version 1 certificates that older `openssl` makes.
+/// Accepts every certificate and every signature.
+///
+/// An attacker in between could present a certificate of their own, so verifying only the signatures would prove nothing.
+/// It would merely refuse the version 1 certificates that older versions of `openssl` make.
 #[derive(Debug)]
-struct Credulous(Arc<CryptoProvider>);
+struct Unverified(Arc<CryptoProvider>);
 
-impl ServerCertVerifier for Credulous {
+impl ServerCertVerifier for Unverified {
     fn verify_server_cert(
         &self,
         _: &CertificateDer<'_>,
@@ -146,11 +135,11 @@ impl ServerCertVerifier for Credulous {
     }
 }
 
-/// Why a PEM file was not read.
-fn said(error: pem::Error) -> String {
+/// The error of a PEM file in words.
+fn reason(error: pem::Error) -> String {
     match error {
         pem::Error::Io(error) => error.to_string(),
-        pem::Error::NoItemsFound => "holds no certificate in PEM form".to_owned(),
+        pem::Error::NoItemsFound => "contains no certificate in PEM form".to_owned(),
         error => error.to_string(),
     }
 }
@@ -166,18 +155,18 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_authorities_is_read_whole() {
+    fn all_authorities_in_a_file_are_read() {
         let key = rcgen::KeyPair::generate().unwrap();
         let one = rcgen::CertificateParams::default().self_signed(&key).unwrap().pem();
         let file = written(&format!("a comment\n{one}\n{one}"));
         let trust = Trust::of(Some(file.path())).unwrap();
         assert_eq!(format!("{trust:?}"), "Trust(2 authorities)");
         trust.client().unwrap();
-        credulous().unwrap();
+        unverified().unwrap();
     }
 
     #[test]
-    fn anything_else_is_told_with_its_path() {
+    fn an_error_names_the_file() {
         for text in
             ["", "nonsense", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]
         {

@@ -1,7 +1,7 @@
-//! Every metric of the registry, by name, once.
+//! All metrics of the registry: their names, help texts and labels.
 //!
-//! Labels are bounded: methods, endpoint names, status codes, call names, outcomes. A repository, a tag, a digest or
-//! a subject never becomes a label.
+//! The values of labels are bounded: methods, endpoint names, status codes, call names, outcomes. A repository, a tag, a
+//! digest or a user never becomes a label.
 
 use std::time::{Duration, Instant};
 
@@ -27,8 +27,8 @@ const CERTIFICATE_EXPIRY: &str = "registry_tls_certificate_expiry_seconds";
 const CERTIFICATE_RELOADS: &str = "registry_tls_reloads_total";
 const BUILD_INFO: &str = "registry_build_info";
 
-/// Upper bounds of the duration histograms, in seconds: a pull of a manifest is the first, a push of a large layer
-/// the last.
+/// Upper bounds of the duration histograms, in seconds. A pull of a manifest falls into the first buckets, a push of a
+/// large layer into the last ones.
 pub const DURATION_BUCKETS: [f64; 14] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0, 120.0, 600.0];
 
@@ -37,48 +37,56 @@ pub fn describe() {
     describe_counter!(
         HTTP_REQUESTS,
         Unit::Count,
-        "Requests answered, by method, endpoint and status"
+        "Requests that were answered, by method, endpoint and status"
     );
     describe_histogram!(
         HTTP_DURATION,
         Unit::Seconds,
-        "Time from request head to the end of the answer, by endpoint"
+        "Time from the head of a request to the end of its answer, by endpoint"
     );
-    describe_gauge!(HTTP_IN_FLIGHT, Unit::Count, "Requests being answered");
+    describe_gauge!(HTTP_IN_FLIGHT, Unit::Count, "Requests that are being answered");
     describe_counter!(
         HTTP_REFUSED,
         Unit::Count,
-        "Requests and connections refused by a limit, by reason"
+        "Requests and connections that were refused, by reason"
     );
-    describe_gauge!(CONNECTIONS, Unit::Count, "Client connections open");
+    describe_gauge!(CONNECTIONS, Unit::Count, "Open connections of clients");
     describe_counter!(RECEIVED_BYTES, Unit::Bytes, "Bytes of blobs received from clients");
     describe_counter!(SENT_BYTES, Unit::Bytes, "Bytes of blobs sent to clients");
-    describe_gauge!(UPLOADS_OPEN, Unit::Count, "Blob uploads whose bytes are moving");
+    describe_gauge!(UPLOADS_OPEN, Unit::Count, "Blob uploads that are transferring bytes");
     describe_counter!(
         QUARANTINED,
         Unit::Count,
-        "Blobs whose stored bytes did not match their digest"
+        "Blobs put under quarantine because their stored bytes did not match their digest"
     );
-    describe_histogram!(KUBO_CALLS, Unit::Seconds, "Calls to Kubo, by call and outcome");
+    describe_histogram!(
+        KUBO_CALLS,
+        Unit::Seconds,
+        "Duration of calls to Kubo, by call and outcome"
+    );
     describe_histogram!(
         POSTGRES_CALLS,
         Unit::Seconds,
-        "Calls to PostgreSQL, by statement and outcome"
+        "Duration of calls to PostgreSQL, by statement and outcome"
     );
-    describe_counter!(LOGINS, Unit::Count, "Logins with name and password, by outcome");
-    describe_counter!(TOKENS, Unit::Count, "Tokens issued, by what they were given for");
+    describe_counter!(LOGINS, Unit::Count, "Logins with user name and password, by outcome");
+    describe_counter!(TOKENS, Unit::Count, "Tokens issued, by kind of grant");
     describe_gauge!(
         CERTIFICATE_EXPIRY,
         Unit::Seconds,
-        "When the certificate in use expires, in seconds since 1970"
+        "Time at which the certificate in use expires, in seconds since 1970"
     );
     describe_counter!(
         CERTIFICATE_RELOADS,
         Unit::Count,
-        "Certificates read anew, by outcome: ok, or failed, which keeps the old one"
+        "Certificate files read again, by outcome: ok, or failed, after which the old certificate stays in use"
     );
-    describe_counter!(CERTIFICATE_ORDERS, Unit::Count, "Orders of a certificate, by outcome");
-    describe_gauge!(BUILD_INFO, Unit::Count, "Always 1; the label tells the version");
+    describe_counter!(
+        CERTIFICATE_ORDERS,
+        Unit::Count,
+        "Orders of a certificate by ACME, by outcome"
+    );
+    describe_gauge!(BUILD_INFO, Unit::Count, "Always 1. The label names the version");
     gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
 }
 
@@ -140,49 +148,49 @@ pub fn refused(refusal: Refusal) {
     counter!(HTTP_REFUSED, "reason" => refusal.label()).increment(1);
 }
 
-/// Counts a login with name and password that was not answered from memory; `outcome` is `ok`, `wrong`, `limited` or
-/// `error`.
+/// Counts a login with user name and password that was not answered from the cache. `outcome` is `ok`, `wrong`,
+/// `limited` or `error`.
 pub fn login(outcome: &'static str) {
     counter!(LOGINS, "outcome" => outcome).increment(1);
 }
 
-/// Counts a token; `grant` is `password`, `refresh_token` or `none`.
+/// Counts an issued token. `grant` is `password`, `refresh_token` or `none`.
 pub fn token_issued(grant: &'static str) {
     counter!(TOKENS, "grant" => grant).increment(1);
 }
 
-/// Counts bytes of blobs that came in.
+/// Counts bytes of blobs that clients sent.
 pub fn received(bytes: u64) {
     counter!(RECEIVED_BYTES).increment(bytes);
 }
 
-/// Counts bytes of blobs that went out.
+/// Counts bytes of blobs that were sent to clients.
 pub fn sent(bytes: u64) {
     counter!(SENT_BYTES).increment(bytes);
 }
 
-/// Counts a blob put under quarantine: an operator should look.
+/// Counts a blob that was put under quarantine. An operator should find out why.
 pub fn quarantined() {
     counter!(QUARANTINED).increment(1);
 }
 
-/// Says when the certificate in use expires, as time since 1970.
+/// Sets the time at which the certificate in use expires, as time since 1970.
 pub fn certificate_expires(at: Duration) {
     gauge!(CERTIFICATE_EXPIRY).set(at.as_secs_f64());
 }
 
-/// Counts one attempt to order a certificate.
+/// Counts an attempt to order a certificate.
 pub fn certificate_ordered(ok: bool) {
     let outcome = if ok { "ok" } else { "error" };
     counter!(CERTIFICATE_ORDERS, "outcome" => outcome).increment(1);
 }
 
-/// Counts one attempt to read the certificate anew.
+/// Counts an attempt to read the certificate files again.
 pub fn certificate_reloaded(ok: bool) {
     counter!(CERTIFICATE_RELOADS, "outcome" => if ok { "ok" } else { "failed" }).increment(1);
 }
 
-/// A gauge that is up while this value lives.
+/// A gauge that is higher by one while this value lives.
 #[derive(Debug)]
 pub struct Raised(Gauge);
 
@@ -199,22 +207,22 @@ impl Drop for Raised {
     }
 }
 
-/// One more request in flight, until dropped.
+/// Counts a request that is being answered, until the value is dropped.
 pub fn request_in_flight() -> Raised {
     Raised::new(gauge!(HTTP_IN_FLIGHT))
 }
 
-/// One more client connection, until dropped.
+/// Counts an open connection of a client, until the value is dropped.
 pub fn connection_open() -> Raised {
     Raised::new(gauge!(CONNECTIONS))
 }
 
-/// One more upload whose bytes are moving, until dropped.
+/// Counts an upload that transfers bytes, until the value is dropped.
 pub fn upload_open() -> Raised {
     Raised::new(gauge!(UPLOADS_OPEN))
 }
 
-/// A call to a partner under way. Ends as `ok` or `error` by [`Call::end`], as `dropped` when nobody waited.
+/// A call to PostgreSQL or Kubo. Its outcome is `ok` or `error` by [`Call::end`], and `dropped` without it.
 #[derive(Debug)]
 pub struct Call {
     metric: &'static str,
@@ -224,7 +232,7 @@ pub struct Call {
 }
 
 impl Call {
-    /// Notes how the call ended and hands the result on.
+    /// Notes the outcome and returns the result.
     pub fn end<T, E>(mut self, result: Result<T, E>) -> Result<T, E> {
         self.outcome = if result.is_ok() { "ok" } else { "error" };
         result
@@ -238,12 +246,12 @@ impl Drop for Call {
     }
 }
 
-/// Times a call to Kubo; `name` is the RPC's, such as `block/put`, or `gateway`.
+/// Times a call to Kubo. `name` is the name of the RPC, such as `block/put`, or `gateway`.
 pub fn kubo_call(name: &'static str) -> Call {
     Call { metric: KUBO_CALLS, name, began: Instant::now(), outcome: "dropped" }
 }
 
-/// Times a statement; `name` is its file's below `sql/queries`, such as `blob/get`.
+/// Times a statement. `name` is its file below `sql/queries`, such as `blob/get`.
 pub fn postgres_call(name: &'static str) -> Call {
     Call { metric: POSTGRES_CALLS, name, began: Instant::now(), outcome: "dropped" }
 }

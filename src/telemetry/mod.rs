@@ -1,4 +1,4 @@
-//! What the operator sees: the log and the metrics. Free to all rooms, knows none.
+//! The log and the metrics. All rooms may use this one; it uses none of them.
 
 mod causes;
 pub mod log;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use af_registry::outbound::credulous;
+use af_registry::outbound::unverified;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -35,7 +35,7 @@ async fn ordering(authority: &Authority, directory: u16) -> Builder {
 async fn shown(address: SocketAddr) -> Result<Vec<u8>, std::io::Error> {
     let stream = TcpStream::connect(address).await.unwrap();
     let name = ServerName::try_from("registry.example").unwrap();
-    let connector = TlsConnector::from(Arc::new(credulous().unwrap()));
+    let connector = TlsConnector::from(Arc::new(unverified().unwrap()));
     let stream = connector.connect(name, stream).await?;
     Ok(stream.get_ref().1.peer_certificates().unwrap()[0].to_vec())
 }

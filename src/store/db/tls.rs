@@ -6,7 +6,7 @@ use tokio_postgres::config::SslMode;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::config;
-use crate::outbound::{Trust, TrustError, credulous};
+use crate::outbound::{Trust, TrustError, unverified};
 
 /// Encryption of the connections. The default is none. Cheap to clone.
 #[derive(Clone, Default)]
@@ -20,8 +20,8 @@ impl Tls {
     pub fn of(mode: &config::SslMode) -> Result<Self, TrustError> {
         let (mode, client) = match mode {
             config::SslMode::Disable => return Ok(Self::default()),
-            config::SslMode::Prefer => (SslMode::Prefer, credulous()?),
-            config::SslMode::Require => (SslMode::Require, credulous()?),
+            config::SslMode::Prefer => (SslMode::Prefer, unverified()?),
+            config::SslMode::Require => (SslMode::Require, unverified()?),
             config::SslMode::VerifyFull { authorities } => {
                 (SslMode::Require, Trust::of(authorities.as_deref())?.client()?)
             }
