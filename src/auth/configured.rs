@@ -1,7 +1,7 @@
 //! Opens [`Auth`] as the settings say.
 
 use super::{Auth, AuthError, LoginLimits, Settings};
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::seal::SigningSecret;
 use crate::store::Store;
 
@@ -15,7 +15,7 @@ impl Auth {
     /// As [`Auth::open`] and [`SigningSecret::of`].
     pub async fn configured(config: &Config, store: Store) -> Result<Self, AuthError> {
         let access = &config.access;
-        if access.login == config::Login::None {
+        if !access.login.is_required() {
             return Ok(Self::without_login(store));
         }
         let secret = SigningSecret::of(config)?;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::error::ConfigError;
+use super::login::{Asked, Facts, Login};
 use super::read::{Group, Kind, Setting, Source, value};
 use super::secret::Secret;
 
@@ -11,14 +12,16 @@ pub(super) const AUTH: Setting = Setting {
     kind: Kind::Value("token|none"),
     default: None,
     help: "Whether clients must log in. The default is token; it is none for a registry with a private PostgreSQL that \
-           listens on a loopback address.",
+           listens on a loopback address, if no domain other than localhost, no trusted proxy, no PROXY protocol, no \
+           TLS, no ACME and no first administrator is set. none with one of these needs \
+           OPEN_REGISTRY_INSECURE_ANONYMOUS=true. Without that, only direct requests to a loopback name are answered.",
 };
 const INSECURE_ANONYMOUS: Setting = Setting {
     env: "OPEN_REGISTRY_INSECURE_ANONYMOUS",
     kind: Kind::Switch,
     default: Some("false"),
-    help: "Let anyone who can reach the port read, write and delete everything. OPEN_REGISTRY_AUTH=none needs this on \
-           an address that is not loopback.",
+    help: "Let anyone who can reach the port read, write and delete everything, also from other machines and through \
+           proxies.",
 };
 const ADMIN_USER: Setting = Setting {
     env: "OPEN_REGISTRY_ADMIN_USER",
@@ -88,22 +91,11 @@ pub(super) const GROUP: Group = Group {
     ],
 };
 
-/// Whether clients must log in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Login {
-    /// Clients log in. Without a login they can pull from public repositories only.
-    Token,
-    /// Nobody logs in. Anyone who can reach the port may do everything.
-    None,
-}
-
 /// Settings of login, tokens and the first administrator.
 #[derive(Clone, Debug)]
 pub struct Access {
     /// Whether clients must log in.
     pub login: Login,
-    /// Whether the registry may serve without login on an address that is not loopback.
-    pub insecure_anonymous: bool,
     /// Name of the first administrator.
     pub admin_user: String,
     /// Password of the first administrator; empty for a random one.
@@ -123,36 +115,25 @@ pub struct Access {
 }
 
 impl Access {
-    /// `private`: the registry starts its own PostgreSQL. `loopback`: only this machine can reach the registry.
-    pub(super) fn read(
-        source: &mut Source,
-        private: bool,
-        loopback: bool,
-    ) -> Result<Self, ConfigError> {
-        let insecure_anonymous = source.read(&INSECURE_ANONYMOUS, value::switch)?;
-        let login = match source.read_optional(&AUTH, login)? {
-            Some(login) => login,
-            None if insecure_anonymous || (private && loopback) => Login::None,
-            None => Login::Token,
-        };
-        if login == Login::None && !loopback && !insecure_anonymous {
-            let reason = "OPEN_REGISTRY_HOST is not a loopback address, so anyone who can reach it could read and write \
-                          everything; set OPEN_REGISTRY_INSECURE_ANONYMOUS=true to allow that, or set this to token";
-            return Err(ConfigError::bad(AUTH.env, reason.to_owned()));
-        }
-        if login == Login::Token && insecure_anonymous {
+    /// `facts` gives what the other settings say about who reaches the registry.
+    pub(super) fn read(source: &mut Source, facts: Facts) -> Result<Self, ConfigError> {
+        let anonymous = source.read(&INSECURE_ANONYMOUS, value::switch)?;
+        let asked = source.read_optional(&AUTH, asked)?;
+        let admin = source.is_given(&ADMIN_USER) || source.is_given(&ADMIN_PASSWORD);
+        let decided = Facts { asked, anonymous, admin, ..facts }.login();
+        let login = decided.map_err(|reason| ConfigError::bad(AUTH.env, reason))?;
+        if login.is_required() && anonymous {
             let idle = format!("{} has no effect with {}=token", INSECURE_ANONYMOUS.env, AUTH.env);
             source.warnings.push(idle);
         }
         let signing_secret = source.read_secret(&SIGNING_SECRET)?;
-        if login == Login::Token && !signing_secret.is_empty() && signing_secret.expose().len() < 16
-        {
+        let short = !signing_secret.is_empty() && signing_secret.expose().len() < 16;
+        if login.is_required() && short {
             let reason = "too short; write at least 16 characters, such as the output of `openssl rand -hex 32`";
             return Err(ConfigError::bad(SIGNING_SECRET.env, reason.to_owned()));
         }
         Ok(Self {
             login,
-            insecure_anonymous,
             admin_user: source.read(&ADMIN_USER, value::text)?,
             admin_password: source.read_secret(&ADMIN_PASSWORD)?,
             signing_secret,
@@ -165,10 +146,10 @@ impl Access {
     }
 }
 
-fn login(text: &str) -> Result<Login, String> {
+fn asked(text: &str) -> Result<Asked, String> {
     match text {
-        "token" => Ok(Login::Token),
-        "none" => Ok(Login::None),
+        "token" => Ok(Asked::Token),
+        "none" => Ok(Asked::None),
         _ => Err("not a kind of login; write token or none".to_owned()),
     }
 }

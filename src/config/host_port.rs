@@ -29,6 +29,13 @@ impl<'a> HostPort<'a> {
         };
         self.0.split_at(end)
     }
+
+    /// Whether the host means this machine without asking a resolver: `localhost`, or a loopback address.
+    pub fn is_loopback(self) -> bool {
+        let (host, _) = self.split();
+        let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        is_loopback(bare.unwrap_or(host))
+    }
 }
 
 /// Whether `host` means this machine without asking a resolver: `localhost`, or a loopback address.
@@ -69,5 +76,14 @@ mod tests {
             assert!(is_loopback(here), "{here}");
         }
         assert!(!is_loopback("kubo") && !is_loopback("10.0.0.7"));
+        let is_loopback = |text| HostPort::parse(text).unwrap().is_loopback();
+        for here in ["localhost:5000", "127.0.0.1:80", "[::1]", "[::1]:5000"] {
+            assert!(is_loopback(here), "{here}");
+        }
+        for other in
+            ["0.0.0.0:5000", "127.0.0.1.evil.example", "localhost.example", "[::2]:1", ":80"]
+        {
+            assert!(!is_loopback(other), "{other}");
+        }
     }
 }

@@ -94,6 +94,13 @@ pub struct Domain {
     pub https: Option<bool>,
 }
 
+impl Domain {
+    /// Whether it is a name of this machine only: `localhost` or a loopback address.
+    pub(super) fn is_loopback(&self) -> bool {
+        HostPort::parse(&self.host).is_some_and(HostPort::is_loopback)
+    }
+}
+
 fn domain(text: &str) -> Result<Domain, String> {
     let (https, host) = match text.split_once("://") {
         Some(("https", host)) => (Some(true), host),

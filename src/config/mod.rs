@@ -15,6 +15,7 @@ mod kubo;
 mod limits;
 mod listen;
 mod log;
+mod login;
 mod network;
 mod postgres;
 mod proxies;
@@ -28,7 +29,7 @@ use std::path::PathBuf;
 
 use clap::{ArgMatches, Command};
 
-pub use access::{Access, Login};
+pub use access::Access;
 pub use acme::Acme;
 pub use error::ConfigError;
 pub use host_port::HostPort;
@@ -36,6 +37,7 @@ pub use kubo::{Kubo, KuboLogin};
 pub use limits::Limits;
 pub use listen::{Domain, Listen};
 pub use log::Log;
+pub use login::Login;
 pub use network::{Network, NetworkError, Networks};
 pub use postgres::{Postgres, SslMode};
 pub use proxies::Proxies;
@@ -43,6 +45,7 @@ pub use secret::Secret;
 pub use server_address::ServerAddress;
 pub use tls::{CertificateFiles, ClientUser, Tls};
 
+use login::Facts;
 use read::{Group, Source, command};
 
 /// All sections in the order of `--help`.
@@ -139,18 +142,30 @@ impl Config {
     fn read(mut source: Source) -> Result<Self, ConfigError> {
         source.warn_of_unknown(&GROUPS);
         let (listen, postgres) = (Listen::read(&source)?, Postgres::read(&mut source)?);
-        let access = Access::read(&mut source, postgres.is_none(), listen.is_loopback())?;
-        let tls = Tls::read(&source)?;
+        let (tls, proxies) = (Tls::read(&source)?, Proxies::read(&source)?);
+        let acme = Acme::read(&mut source, &tls)?;
+        let facts = Facts {
+            asked: None,
+            anonymous: false,
+            admin: false,
+            own_postgres: postgres.is_none(),
+            loopback: listen.is_loopback(),
+            domain: listen.domain.as_ref().is_some_and(|domain| !domain.is_loopback()),
+            proxies: !proxies.trusted.is_empty(),
+            proxy_protocol: proxies.protocol,
+            tls: tls.is_wanted(),
+            acme: acme.is_some(),
+        };
         Ok(Self {
+            access: Access::read(&mut source, facts)?,
             listen,
-            acme: Acme::read(&mut source, &tls)?,
+            acme,
             tls,
-            proxies: Proxies::read(&source)?,
+            proxies,
             limits: Limits::read(&source)?,
             postgres,
             kubo: Kubo::read(&mut source)?,
             data_dir: data_dir::read(&source)?,
-            access,
             log: Log::read(&source)?,
             warnings: source.warnings,
         })

@@ -26,7 +26,7 @@ fn nothing_set_gives_a_private_registry_on_loopback() {
     assert_eq!(config.listen.host.to_string(), "127.0.0.1");
     assert_eq!((config.listen.port, config.listen.metrics_port), (5000, 9464));
     assert!(config.postgres.is_none() && config.kubo.is_none());
-    assert!(config.access.login == Login::None && !config.access.allow_sparse_index);
+    assert!(config.access.login == Login::Local && !config.access.allow_sparse_index);
     assert_eq!(config.limits.header_bytes, 65_536);
     assert_eq!(config.limits.header_time, Duration::from_secs(10));
     assert_eq!(config.limits.idle_time, Duration::from_secs(75));
@@ -157,22 +157,42 @@ fn only_a_private_registry_on_loopback_does_without_login_unless_told_so() {
     let login = |env: &[(&str, &str)]| load(env).unwrap().access.login;
     let (none, token) = (("OPEN_REGISTRY_AUTH", "none"), ("OPEN_REGISTRY_AUTH", "token"));
     let meant = ("OPEN_REGISTRY_INSECURE_ANONYMOUS", "true");
-    for host in ["0.0.0.0", "::", "10.0.0.1"] {
-        let host = ("OPEN_REGISTRY_HOST", host);
-        assert_eq!(login(&[host]), Login::Token);
-        let line = refusal(&[host, none]);
+    let proxies = ("OPEN_REGISTRY_TRUSTED_PROXIES", "127.0.0.1");
+    let certificate = ("OPEN_REGISTRY_TLS_CERT_FILE", "/c");
+    for others in [
+        &[("OPEN_REGISTRY_HOST", "0.0.0.0")][..],
+        &[("OPEN_REGISTRY_HOST", "::")],
+        &[("OPEN_REGISTRY_HOST", "10.0.0.1")],
+        &[("OPEN_REGISTRY_DOMAIN", "registry.example")],
+        &[("OPEN_REGISTRY_DOMAIN", "https://registry.example")],
+        &[("OPEN_REGISTRY_DOMAIN", "https://registry.example"), proxies],
+        &[proxies],
+        &[proxies, ("OPEN_REGISTRY_PROXY_PROTOCOL", "true")],
+        &[certificate, ("OPEN_REGISTRY_TLS_KEY_FILE", "/k")],
+        &[("OPEN_REGISTRY_TLS_CLIENT_CA_FILE", "/ca")],
+        &[("OPEN_REGISTRY_HTTP_REDIRECT_PORT", "80")],
+        &[("OPEN_REGISTRY_ACME_DOMAIN", "registry.example")],
+        &[("OPEN_REGISTRY_ADMIN_USER", "ann")],
+        &[("OPEN_REGISTRY_ADMIN_PASSWORD", "correct horse")],
+    ] {
+        let with = |more: &[(&'static str, &'static str)]| [others, more].concat();
+        assert_eq!(login(others), Login::Token, "{others:?}");
+        let line = refusal(&with(&[none]));
+        assert!(line.starts_with("OPEN_REGISTRY_AUTH: "), "{line}");
         assert!(line.contains("OPEN_REGISTRY_INSECURE_ANONYMOUS=true"), "{line}");
-        assert_eq!(login(&[host, none, meant]), Login::None);
-        assert_eq!(login(&[host, meant]), Login::None);
-        assert_eq!(login(&[host, token, meant]), Login::Token);
+        assert_eq!(login(&with(&[none, meant])), Login::Anyone, "{others:?}");
+        assert_eq!(login(&with(&[meant])), Login::Anyone, "{others:?}");
+        assert_eq!(login(&with(&[token, meant])), Login::Token, "{others:?}");
     }
     for host in ["127.0.0.1", "127.8.8.8", "::1", "localhost", "::ffff:127.0.0.1"] {
         let host = ("OPEN_REGISTRY_HOST", host);
         let given = ("OPEN_REGISTRY_DB_HOST", "postgres");
-        assert_eq!(login(&[host]), Login::None);
+        let here = ("OPEN_REGISTRY_DOMAIN", "localhost:5000");
+        assert_eq!(login(&[host]), Login::Local);
+        assert_eq!(login(&[host, here]), Login::Local);
         assert_eq!(login(&[host, token]), Login::Token);
         assert_eq!(login(&[host, given]), Login::Token);
-        assert_eq!(login(&[host, given, none]), Login::None);
+        assert_eq!(login(&[host, given, none]), Login::Local);
     }
 }
 

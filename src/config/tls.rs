@@ -124,6 +124,11 @@ impl Tls {
             redirect_port: source.read_optional(&REDIRECT_PORT, value::count(0..=u16::MAX))?,
         })
     }
+
+    /// Whether any setting says that clients are to come by https.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.files.is_some() || self.client_ca.is_some() || self.redirect_port.is_some()
+    }
 }
 
 fn path(text: &str) -> Result<PathBuf, String> {

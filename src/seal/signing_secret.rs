@@ -10,7 +10,7 @@ use data_encoding::HEXLOWER;
 use thiserror::Error;
 
 use super::random;
-use crate::config::{Config, Login, Secret};
+use crate::config::{Config, Secret};
 
 /// Fewest characters of the secret. Someone who can read the database could try out all shorter ones.
 const SHORTEST: usize = 16;
@@ -50,10 +50,10 @@ impl SigningSecret {
     /// As [`SigningSecret::of`].
     pub fn of_or_ephemeral(config: &Config) -> Result<Self, SecretError> {
         let access = &config.access;
-        match access.login {
-            Login::None if access.signing_secret.is_empty() => Ok(Self(random_text())),
-            _ => Self::of(config),
+        if !access.login.is_required() && access.signing_secret.is_empty() {
+            return Ok(Self(random_text()));
         }
+        Self::of(config)
     }
 
     /// Checks the value of OPEN_REGISTRY_SIGNING_SECRET.

@@ -92,6 +92,13 @@ impl Builder {
         self
     }
 
+    /// Whether everybody may come: a test's server, if it asks for no login, is under any name and behind any proxy.
+    fn anonymous(&self) -> &'static str {
+        let asks =
+            self.env.iter().any(|(name, value)| name == "OPEN_REGISTRY_AUTH" && value == "token");
+        if asks { "false" } else { "true" }
+    }
+
     /// Lets a second server share this one's database.
     pub(crate) fn beside(other: &Server) -> Self {
         let builder = &other.builder;
@@ -113,6 +120,7 @@ impl Builder {
             .env("OPEN_REGISTRY_METRICS_PORT", "0")
             .env("OPEN_REGISTRY_LOG_FORMAT", "json")
             .env("OPEN_REGISTRY_AUTH", "none")
+            .env("OPEN_REGISTRY_INSECURE_ANONYMOUS", self.anonymous())
             .env("OPEN_REGISTRY_DFS_IPFS_API_URL", self.kubo.api.to_string())
             .env("OPEN_REGISTRY_DB_HOST", &postgres.host)
             .env("OPEN_REGISTRY_DB_PORT", postgres.port.to_string())

@@ -69,6 +69,16 @@ async fn an_address_that_others_reach_must_be_wanted() {
         let refusal = launch.env("OPEN_REGISTRY_AUTH", "none").refused().await;
         refusal.names(&["OPEN_REGISTRY_AUTH", "OPEN_REGISTRY_INSECURE_ANONYMOUS=true"]);
     }
+    for (name, value) in [
+        ("OPEN_REGISTRY_DOMAIN", "https://registry.example"),
+        ("OPEN_REGISTRY_TRUSTED_PROXIES", "127.0.0.1"),
+        ("OPEN_REGISTRY_ACME_DOMAIN", "registry.example"),
+        ("OPEN_REGISTRY_ADMIN_PASSWORD", "correct horse"),
+    ] {
+        let launch = Launch::new().env(name, value).env("OPEN_REGISTRY_AUTH", "none");
+        let refusal = launch.refused().await;
+        refusal.names(&["OPEN_REGISTRY_AUTH", name, "OPEN_REGISTRY_INSECURE_ANONYMOUS=true"]);
+    }
     let open = builder().await.env("OPEN_REGISTRY_HOST", "0.0.0.0");
     let server = open.env("OPEN_REGISTRY_INSECURE_ANONYMOUS", "true").start().await;
     assert!(server.addr.ip().is_unspecified());
