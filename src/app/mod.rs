@@ -233,7 +233,8 @@ async fn serve_until_stopped(
     });
     let name = config.listen.domain.clone().map(|domain| (domain.host, domain.https));
     let (host, https) = name.map_or((None, None), |(host, https)| (Some(host), https));
-    let name = http::Name { host, https, proxies: config.proxies.trusted.clone() };
+    let (proxies, login) = (config.proxies.trusted.clone(), config.access.login);
+    let name = http::Name { host, https, proxies, login };
     let edge = Edge::new(registry, auth, name, limits, draining);
     let connections = ConnectionLimits {
         header_bytes: config.limits.header_bytes,

@@ -18,6 +18,7 @@ mod remote;
 mod rig;
 mod start;
 mod store;
+mod strangers;
 mod tls;
 mod truth;
 mod upload;

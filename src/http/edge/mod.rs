@@ -12,6 +12,7 @@ pub(in crate::http) mod request;
 pub(in crate::http) mod respond;
 mod service;
 mod shared;
+mod visitors;
 
 pub use body::Body;
 pub use error::HttpError;

@@ -6,7 +6,7 @@ use hyper::header::HOST;
 use hyper::http::request::Parts;
 
 use super::forwarded::Forwarded;
-use crate::config::{HostPort, Networks};
+use crate::config::{HostPort, Login, Networks};
 use crate::net::{Peer, Secured};
 
 /// The name under which clients find this server, as far as the settings say it.
@@ -18,6 +18,8 @@ pub struct Name {
     pub https: Option<bool>,
     /// Who may say whom a request comes from.
     pub proxies: Networks,
+    /// Whether clients log in; who is answered without a login depends on it.
+    pub login: Login,
 }
 
 /// Whom a request comes from and by which way.

@@ -19,6 +19,7 @@ use super::origin::Origin;
 use super::record::{Record, Recorded};
 use super::request::Request;
 use super::shared::Edge;
+use super::visitors;
 use crate::auth::AuthError;
 use crate::http::v2::{dispatch, route};
 use crate::registry::RegistryError;
@@ -59,6 +60,7 @@ impl Edge {
         record: &mut Record,
     ) -> Result<Answer, HttpError> {
         let (head, body) = request.into_parts();
+        visitors::check(&head, self.name())?;
         let endpoint = route(&head.method, &head.uri)?;
         record.routed(&endpoint);
         let origin = Origin::of(&head, self.name());
