@@ -6,7 +6,7 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use super::{Registry, RegistryError};
+use crate::registry::{Registry, RegistryError};
 use crate::ipld::Cid;
 
 /// How often the sweep looks even if nobody asked it to.
@@ -36,7 +36,7 @@ impl Registry {
     }
 
     /// Asks the sweep to look at the queue of pins soon.
-    pub(super) fn nudge_sweep(&self) {
+    pub(in crate::registry) fn nudge_sweep(&self) {
         self.unpins().notify_one();
     }
 

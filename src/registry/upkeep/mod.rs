@@ -1,0 +1,3 @@
+//! What the registry does by itself.
+
+mod drop_pins;
