@@ -24,7 +24,7 @@ use answer::{Answer, Form};
 
 use crate::accounts::Accounts;
 use crate::config::Config;
-use crate::embedded::Database;
+use crate::embedded::CommandPartners;
 use crate::store::{Settings, Store};
 
 /// An operation with its parsed arguments.
@@ -65,7 +65,7 @@ pub async fn run(config: &Config, noun: &str, arguments: &ArgMatches) -> Result<
         "token" => Operation::Token(token::Operation::read(verb, arguments)?),
         _ => return Err(CliError::unknown(noun, verb)),
     };
-    let database = Database::open(config).await?;
+    let database = CommandPartners::open(config).await?;
     let answer = answer(config, &database, operation).await;
     database.close().await;
     answer?.write(form)
@@ -73,7 +73,7 @@ pub async fn run(config: &Config, noun: &str, arguments: &ArgMatches) -> Result<
 
 async fn answer(
     config: &Config,
-    database: &Database,
+    database: &CommandPartners,
     operation: Operation,
 ) -> Result<Answer, CliError> {
     let store = connect(database).await?;
@@ -88,7 +88,7 @@ async fn answer(
     }
 }
 
-async fn connect(database: &Database) -> Result<Store, CliError> {
+async fn connect(database: &CommandPartners) -> Result<Store, CliError> {
     let postgres = database.postgres();
     let settings = Settings::of(postgres)?;
     Store::connect(&settings).await.map_err(|source| CliError::Connect {

@@ -16,8 +16,8 @@
 
 mod child;
 mod cluster;
+mod command_partners;
 mod data_dir;
-mod database;
 mod error;
 mod find;
 mod kubo;
@@ -30,6 +30,6 @@ mod sockets;
 mod supervise;
 mod user;
 
-pub use database::Database;
+pub use command_partners::CommandPartners;
 pub use error::EmbeddedError;
 pub use partners::Partners;

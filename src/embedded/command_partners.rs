@@ -19,7 +19,7 @@ const POLL: Duration = Duration::from_millis(50);
 
 /// PostgreSQL: the one that the configuration names, the private one of a running server, or a private one that was
 /// started for this value and ends with it.
-pub struct Database {
+pub struct CommandPartners {
     settings: config::Postgres,
     started: Option<Started>,
 }
@@ -30,7 +30,7 @@ struct Started {
     _data: DataDir,
 }
 
-impl Database {
+impl CommandPartners {
     /// Finds it, or starts it on its cluster, which is made if there is none.
     ///
     /// # Errors
