@@ -16,6 +16,7 @@ pub mod embedded;
 pub mod http;
 pub mod ipfs;
 pub mod ipld;
+pub mod jobs;
 pub mod net;
 pub mod oci;
 pub mod outbound;

@@ -15,6 +15,7 @@ mod certificates;
 mod content;
 mod db;
 mod error;
+mod jobs;
 mod uploads;
 
 use std::sync::Arc;
@@ -38,6 +39,8 @@ pub use db::retry::CALL;
 pub use db::settings::Settings;
 pub use db::tls::Tls;
 pub use error::StoreError;
+pub use jobs::backlog::Backlog;
+pub use jobs::job::{JobOutcome, JobRecord, JobRun, JobTurn, Jobs, LastRun};
 pub use uploads::pin::{Claim, Commit, Committed, Pins, Recorded};
 pub use uploads::unpin::{UnpinClaim, Unpins};
 pub use uploads::upload::{Part, Upload, Uploads};
@@ -102,6 +105,10 @@ impl Store {
 
     pub fn grants(&self) -> Grants<'_> {
         Grants(&self.0)
+    }
+
+    pub fn jobs(&self) -> Jobs<'_> {
+        Jobs(&self.0)
     }
 
     pub fn manifests(&self) -> Manifests<'_> {

@@ -25,6 +25,10 @@ const TOKENS: &str = "registry_tokens_issued_total";
 const CERTIFICATE_ORDERS: &str = "registry_tls_certificate_orders_total";
 const CERTIFICATE_EXPIRY: &str = "registry_tls_certificate_expiry_seconds";
 const CERTIFICATE_RELOADS: &str = "registry_tls_reloads_total";
+const JOB_RUNS: &str = "registry_job_runs_total";
+const JOB_DURATION: &str = "registry_job_duration_seconds";
+const JOB_BACKLOG: &str = "registry_job_backlog";
+const JOB_OLDEST: &str = "registry_job_oldest_seconds";
 const BUILD_INFO: &str = "registry_build_info";
 
 /// Upper bounds of the duration histograms, in seconds. A pull of a manifest falls into the first buckets, a push of a
@@ -85,6 +89,26 @@ pub fn describe() {
         CERTIFICATE_ORDERS,
         Unit::Count,
         "Orders of a certificate by ACME, by outcome"
+    );
+    describe_counter!(
+        JOB_RUNS,
+        Unit::Count,
+        "Runs of background jobs, by job and outcome: ok, failed or stopped"
+    );
+    describe_histogram!(
+        JOB_DURATION,
+        Unit::Seconds,
+        "Time that runs of background jobs took, by job"
+    );
+    describe_gauge!(
+        JOB_BACKLOG,
+        Unit::Count,
+        "Items that wait for a background job, by job; at most 100000 are counted"
+    );
+    describe_gauge!(
+        JOB_OLDEST,
+        Unit::Seconds,
+        "How long the oldest item has waited for a background job, by job; 0 without items"
     );
     describe_gauge!(BUILD_INFO, Unit::Count, "Always 1. The label names the version");
     gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
@@ -194,6 +218,18 @@ pub fn certificate_ordered(ok: bool) {
 /// Counts an attempt to read the certificate files again.
 pub fn certificate_reloaded(ok: bool) {
     counter!(CERTIFICATE_RELOADS, "outcome" => if ok { "ok" } else { "failed" }).increment(1);
+}
+
+/// Counts a run of a background job; `outcome` is `ok`, `failed` or `stopped`.
+pub fn job_run(job: &'static str, outcome: &'static str, took: Duration) {
+    counter!(JOB_RUNS, "job" => job, "outcome" => outcome).increment(1);
+    histogram!(JOB_DURATION, "job" => job).record(took);
+}
+
+/// Publishes how many items wait for a background job, and how long the oldest has waited.
+pub fn job_backlog(job: &'static str, items: u64, oldest: Duration) {
+    gauge!(JOB_BACKLOG, "job" => job).set(items as f64);
+    gauge!(JOB_OLDEST, "job" => job).set(oldest.as_secs_f64());
 }
 
 /// A gauge that is higher by one while this value lives.

@@ -34,6 +34,7 @@ WITH before AS (
     ) c (cid), blob
     WHERE c.cid <> blob.ipfs_cid OR (c.cid = $3 AND $7)
     ORDER BY c.cid COLLATE "C"
-    ON CONFLICT (ipfs_cid) DO UPDATE SET requested_at = now(), done_at = NULL
+    ON CONFLICT (ipfs_cid) DO UPDATE
+    SET requested_at = now(), done_at = NULL, attempts = 0, next_try_at = now()
 )
 SELECT ipfs_cid FROM blob

@@ -1,2 +1,2 @@
--- The oldest CIDs of the queue that are not yet unpinned. $1 how many.
-SELECT ipfs_cid FROM unpins WHERE done_at IS NULL ORDER BY requested_at LIMIT $1
+-- The CIDs of the queue whose next attempt is due, those that have waited longest first. $1 how many.
+SELECT ipfs_cid FROM unpins WHERE done_at IS NULL AND next_try_at <= now() ORDER BY next_try_at LIMIT $1

@@ -6,6 +6,7 @@ WITH parts AS (
 ), dropped AS (
     INSERT INTO unpins (ipfs_cid)
     SELECT DISTINCT ipfs_cid FROM parts ORDER BY ipfs_cid
-    ON CONFLICT (ipfs_cid) DO UPDATE SET requested_at = now(), done_at = NULL
+    ON CONFLICT (ipfs_cid) DO UPDATE
+    SET requested_at = now(), done_at = NULL, attempts = 0, next_try_at = now()
 )
 SELECT count(*) AS ended FROM ended

@@ -19,6 +19,7 @@ WITH advanced AS (
     FROM (SELECT ipfs_cid FROM replaced UNION SELECT $5 FROM advanced) c (cid)
     WHERE c.cid <> $5 OR $6
     ORDER BY c.cid COLLATE "C"
-    ON CONFLICT (ipfs_cid) DO UPDATE SET requested_at = now(), done_at = NULL
+    ON CONFLICT (ipfs_cid) DO UPDATE
+    SET requested_at = now(), done_at = NULL, attempts = 0, next_try_at = now()
 )
 SELECT id FROM advanced

@@ -54,6 +54,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "certificates",
         sql: include_str!("../../../sql/migrations/0004_certificates.sql"),
     },
+    Migration {
+        version: 5,
+        name: "jobs",
+        sql: include_str!("../../../sql/migrations/0005_jobs.sql"),
+    },
 ];
 
 /// Applies the migrations that are missing. The lock ends with the connection.

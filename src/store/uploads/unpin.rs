@@ -10,6 +10,7 @@ use crate::store::db::lease::Lease;
 use crate::store::db::row::parsed;
 use crate::store::db::statements::Query;
 use crate::store::error::StoreError;
+use crate::store::jobs::backlog::{Backlog, COUNTED};
 
 /// Most tombstones that one call of [`Unpins::forget`] removes.
 const FORGOTTEN_AT_ONCE: i64 = 1000;
@@ -28,7 +29,7 @@ pub struct UnpinClaim {
 }
 
 impl Unpins<'_> {
-    /// The oldest CIDs of the queue.
+    /// The CIDs of the queue whose next attempt is due, those that have waited longest first.
     pub async fn due(self, limit: u32) -> Result<Vec<Cid>, StoreError> {
         let rows = self.0.rows(Query::UnpinDue, [&i64::from(limit)]).await?;
         rows.iter().map(|row| parsed(row, "ipfs_cid")).collect()
@@ -55,6 +56,18 @@ impl Unpins<'_> {
         };
         lease.commit(last).await?;
         Ok(None)
+    }
+
+    /// Notes that a CID could not be unpinned. Its next attempt is due after a minute, or later if attempts failed
+    /// before; an hour at most.
+    pub async fn postpone(self, cid: &Cid) -> Result<(), StoreError> {
+        self.0.count(Query::UnpinPostpone, [&cid.to_string()]).await.map(drop)
+    }
+
+    /// Counts the CIDs that are to be unpinned.
+    pub async fn backlog(self) -> Result<Backlog, StoreError> {
+        let rows = self.0.rows(Query::UnpinBacklog, [&COUNTED]).await?;
+        Backlog::read(&rows)
     }
 
     /// Removes tombstones that are older than two days. No upload can have waited that long between Kubo's answer and

@@ -15,6 +15,7 @@ use crate::store::db::retry::retrying;
 use crate::store::db::row::{parsed, unsigned};
 use crate::store::db::statements::Query;
 use crate::store::error::StoreError;
+use crate::store::jobs::backlog::{Backlog, COUNTED};
 
 /// Most sessions that one call of [`Uploads::expire`] ends.
 const EXPIRED_AT_ONCE: i64 = 100;
@@ -118,6 +119,12 @@ impl Uploads<'_> {
             discard_locked(lease, &locked).await
         })
         .await
+    }
+
+    /// Counts the sessions that nobody touched for `idle`.
+    pub async fn backlog(self, idle: Duration) -> Result<Backlog, StoreError> {
+        let rows = self.0.rows(Query::UploadBacklog, [&idle.as_secs_f64(), &COUNTED]).await?;
+        Backlog::read(&rows)
     }
 }
 

@@ -62,10 +62,12 @@ INSERT INTO uploads (id, repository_id, subject, received, touched_at)
 INSERT INTO upload_parts (upload_id, part_offset, size, ipfs_cid)
     SELECT md5('upload' || n % 50000 + 1)::UUID, n / 50000 * 64, 64, cid_of('part', n)
     FROM generate_series(0, 99999) n;
-INSERT INTO unpins (ipfs_cid, requested_at, done_at)
+INSERT INTO unpins (ipfs_cid, requested_at, done_at, next_try_at)
     SELECT cid_of('part', n), now() - n * INTERVAL '1 second',
-        CASE WHEN n % 2 = 0 THEN now() - n * INTERVAL '2 seconds' END
+        CASE WHEN n % 2 = 0 THEN now() - n * INTERVAL '2 seconds' END,
+        now() + CASE WHEN n % 4 = 1 THEN n ELSE -n END * INTERVAL '1 second'
     FROM generate_series(1, 200000) n;
+INSERT INTO jobs (name) SELECT 'job' || n FROM generate_series(1, 20000) n;
 INSERT INTO accounts (name, secret_hash) SELECT 'user' || n, '' FROM generate_series(1, 20000) n;
 INSERT INTO grants (account_id, pattern, role)
     SELECT n, pattern, 'pull'
@@ -150,6 +152,9 @@ const CASES: &[Case] = &[
     case!("account/get_by_revision", "7777", 1.0),
     case!("account/renew_secret", "'user7777', 'x', 60", 1.0),
     case!("account/set_disabled", "'user7777', TRUE", 1.0),
+    case!("job/claim", "'job7', md5('x')::UUID, 30, TRUE", 2.0),
+    case!("job/extend", "'job7', md5('x')::UUID, 30", 1.0),
+    case!("job/finish", "'job7', md5('x')::UUID, 'ok', 1, NULL, 60", 1.0),
     case!("grant/add", "'user7777', 'big', 'push'", 1.0),
     case!("grant/remove", "'user7777', 'big', NULL", 2.0),
     case!("refresh_token/add", "md5('x')::UUID, 7777, 7777, 'here', 'docker', ''", 1.0),
@@ -179,6 +184,7 @@ const CASES: &[Case] = &[
     case!("upload/lock_own", "'big', md5('upload20000')::UUID, 'ann'", 2.0),
     case!("upload/lock_idle", "3600, 100", 201.0),
     case!("upload/record_part", "md5('upload7')::UUID, 128, 64, 100, 'x', FALSE", 4.0),
+    case!("upload/backlog", "3600, 1000", 1001.0),
     case!("upload/discard", "ARRAY[md5('upload7')::UUID, md5('upload8')::UUID]", 8.0),
     case!("unpin/queued", "cid_of('part', 7)", 1.0),
     case!("unpin/needless", "cid_of('part', 7)", 3.0),
@@ -188,6 +194,8 @@ const CASES: &[Case] = &[
     case!("unpin/enqueue", "ARRAY[cid_of('part', 7), 'x']", 1.0),
     case!("unpin/due", "100", 100.0),
     case!("unpin/done", "cid_of('part', 7)", 1.0),
+    case!("unpin/postpone", "cid_of('part', 7)", 1.0),
+    case!("unpin/backlog", "1000", 1001.0),
     case!("unpin/forget", "100", 300.0),
 ];
 

@@ -1,0 +1,4 @@
+//! When background jobs run: their turns and outcomes.
+
+pub(super) mod backlog;
+pub(super) mod job;
