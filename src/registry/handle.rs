@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Semaphore;
 
 use super::RegistryError;
 use super::upload::Sessions;
 use crate::ipfs::Kubo;
+use crate::jobs::Nudge;
 use crate::store::Store;
 
 /// The bounds within which the registry works.
@@ -33,7 +34,7 @@ struct Parts {
     limits: Limits,
     sessions: Sessions,
     transfers: Arc<Semaphore>,
-    unpins: Notify,
+    pins: Nudge,
 }
 
 /// The operations on blobs: get, read, mount and delete.
@@ -53,11 +54,11 @@ pub struct Manifests<'r>(pub(super) &'r Registry);
 pub struct Lists<'r>(pub(super) &'r Registry);
 
 impl Registry {
-    /// Puts the parts together. Nothing runs yet: see [`Registry::sweep`].
+    /// Puts the parts together. Nothing runs yet: the jobs in [`upkeep`](super::upkeep) do.
     pub fn new(store: Store, ipfs: Kubo, limits: Limits) -> Self {
         let transfers = Arc::new(Semaphore::new(limits.uploads));
         let sessions = Sessions::default();
-        Self(Arc::new(Parts { store, ipfs, limits, sessions, transfers, unpins: Notify::new() }))
+        Self(Arc::new(Parts { store, ipfs, limits, sessions, transfers, pins: Nudge::default() }))
     }
 
     /// The operations on blobs.
@@ -113,8 +114,8 @@ impl Registry {
         &self.0.transfers
     }
 
-    /// Signalled when pins may have become needless.
-    pub(super) fn unpins(&self) -> &Notify {
-        &self.0.unpins
+    /// Wakes the job that drops pins.
+    pub(super) fn pins(&self) -> &Nudge {
+        &self.0.pins
     }
 }

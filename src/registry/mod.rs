@@ -12,7 +12,7 @@ mod error;
 mod handle;
 pub mod list;
 pub mod manifest;
-mod upkeep;
+pub mod upkeep;
 pub mod upload;
 
 pub use error::{Fault, RegistryError};

@@ -1,3 +1,29 @@
-//! What the registry does by itself.
+//! What the registry does by itself: each file is a [`Job`](crate::jobs::Job).
 
 mod drop_pins;
+mod expire_uploads;
+mod forget_sessions;
+
+pub use drop_pins::DropPins;
+pub use expire_uploads::ExpireUploads;
+pub use forget_sessions::ForgetSessions;
+
+use super::Registry;
+
+impl Registry {
+    /// The job that ends idle uploads.
+    pub fn expire_uploads(&self) -> ExpireUploads {
+        let idle = self.limits().upload_idle;
+        ExpireUploads::new(self.store().clone(), idle, self.pins().clone())
+    }
+
+    /// The job that drops pins.
+    pub fn drop_pins(&self) -> DropPins {
+        DropPins::new(self.store().clone(), self.ipfs().clone(), self.pins().clone())
+    }
+
+    /// The job that forgets the memory of idle uploads.
+    pub fn forget_sessions(&self) -> ForgetSessions {
+        ForgetSessions::new(self.clone())
+    }
+}

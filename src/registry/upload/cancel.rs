@@ -12,7 +12,7 @@ impl Uploads<'_> {
         let store = self.0.store();
         let found = store.uploads().cancel(&key.repository, key.id.0, &key.subject).await?;
         self.0.sessions().forget(key.id.0);
-        self.0.nudge_sweep();
+        self.0.pins().wake();
         if found { Ok(()) } else { Err(RegistryError::UploadUnknown) }
     }
 }

@@ -91,7 +91,7 @@ impl Uploads<'_> {
             superseded: composed.inner,
         };
         let committed = claim.commit_blob(commit).await?;
-        self.0.nudge_sweep();
+        self.0.pins().wake();
         Ok(committed.cid)
     }
 }

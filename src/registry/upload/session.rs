@@ -60,9 +60,11 @@ impl Sessions {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
     }
 
-    /// Forgets the uploads that no request asked for within `idle`.
-    pub(in crate::registry) fn forget_idle(&self, idle: Duration) {
+    /// Forgets the uploads that no request asked for within `idle`, and returns their number.
+    pub(in crate::registry) fn forget_idle(&self, idle: Duration) -> u64 {
         let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = sessions.len();
         sessions.retain(|_, seen| seen.at.elapsed() < idle || Arc::strong_count(&seen.session) > 1);
+        (before - sessions.len()) as u64
     }
 }
