@@ -5,9 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::time::{MissedTickBehavior, interval};
-use tokio_util::sync::CancellationToken;
-use tracing::warn;
 
 use super::key::SharedKeys;
 use super::limits::Limits;
@@ -18,7 +15,7 @@ use crate::seal::{Sealer, SigningSecret};
 use crate::store::Store;
 
 /// Time between two reloads of the signing keys.
-const RELOAD: Duration = Duration::from_secs(60);
+pub(super) const RELOAD: Duration = Duration::from_secs(60);
 
 /// Settings of a server that asks for a login.
 #[derive(Clone, Debug)]
@@ -81,25 +78,6 @@ impl Auth {
     /// The state of a server that asks for no login: every caller may do everything.
     pub fn without_login(store: Store) -> Self {
         Self { store, authority: None }
-    }
-
-    /// Loads the signing keys again every minute and forgets what need not be remembered, until `stop`.
-    pub async fn watch(&self, stop: CancellationToken) {
-        let Some(authority) = &self.authority else { return };
-        let mut tick = interval(RELOAD);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        tick.tick().await;
-        loop {
-            tokio::select! {
-                () = stop.cancelled() => return,
-                _ = tick.tick() => {}
-            }
-            authority.limits.prune();
-            // With those loaded before, tokens go on being issued and believed for hours.
-            if let Err(error) = authority.keys.reload().await {
-                warn!(event = "signing_keys_not_loaded", %error);
-            }
-        }
     }
 
     /// Whether this server asks for a login.

@@ -19,6 +19,7 @@ mod key;
 mod lenience;
 mod limits;
 mod login;
+mod reload_keys;
 mod token;
 
 pub use authority::{Auth, Settings};
@@ -30,6 +31,7 @@ pub use gate::Gate;
 pub use key::{KeyInfo, KeyState, SharedKeys};
 pub use lenience::Lenience;
 pub use limits::LoginLimits;
+pub use reload_keys::ReloadKeys;
 pub use token::{
     Audience, Claims, Entry, Inspection, Issued, Login, TokenRequest, Tokens, Validity,
 };
