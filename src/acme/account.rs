@@ -3,8 +3,9 @@
 use instant_acme::{Account, AccountBuilder, AccountCredentials, Error, NewAccount};
 use tracing::{info, warn};
 
+use super::AcmeError;
+use super::client::Acme;
 use super::http::Http;
-use super::{Acme, AcmeError};
 use crate::outbound::{ClientTls, Trust};
 
 /// What a directory says of an account that it does not know (RFC 8555, section 6.7).

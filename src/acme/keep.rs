@@ -2,15 +2,18 @@
 
 use std::time::{Duration, SystemTime};
 
-use tokio::time::{Instant, sleep, timeout};
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use uuid::Uuid;
 
+use super::AcmeError;
+use super::client::Acme;
 use super::order::Issued;
-use super::{Acme, AcmeError};
+use crate::jobs::{Done, Job, JobError, Scope};
 use crate::net::Certificate;
-use crate::store::{IssuedCertificate, StoreError};
+use crate::store::IssuedCertificate;
 use crate::telemetry::metrics;
 
 /// How often the database is looked at, and how often while there is no certificate.
@@ -27,7 +30,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 const ALARM: Duration = Duration::from_secs(3600);
 
 /// What this instance remembers between two looks.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Memory {
     /// Which of the stored certificates was tried last, and what became of it.
     tried: Option<(SystemTime, Option<Span>)>,
@@ -37,42 +40,64 @@ struct Memory {
 }
 
 /// The time in which the shown certificate is good.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Span {
     issued_at: SystemTime,
     expires_at: SystemTime,
 }
 
-impl Acme {
-    /// Keeps a certificate shown until `stop`.
-    pub async fn keep(self, stop: CancellationToken) {
-        let mut memory = Memory::default();
-        loop {
-            let looked = tokio::select! {
-                biased;
-                () = stop.cancelled() => None,
-                looked = self.look(&mut memory) => Some(looked),
-            };
-            match looked {
-                None => break,
-                // At once again: what was ordered is to be shown.
-                Some(Ok(true)) => continue,
-                Some(Ok(false)) => {}
-                Some(Err(error)) => warn!(event = "certificate_not_read", %error),
-            }
-            tokio::select! {
-                () = stop.cancelled() => break,
-                () = sleep(rest(self.shown.expires_at())) => {}
-            }
-        }
-        // An order given up must not keep the others waiting. Without the right to order this does nothing.
-        if let Err(error) = self.store.certificates().release(&self.name, self.who, None).await {
-            warn!(event = "certificate_not_released", %error);
-        }
+/// Keeps a good certificate in use. Every instance runs it: each shows the newest certificate in the database, and the
+/// one that gets the right to order renews it.
+#[derive(Debug)]
+pub struct KeepCertificate {
+    acme: Acme,
+    memory: Mutex<Memory>,
+}
+
+impl KeepCertificate {
+    /// Longest time between two runs. It is shorter without a certificate, and for one of a few minutes.
+    pub const LONGEST_PERIOD: Duration = LOOK;
+
+    /// Orders nothing yet.
+    pub fn new(acme: Acme) -> Self {
+        Self { acme, memory: Mutex::default() }
+    }
+}
+
+impl Job for KeepCertificate {
+    const NAME: &'static str = "keep-certificate";
+    const FAILED: &'static str = "certificate_not_read";
+    const SCOPE: Scope = Scope::Process;
+
+    fn period(&self) -> Duration {
+        rest(self.acme.shown.expires_at())
     }
 
+    async fn run(&self, stop: &CancellationToken) -> Result<Done, JobError> {
+        let mut memory = self.memory.lock().await;
+        let mut items = 0;
+        let looks = async {
+            // A certificate that was just stored is shown by the next look.
+            while self.acme.look(&mut memory).await? {
+                items += 1;
+            }
+            Ok::<(), JobError>(())
+        };
+        match stop.run_until_cancelled(looks).await {
+            Some(looked) => looked?,
+            // An order that is given up must not keep other instances waiting. Without the right to order this changes
+            // nothing.
+            None => {
+                self.acme.store.certificates().release(&self.acme.name, self.acme.who, None).await?
+            }
+        }
+        Ok(Done { items })
+    }
+}
+
+impl Acme {
     /// Shows what is stored, if it is new, and orders if it is time to. Tells whether a certificate was stored.
-    async fn look(&self, memory: &mut Memory) -> Result<bool, StoreError> {
+    async fn look(&self, memory: &mut Memory) -> Result<bool, JobError> {
         let stored = self.store.certificates().get(&self.name).await?;
         let (issued, free, due) = match stored {
             Some(stored) => (stored.issued, stored.free, stored.due),
@@ -129,7 +154,7 @@ impl Acme {
     }
 
     /// Orders, with the right to. Tells whether a certificate was stored.
-    async fn renew(&self, memory: &mut Memory) -> Result<bool, StoreError> {
+    async fn renew(&self, memory: &mut Memory) -> Result<bool, JobError> {
         let names = &self.name.names;
         info!(event = "certificate_ordering", names, directory = self.name.directory);
         let ordered = timeout(ORDER, self.order()).await.unwrap_or(Err(AcmeError::Late));
@@ -150,7 +175,7 @@ impl Acme {
         let directory = &self.name.directory;
         warn!(event = "certificate_order_failed", names, directory, %error, "no new certificate: {error}");
         self.store.certificates().release(&self.name, self.who, pause).await?;
-        Ok(false)
+        Err(JobError::reported(error.to_string()))
     }
 
     async fn store_issued(&self, issued: Issued) -> Result<bool, AcmeError> {

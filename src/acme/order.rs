@@ -8,8 +8,9 @@ use instant_acme::{
 };
 use rcgen::{CertificateParams, DistinguishedName, KeyPair};
 
+use super::AcmeError;
 use super::account::is_unknown;
-use super::{Acme, AcmeError};
+use super::client::Acme;
 
 /// Longest wait for the directory to look at a name, and to issue.
 const WAIT: Duration = Duration::from_secs(60);
