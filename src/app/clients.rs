@@ -1,18 +1,18 @@
 //! Where clients come in: the port of the registry, under TLS or not, and the one that sends browsers to it.
 
-use std::time::Duration;
-
 use tokio::task::JoinHandle;
 use tracing::info;
 
-use super::{AppError, bind, ordered};
+use super::error::AppError;
+use super::ports::bind;
+use super::side_port::SidePort;
 use crate::acme::Acme;
 use crate::config::{self, Config};
 use crate::http::RedirectService;
 use crate::net::{
-    CertificateFile, ClientRoots, ConnectionLimits, Drained, Listener, ServerTls, Shutdown,
-    TlsOptions, serve,
+    CertificateFile, ClientRoots, ConnectionLimits, Listener, ServerTls, TlsOptions, serve,
 };
+use crate::outbound::Trust;
 use crate::seal::{EpochSealer, SigningSecret};
 use crate::store::Store;
 
@@ -36,7 +36,7 @@ impl Https {
         let certificate = match (&tls.files, &config.acme) {
             (Some(files), _) => Certified::File(CertificateFile::open(files.clone())?),
             (None, Some(acme)) => {
-                ordered::check(acme)?;
+                check_authority(acme)?;
                 Certified::Ordered(acme.clone())
             }
             (None, None) => return Ok(None),
@@ -55,8 +55,16 @@ pub(super) struct Clients {
     pub(super) port: Listener,
     /// Without TLS, for browsers that do not know better.
     redirect: Option<Listener>,
-    /// Who keeps the certificate, when it is ordered.
-    pub(super) acme: Option<Acme>,
+    /// What keeps the certificate up to date, if there is one.
+    pub(super) keeper: Option<Keeper>,
+}
+
+/// What keeps a certificate up to date.
+pub(super) enum Keeper {
+    /// A task that watches its files.
+    Files(JoinHandle<()>),
+    /// Orders, which a job makes.
+    Acme(Acme),
 }
 
 impl Clients {
@@ -68,38 +76,41 @@ impl Clients {
         store: &Store,
     ) -> Result<Self, AppError> {
         let Some(Https { certificate, client_roots, redirect }) = https else {
-            return Ok(Self { port, redirect: None, acme: None });
+            return Ok(Self { port, redirect: None, keeper: None });
         };
-        let (shown, acme) = match certificate {
-            Certified::File(certificate) => {
-                let shown = certificate.shown();
-                certificate.follow()?;
-                (shown, None)
-            }
-            Certified::Ordered(acme) => {
-                let acme = ordered::keeper(acme, config, store)?;
-                (acme.shown(), Some(acme))
+        let (shown, challenges, keeper) = match certificate {
+            Certified::File(file) => (file.shown(), None, Keeper::Files(file.follow()?)),
+            Certified::Ordered(settings) => {
+                let acme = Acme::new(store.clone(), settings, &SigningSecret::of(config)?);
+                (acme.shown(), Some(acme.challenges()), Keeper::Acme(acme))
             }
         };
-        let challenges = acme.as_ref().map(Acme::challenges);
         // All instances share the signing secret: any of them resumes a session that another one began.
         let secret = SigningSecret::of_or_ephemeral(config)?;
         let tickets = EpochSealer::new(&secret, "TLS tickets");
         let http2 = config.tls.http2;
         let options = TlsOptions { http2, client_roots, challenges, tickets: Some(tickets) };
-        Ok(Self { port: port.secured(ServerTls::new(shown, options)?), redirect, acme })
+        Ok(Self { port: port.secured(ServerTls::new(shown, options)?), redirect, keeper: Some(keeper) })
     }
 
-    /// Sends browsers to the port that speaks https, for as long as the task runs.
+    /// Opens the port that redirects browsers to https, if there is to be one.
     pub(super) fn redirect(
         &mut self,
         config: &Config,
         limits: ConnectionLimits,
-    ) -> Option<JoinHandle<Drained>> {
+    ) -> Option<SidePort> {
         let redirect = self.redirect.take()?;
         info!(event = "redirecting", address = %redirect.address(), "browsers are sent to https");
         let name = config.listen.domain.as_ref().map(|domain| domain.host.clone());
         let service = RedirectService::new(name, self.port.address().port());
-        Some(tokio::spawn(serve(redirect, limits, Shutdown::new(Duration::ZERO), service)))
+        let serve = |shutdown| serve(redirect, limits, shutdown, service);
+        Some(SidePort::open("port that redirects to https", serve))
     }
+}
+
+/// Reads the authorities of the ACME directory, so that a file that cannot be used keeps the server from starting.
+fn check_authority(acme: &config::Acme) -> Result<(), AppError> {
+    let settings = "OPEN_REGISTRY_ACME_CA_FILE";
+    let trust = Trust::of(acme.authority.as_deref());
+    trust.map(drop).map_err(|source| AppError::Trust { settings, source })
 }

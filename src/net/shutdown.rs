@@ -72,6 +72,11 @@ impl Shutdown {
         self.begun.is_cancelled()
     }
 
+    /// A token that is cancelled when the shutdown begins.
+    pub fn draining(&self) -> CancellationToken {
+        self.begun.child_token()
+    }
+
     /// Resolves when the shutdown has begun.
     pub fn begun(&self) -> WaitForCancellationFuture<'_> {
         self.begun.cancelled()

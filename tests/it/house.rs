@@ -8,28 +8,35 @@ use std::path::{Path, PathBuf};
 const FREE: [&str; 4] = ["ipld", "oci", "rights", "telemetry"];
 
 /// What each room may use beside those and itself.
-const ARROWS: [(&str, &[&str]); 20] = [
+const ARROWS: [(&str, &[&str]); 21] = [
     ("accounts", &["config", "seal", "store", "stream"]),
-    ("acme", &["config", "net", "outbound", "seal", "store"]),
+    ("acme", &["config", "jobs", "net", "outbound", "seal", "store"]),
     (
         "app",
         &[
-            "accounts", "acme", "auth", "cli", "config", "embedded", "http", "ipfs", "net",
+            "accounts", "acme", "auth", "config", "embedded", "http", "ipfs", "jobs", "net",
             "outbound", "registry", "seal", "store",
         ],
     ),
-    ("auth", &["accounts", "config", "seal", "store", "stream"]),
-    ("cli", &["accounts", "auth", "config", "embedded", "outbound", "store"]),
+    ("auth", &["accounts", "config", "jobs", "seal", "store", "stream"]),
+    (
+        "cli",
+        &[
+            "accounts", "acme", "auth", "config", "embedded", "ipfs", "jobs", "outbound",
+            "registry", "seal", "store",
+        ],
+    ),
     ("config", &[]),
     ("embedded", &["config"]),
     ("http", &["auth", "config", "net", "registry", "stream"]),
     ("ipfs", &["config", "outbound", "stream"]),
     ("ipld", &["stream"]),
+    ("jobs", &["store"]),
     ("main", &["app", "cli", "config"]),
     ("net", &["config", "seal"]),
     ("oci", &[]),
     ("outbound", &["config"]),
-    ("registry", &["ipfs", "store", "stream"]),
+    ("registry", &["ipfs", "jobs", "store", "stream"]),
     ("rights", &[]),
     ("seal", &["config"]),
     ("store", &["config", "outbound"]),

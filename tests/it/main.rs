@@ -11,6 +11,7 @@ mod conformance;
 mod edge;
 mod house;
 mod ipfs;
+mod jobs;
 mod lists;
 mod manifest;
 mod pull;

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
@@ -45,12 +46,13 @@ impl CertificateFile {
 
     /// Starts a task that reads the files again on SIGHUP and when they change. If they contain no valid certificate, the
     /// old one stays in use, and the log and a metric report it.
+    /// The task never ends by itself.
     ///
     /// # Errors
     /// No handler for SIGHUP could be installed.
-    pub fn follow(mut self) -> Result<(), TlsError> {
+    pub fn follow(mut self) -> Result<JoinHandle<()>, TlsError> {
         let mut hangup = signal(SignalKind::hangup()).map_err(TlsError::Signal)?;
-        tokio::spawn(async move {
+        Ok(tokio::spawn(async move {
             loop {
                 let asked = tokio::select! {
                     _ = hangup.recv() => true,
@@ -66,8 +68,7 @@ impl CertificateFile {
                     Err(error) => return warn!(event = "certificate_unwatched", %error),
                 }
             }
-        });
-        Ok(())
+        }))
     }
 
     /// Reads the files if they changed, or if `anyway` is set.

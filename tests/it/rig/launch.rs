@@ -29,10 +29,15 @@ pub(crate) fn data_dir() -> (tempfile::TempDir, PathBuf) {
 
 /// A process with Kubo in its search path, wherever that comes from.
 pub(crate) fn with_kubo() -> Launch {
+    Launch::new().env("PATH", search_path())
+}
+
+/// A search path with Kubo in it.
+pub(crate) fn search_path() -> String {
     let kubo = binary().parent().unwrap().to_owned();
     let path = std::env::var_os("PATH").unwrap_or_default();
     let path = [kubo].into_iter().chain(std::env::split_paths(&path));
-    Launch::new().env("PATH", std::env::join_paths(path).unwrap())
+    std::env::join_paths(path).unwrap().into_string().unwrap()
 }
 
 /// How a process ended that did not serve.

@@ -8,6 +8,7 @@ pub(crate) mod kubo;
 pub(crate) mod launch;
 pub(crate) mod layout;
 pub(crate) mod pebble;
+pub(crate) mod pins;
 pub(crate) mod postgres;
 pub(crate) mod program;
 pub(crate) mod relay;

@@ -1,0 +1,91 @@
+//! The domain over its partners: connected, checked, and with a first administrator.
+
+use tracing::info;
+
+use super::error::AppError;
+use crate::accounts::Accounts;
+use crate::auth::Auth;
+use crate::config::{self, Config, ServerAddress};
+use crate::embedded::Partners;
+use crate::ipfs::{IpfsError, Kubo};
+use crate::registry::{self, Registry};
+use crate::store::{self, Store};
+
+/// The oldest Kubo whose `add` answers as this registry needs it.
+const KUBO_FLOOR: (u32, u32) = (0, 39);
+
+/// The store, and what works on it.
+pub(super) struct Domain {
+    pub(super) store: Store,
+    pub(super) registry: Registry,
+    pub(super) auth: Auth,
+}
+
+impl Domain {
+    /// Connects to both partners and checks that they can be used.
+    pub(super) async fn connect(config: &Config, partners: &Partners) -> Result<Self, AppError> {
+        let store = connect_store(partners.postgres()).await?;
+        let ipfs = connect_kubo(partners.kubo()).await?;
+        let limits = registry::Limits {
+            uploads: config.limits.uploads,
+            upload_idle: config.limits.upload_idle,
+            page: config.limits.page,
+            allow_sparse_index: config.access.allow_sparse_index,
+        };
+        let auth = Auth::configured(config, store.clone()).await?;
+        if auth.asks_for_login() {
+            make_first_admin(config, &store).await?;
+        }
+        let registry = Registry::new(store.clone(), ipfs, limits);
+        Ok(Self { store, registry, auth })
+    }
+}
+
+async fn connect_store(postgres: &config::Postgres) -> Result<Store, AppError> {
+    let settings = store::Settings::of(postgres)
+        .map_err(|source| AppError::Trust { settings: "OPEN_REGISTRY_DB_SSLROOTCERT", source })?;
+    Store::connect(&settings).await.map_err(|source| AppError::Store {
+        address: format!("{}:{}/{}", postgres.host, postgres.port, postgres.name),
+        source,
+    })
+}
+
+async fn connect_kubo(kubo: &config::Kubo) -> Result<Kubo, AppError> {
+    let ipfs = Kubo::new(kubo)
+        .map_err(|source| AppError::Trust { settings: "OPEN_REGISTRY_DFS_IPFS_CA_FILE", source })?;
+    check_version(&kubo.api, ipfs.version().await)?;
+    Ok(ipfs)
+}
+
+/// Makes somebody who can let others in, where nobody is there yet.
+async fn make_first_admin(config: &Config, store: &Store) -> Result<(), AppError> {
+    let access = &config.access;
+    let accounts = Accounts::new(store.clone());
+    let users = accounts.users();
+    let made = users.add_first_admin(&access.admin_user, &access.admin_password).await?;
+    let Some(made) = made else { return Ok(()) };
+    info!(event = "first_administrator", name = made.name, "made the first administrator");
+    if let Some(notice) = made.notice() {
+        // Past the log, which is kept and sent on.
+        eprintln!("{notice}");
+    }
+    Ok(())
+}
+
+fn check_version(api: &ServerAddress, version: Result<String, IpfsError>) -> Result<(), AppError> {
+    let unfit = |reason: String| AppError::Kubo { address: api.to_string(), reason };
+    let version = version.map_err(|error| {
+        let login = matches!(error, IpfsError::Refused { status: 401 | 403, .. });
+        let hint = " (what it is shown is OPEN_REGISTRY_DFS_IPFS_API_TOKEN, or _API_USER and _API_PASSWORD)";
+        unfit(error.to_string() + if login { hint } else { "" })
+    })?;
+    let mut numbers = version.split(['.', '-']).map_while(|part| part.parse().ok());
+    let found: (u32, u32) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    if found < KUBO_FLOOR {
+        let (major, minor) = KUBO_FLOOR;
+        return Err(unfit(format!(
+            "it is version {version}, and {major}.{minor} is the oldest that will do"
+        )));
+    }
+    Ok(())
+}

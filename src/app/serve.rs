@@ -1,0 +1,87 @@
+//! Serving: from the first connection to the end of the last.
+
+use std::pin::pin;
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use tracing::{info, warn};
+
+use super::background::Background;
+use super::clients::Clients;
+use super::domain::Domain;
+use super::ending::wait_for;
+use super::side_port::SidePort;
+use crate::config::Config;
+use crate::http::{self, Edge, EdgeService, OperatorService};
+use crate::net::{ConnectionLimits, Drained, Listener, Shutdown, serve};
+
+/// Serves until `shutdown` begins, answers what is under way, and stops everything that it started.
+pub(super) async fn serve_until_stopped(
+    config: &Config,
+    domain: Domain,
+    mut clients: Clients,
+    operator: Listener,
+    recorder: PrometheusHandle,
+    shutdown: Shutdown,
+) {
+    let limits = connection_limits(config);
+    let background = Background::start(&domain, clients.keeper.take(), &recorder);
+    let service = EdgeService::new(edge(config, domain, &shutdown));
+    announce(&clients, &operator);
+    let operator = SidePort::open("operator's port", |shutdown| {
+        serve(operator, limits, shutdown, OperatorService::new(recorder))
+    });
+    let redirect = clients.redirect(config, limits);
+    let mut serving = pin!(serve(clients.port, limits, shutdown.clone(), service));
+    let drained = tokio::select! {
+        drained = &mut serving => drained,
+        () = shutdown.begun() => wait_for("requests under way", serving).await,
+    };
+    match drained {
+        Drained::Clean => info!(event = "stopped", "every request was answered"),
+        Drained::Cut(count) => {
+            warn!(event = "stopped", count, "connections were cut at the end of the drain time");
+        }
+    }
+    // The operator's port answers until the last client is served.
+    operator.close().await;
+    if let Some(redirect) = redirect {
+        redirect.close().await;
+    }
+    background.stop().await;
+}
+
+fn edge(config: &Config, domain: Domain, shutdown: &Shutdown) -> Edge {
+    let limits = http::Limits {
+        manifest_bytes: config.limits.manifest_bytes,
+        body_stall: config.limits.body_stall,
+    };
+    let domain_name = config.listen.domain.as_ref();
+    let name = http::Name {
+        host: domain_name.map(|domain| domain.host.clone()),
+        https: domain_name.and_then(|domain| domain.https),
+        proxies: config.proxies.trusted.clone(),
+        login: config.access.login,
+    };
+    Edge::new(domain.registry, domain.auth, name, limits, shutdown.draining())
+}
+
+fn connection_limits(config: &Config) -> ConnectionLimits {
+    ConnectionLimits {
+        header_bytes: config.limits.header_bytes,
+        header_time: config.limits.header_time,
+        idle_time: config.limits.idle_time,
+        connections: config.limits.connections,
+        per_address: config.limits.address_connections,
+        handshake_time: config.tls.handshake_time,
+    }
+}
+
+fn announce(clients: &Clients, operator: &Listener) {
+    info!(
+        event = "listening",
+        address = %clients.port.address(),
+        metrics = %operator.address(),
+        version = env!("CARGO_PKG_VERSION"),
+        "the registry listens on {}://{}", clients.port.scheme(), clients.port.address()
+    );
+}

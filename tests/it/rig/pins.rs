@@ -1,0 +1,94 @@
+//! A Kubo that knows `pin/rm` only, and answers it as a test wants.
+
+use std::sync::{Arc, Mutex};
+
+use af_registry::ipfs::{Kubo, Settings};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+
+/// The answer to one call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Done,
+    Trouble,
+    Never,
+}
+
+/// Answers calls until its runtime ends.
+#[derive(Clone)]
+pub(crate) struct Pins {
+    port: u16,
+    state: Arc<State>,
+}
+
+struct State {
+    answer: Box<dyn Fn(&str) -> Answer + Send + Sync>,
+    asked: Mutex<Vec<String>>,
+    called: Notify,
+}
+
+impl Pins {
+    /// Starts it. `answer` gets the CID of each call.
+    pub(crate) async fn start(answer: impl Fn(&str) -> Answer + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (asked, called) = (Mutex::default(), Notify::new());
+        let state = Arc::new(State { answer: Box::new(answer), asked, called });
+        let pins = Self { port, state };
+        let served = pins.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(served.clone().serve(stream));
+            }
+        });
+        pins
+    }
+
+    /// A client of it.
+    pub(crate) fn client(&self) -> Kubo {
+        let api = format!("http://127.0.0.1:{}", self.port).parse().unwrap();
+        Kubo::new(&Settings::plain(api, None))
+    }
+
+    /// The CIDs of all calls so far.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        self.state.asked.lock().unwrap().clone()
+    }
+
+    /// Waits for a call.
+    pub(crate) async fn called(&self) {
+        self.state.called.notified().await;
+    }
+
+    async fn serve(self, mut stream: TcpStream) {
+        while let Some(cid) = read_call(&mut stream).await {
+            let answer = (self.state.answer)(&cid);
+            self.state.asked.lock().unwrap().push(cid);
+            self.state.called.notify_one();
+            let (status, body) = match answer {
+                Answer::Done => ("200 OK", r#"{"Pins":[]}"#),
+                Answer::Trouble => ("500 Internal Server Error", r#"{"Message":"disk on fire"}"#),
+                Answer::Never => std::future::pending().await,
+            };
+            let length = body.len();
+            let head = format!(
+                "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
+            );
+            if stream.write_all((head + body).as_bytes()).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// The CID in the next call on a connection. `None` at its end.
+async fn read_call(stream: &mut TcpStream) -> Option<String> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.ok()?);
+    }
+    let head = String::from_utf8(head).unwrap();
+    let (_, arguments) = head.split_once("arg=").unwrap_or_else(|| panic!("no CID in {head}"));
+    Some(arguments.split([' ', '&']).next().unwrap().to_owned())
+}
