@@ -1,4 +1,4 @@
-//! The PostgreSQL of a registry for somebody who is not its server.
+//! PostgreSQL and Kubo for a command, which may run while a server does.
 
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -6,50 +6,71 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
-use crate::config::{self, Config};
-
 use super::data_dir::{DataDir, Tenant};
 use super::error::EmbeddedError;
+use super::kubo::{self, Kubo};
 use super::postgres::{self, Postgres};
 use super::sockets;
+use crate::config::{self, Config};
 
-/// How long whoever holds the data directory may take until its PostgreSQL answers, or until it has gone.
+/// How long the holder of the data directory may take until its partners answer, or until it has ended.
 const PATIENCE: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(50);
 
-/// PostgreSQL: the one that the configuration names, the private one of a running server, or a private one that was
-/// started for this value and ends with it.
+/// The partners that a command needs: those that the configuration names, the private ones of a running server, or
+/// private ones that were started for this value and end with it.
 pub struct CommandPartners {
-    settings: config::Postgres,
+    postgres: config::Postgres,
+    kubo: Option<config::Kubo>,
     started: Option<Started>,
 }
 
 struct Started {
-    postgres: Postgres,
-    /// Last, so that the directory is given up after PostgreSQL.
-    _data: DataDir,
+    postgres: Option<Postgres>,
+    kubo: Option<Kubo>,
+    /// Last, so that the directory is given up after the programs that use it.
+    data: DataDir,
 }
 
 impl CommandPartners {
-    /// Finds it, or starts it on its cluster, which is made if there is none.
+    /// Finds PostgreSQL, or starts it on its cluster, which is made if there is none.
     ///
     /// # Errors
-    /// When it is missing or does not start, or when the data directory is held by somebody whose PostgreSQL does not
-    /// answer.
-    pub async fn open(config: &Config) -> Result<Self, EmbeddedError> {
-        if let Some(settings) = &config.postgres {
-            return Ok(Self { settings: settings.clone(), started: None });
+    /// PostgreSQL is missing or does not start, or another process holds the data directory and its PostgreSQL does
+    /// not answer.
+    pub async fn postgres_only(config: &Config) -> Result<Self, EmbeddedError> {
+        Self::open(config, false).await
+    }
+
+    /// The same for PostgreSQL and Kubo.
+    ///
+    /// # Errors
+    /// As [`CommandPartners::postgres_only`], for either of them.
+    pub async fn both(config: &Config) -> Result<Self, EmbeddedError> {
+        Self::open(config, true).await
+    }
+
+    async fn open(config: &Config, with_kubo: bool) -> Result<Self, EmbeddedError> {
+        let kubo_is_private = with_kubo && config.kubo.is_none();
+        if let Some(postgres) = &config.postgres
+            && !kubo_is_private
+        {
+            return Ok(Self {
+                postgres: postgres.clone(),
+                kubo: config.kubo.clone(),
+                started: None,
+            });
         }
         let deadline = Instant::now() + PATIENCE;
         loop {
             match DataDir::open_as(Tenant::Command, &config.data_dir, Duration::ZERO).await {
-                Ok(data) => return Self::start(data).await,
+                Ok(data) => return Self::start(config, kubo_is_private, data).await,
                 Err(locked @ EmbeddedError::Locked { .. }) => {
                     // What another command has started ends with it.
                     if !DataDir::is_held_by_command(&config.data_dir)
-                        && let Some(settings) = running(&config.data_dir)?
+                        && let Some(running) = Self::running(config, kubo_is_private)?
                     {
-                        return Ok(Self { settings, started: None });
+                        return Ok(running);
                     }
                     if Instant::now() > deadline {
                         return Err(locked);
@@ -61,28 +82,90 @@ impl CommandPartners {
         }
     }
 
-    async fn start(data: DataDir) -> Result<Self, EmbeddedError> {
-        let found = Postgres::find(&data).await?;
-        let postgres = Postgres::start(&data, found).await?;
-        let settings = postgres.settings().clone();
-        Ok(Self { settings, started: Some(Started { postgres, _data: data }) })
+    async fn start(
+        config: &Config,
+        kubo_is_private: bool,
+        data: DataDir,
+    ) -> Result<Self, EmbeddedError> {
+        let mut started = Started { postgres: None, kubo: None, data };
+        let settings = started.start(config, kubo_is_private).await;
+        match settings {
+            Ok((postgres, kubo)) => Ok(Self { postgres, kubo, started: Some(started) }),
+            Err(error) => {
+                started.stop().await;
+                Err(error)
+            }
+        }
     }
 
-    /// How to reach it.
+    /// The partners of the server that holds the data directory, if they take connections.
+    fn running(config: &Config, kubo_is_private: bool) -> Result<Option<Self>, EmbeddedError> {
+        let postgres = match &config.postgres {
+            Some(postgres) => Some(postgres.clone()),
+            None => running_postgres(&config.data_dir)?,
+        };
+        let Some(postgres) = postgres else { return Ok(None) };
+        if !kubo_is_private {
+            return Ok(Some(Self { postgres, kubo: config.kubo.clone(), started: None }));
+        }
+        let kubo = kubo::running(&config.data_dir);
+        Ok(kubo.map(|kubo| Self { postgres, kubo: Some(kubo), started: None }))
+    }
+
+    /// How to reach PostgreSQL.
     pub fn postgres(&self) -> &config::Postgres {
-        &self.settings
+        &self.postgres
     }
 
-    /// Ends it if it was started for this value, and waits for that. Call when nothing uses it any more.
+    /// How to reach Kubo. `None` if it was not asked for and has no address in the configuration.
+    pub fn kubo(&self) -> Option<&config::Kubo> {
+        self.kubo.as_ref()
+    }
+
+    /// Stops what was started for this value, and waits for that. Call when nothing uses it any more.
     pub async fn close(self) {
-        if let Some(Started { postgres, _data }) = self.started {
+        if let Some(started) = self.started {
+            started.stop().await;
+        }
+    }
+}
+
+impl Started {
+    /// Starts what the configuration does not name.
+    async fn start(
+        &mut self,
+        config: &Config,
+        kubo_is_private: bool,
+    ) -> Result<(config::Postgres, Option<config::Kubo>), EmbeddedError> {
+        let postgres = match &config.postgres {
+            Some(postgres) => postgres.clone(),
+            None => {
+                let found = Postgres::find(&self.data).await?;
+                let postgres = self.postgres.insert(Postgres::start(&self.data, found).await?);
+                postgres.settings().clone()
+            }
+        };
+        if !kubo_is_private {
+            return Ok((postgres, config.kubo.clone()));
+        }
+        let found = Kubo::find(&self.data).await?;
+        let kubo = self.kubo.insert(Kubo::start(&self.data, found).await?);
+        Ok((postgres, Some(kubo.settings().clone())))
+    }
+
+    async fn stop(self) {
+        let Self { postgres, kubo, data: _held } = self;
+        if let Some(kubo) = kubo {
+            kubo.stop().await;
+        }
+        if let Some(postgres) = postgres {
             postgres.stop().await;
         }
     }
 }
 
-/// How to reach the PostgreSQL of whoever holds the data directory, if it takes connections.
-fn running(data: &Path) -> Result<Option<config::Postgres>, EmbeddedError> {
+/// How to reach the PostgreSQL of the process that holds the data directory, if it takes connections.
+fn running_postgres(data: &Path) -> Result<Option<config::Postgres>, EmbeddedError> {
     let data = data.canonicalize().map_err(EmbeddedError::io("enter", data))?;
     let directory = sockets::directory(&data);
     if UnixStream::connect(sockets::socket(&directory)).is_err() {

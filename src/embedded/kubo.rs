@@ -1,5 +1,7 @@
 //! The private Kubo: offline, on loopback, syncing what it stores.
 
+use std::fs;
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
@@ -57,17 +59,7 @@ impl Kubo {
             tries += 1;
             match Supervised::start(Daemon { repository, api, gateway }).await {
                 Ok(supervised) => {
-                    let endpoint = |port| config::ServerAddress {
-                        https: false,
-                        host: "127.0.0.1".to_owned(),
-                        port,
-                    };
-                    let settings = config::Kubo {
-                        api: endpoint(api),
-                        gateway: Some(endpoint(gateway)),
-                        authorities: None,
-                        login: None,
-                    };
+                    let settings = settings(api, Some(gateway));
                     return Ok(Self { supervised, settings });
                 }
                 Err(error) if error.says("address already in use") && tries < PORT_TRIES => {
@@ -86,6 +78,26 @@ impl Kubo {
     /// Shuts it down and waits for that.
     pub(super) async fn stop(self) {
         self.supervised.stop().await;
+    }
+}
+
+/// How to reach the Kubo that runs on the repository below `data`, if it takes connections. Without its gateway.
+pub(super) fn running(data: &Path) -> Option<config::Kubo> {
+    // Kubo writes its address there when it listens; the next start removes it.
+    let address = fs::read_to_string(data.join("ipfs/api")).ok()?;
+    let port = address.trim_end().strip_prefix("/ip4/127.0.0.1/tcp/")?.parse().ok()?;
+    TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
+    Some(settings(port, None))
+}
+
+fn settings(api: u16, gateway: Option<u16>) -> config::Kubo {
+    let endpoint =
+        |port| config::ServerAddress { https: false, host: "127.0.0.1".to_owned(), port };
+    config::Kubo {
+        api: endpoint(api),
+        gateway: gateway.map(endpoint),
+        authorities: None,
+        login: None,
     }
 }
 
