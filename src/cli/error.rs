@@ -8,6 +8,7 @@ use crate::accounts::AccountsError;
 use crate::auth::AuthError;
 use crate::embedded::EmbeddedError;
 use crate::outbound::TrustError;
+use crate::seal::SecretError;
 use crate::store::StoreError;
 
 /// The error type of this room. Each message is one line, and holds no secret.
@@ -57,6 +58,30 @@ pub enum CliError {
     /// An operation on tokens or their keys failed.
     #[error(transparent)]
     Auth(#[from] AuthError),
+    /// There is no signing secret, or it cannot be read.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// The certificate authorities to verify Kubo by could not be read.
+    #[error("OPEN_REGISTRY_DFS_IPFS_CA_FILE: {0}")]
+    KuboTrust(TrustError),
+    /// A run of a job failed.
+    #[error("{name} failed: {reason}")]
+    #[allow(missing_docs, reason = "the fields are their names")]
+    JobFailed { name: &'static str, reason: String },
+    /// Another instance runs the job.
+    #[error("another instance runs {0} now; `af-registry jobs list` shows when it is done")]
+    JobRunning(&'static str),
+    /// The job works on the memory of a server, so a command cannot run it.
+    #[error("{0} only works on the memory of a server; each server runs it by itself, and no command can")]
+    JobOfServer(&'static str),
+    /// With these settings no certificate is ordered.
+    #[error(
+        "keep-certificate has nothing to do: OPEN_REGISTRY_ACME_DOMAIN is not set, so no certificate is ordered"
+    )]
+    NoOrders,
+    /// A bug: the address of Kubo was not looked up.
+    #[error("the address of Kubo is not known")]
+    NoKubo,
     /// A bug: the answer has no JSON form.
     #[error("cannot write the answer as JSON: {0}")]
     Json(#[from] serde_json::Error),

@@ -9,6 +9,7 @@ mod answer;
 mod arguments;
 mod error;
 mod grant;
+mod job;
 mod key;
 mod password;
 mod repository;
@@ -30,6 +31,7 @@ use crate::store::{Settings, Store};
 /// An operation with its parsed arguments.
 enum Operation {
     Grant(grant::Operation),
+    Job(job::Operation),
     Key(key::Operation),
     Repository(repository::Operation),
     Robot(robot::Operation),
@@ -46,6 +48,7 @@ pub fn commands() -> Vec<Command> {
         repository::command(),
         key::command(),
         token::command(),
+        job::command(),
     ]
 }
 
@@ -62,24 +65,29 @@ pub async fn run(config: &Config, noun: &str, arguments: &ArgMatches) -> Result<
         "grant" => Operation::Grant(grant::Operation::read(verb, arguments)?),
         "repo" => Operation::Repository(repository::Operation::read(verb, arguments)?),
         "keys" => Operation::Key(key::Operation::read(verb, arguments)?),
+        "jobs" => Operation::Job(job::Operation::read(verb, arguments)?),
         "token" => Operation::Token(token::Operation::read(verb, arguments)?),
         _ => return Err(CliError::unknown(noun, verb)),
     };
-    let database = CommandPartners::open(config).await?;
-    let answer = answer(config, &database, operation).await;
-    database.close().await;
+    let partners = match &operation {
+        Operation::Job(job) if job.needs_kubo() => CommandPartners::both(config).await?,
+        _ => CommandPartners::postgres_only(config).await?,
+    };
+    let answer = answer(config, &partners, operation).await;
+    partners.close().await;
     answer?.write(form)
 }
 
 async fn answer(
     config: &Config,
-    database: &CommandPartners,
+    partners: &CommandPartners,
     operation: Operation,
 ) -> Result<Answer, CliError> {
-    let store = connect(database).await?;
+    let store = connect(partners).await?;
     let accounts = Accounts::new(store.clone());
     match operation {
         Operation::Grant(grant) => grant.run(&accounts).await,
+        Operation::Job(job) => job.run(config, &store, partners.kubo()).await,
         Operation::Key(key) => key.run(config, &store).await,
         Operation::Repository(repository) => repository.run(&accounts).await,
         Operation::Robot(robot) => robot.run(&accounts).await,
@@ -88,8 +96,8 @@ async fn answer(
     }
 }
 
-async fn connect(database: &CommandPartners) -> Result<Store, CliError> {
-    let postgres = database.postgres();
+async fn connect(partners: &CommandPartners) -> Result<Store, CliError> {
+    let postgres = partners.postgres();
     let settings = Settings::of(postgres)?;
     Store::connect(&settings).await.map_err(|source| CliError::Connect {
         address: format!("{}:{}/{}", postgres.host, postgres.port, postgres.name),

@@ -1,0 +1,277 @@
+//! `jobs`: what the registry does by itself.
+
+use std::time::Duration;
+
+use clap::{Arg, ArgMatches, Command};
+use serde::Serialize;
+use serde_json::json;
+
+use super::answer::{Answer, or_dash};
+use super::arguments::{noun, value, verb};
+use super::error::CliError;
+use crate::accounts::Timestamp;
+use crate::acme::{Acme, KeepCertificate};
+use crate::auth::ReloadKeys;
+use crate::config::{self, Config};
+use crate::ipfs::{self, Kubo};
+use crate::jobs::{Job, Nudge, Scope, TidyMetrics, Turn, run_now};
+use crate::registry::upkeep::{DropPins, ExpireUploads, ForgetSessions};
+use crate::seal::SigningSecret;
+use crate::store::{Backlog, JobRecord, Store};
+
+/// Operations on jobs.
+pub(super) enum Operation {
+    List,
+    Run(Name),
+}
+
+/// The jobs that there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Name {
+    DropPins,
+    ExpireUploads,
+    ForgetSessions,
+    KeepCertificate,
+    ReloadKeys,
+    TidyMetrics,
+}
+
+/// A job as it is listed.
+#[derive(Serialize)]
+struct Listed {
+    name: &'static str,
+    scope: &'static str,
+    period_seconds: f64,
+    last_run_at: Option<Timestamp>,
+    outcome: Option<&'static str>,
+    seconds: Option<f64>,
+    error: Option<String>,
+    failures: Option<u32>,
+    backlog: Option<u64>,
+    oldest_seconds: Option<f64>,
+    running: Option<bool>,
+    next_run_at: Option<Timestamp>,
+}
+
+/// The noun with its verbs.
+pub(super) fn command() -> Command {
+    let name = Arg::new("name").value_name("NAME").required(true).help("The job.");
+    let verbs = [
+        verb("list", "List all jobs, with the last run of those that instances share"),
+        verb("run", "Run a job once, now, in this process").arg(name.value_parser(Name::parse)),
+    ];
+    noun("jobs", "Manage the jobs that the registry runs by itself", verbs)
+}
+
+impl Operation {
+    /// Reads the operation from its verb and arguments.
+    pub(super) fn read(verb: &str, arguments: &ArgMatches) -> Result<Self, CliError> {
+        match verb {
+            "list" => Ok(Self::List),
+            "run" => Ok(Self::Run(value(arguments, "name")?)),
+            _ => Err(CliError::unknown("jobs", verb)),
+        }
+    }
+
+    /// Whether the operation talks to Kubo.
+    pub(super) fn needs_kubo(&self) -> bool {
+        matches!(self, Self::Run(Name::DropPins))
+    }
+
+    pub(super) async fn run(
+        self,
+        config: &Config,
+        store: &Store,
+        kubo: Option<&config::Kubo>,
+    ) -> Result<Answer, CliError> {
+        match self {
+            Self::List => list(config, store).await,
+            Self::Run(name) => name.run(config, store, kubo).await,
+        }
+    }
+}
+
+impl Name {
+    const ALL: [Self; 6] = [
+        Self::DropPins,
+        Self::ExpireUploads,
+        Self::ForgetSessions,
+        Self::KeepCertificate,
+        Self::ReloadKeys,
+        Self::TidyMetrics,
+    ];
+
+    fn text(self) -> &'static str {
+        match self {
+            Self::DropPins => DropPins::NAME,
+            Self::ExpireUploads => ExpireUploads::NAME,
+            Self::ForgetSessions => ForgetSessions::NAME,
+            Self::KeepCertificate => KeepCertificate::NAME,
+            Self::ReloadKeys => ReloadKeys::NAME,
+            Self::TidyMetrics => TidyMetrics::NAME,
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let known = Self::ALL.into_iter().find(|name| name.text() == text);
+        known.ok_or_else(|| {
+            let names = Self::ALL.map(Self::text).join(", ");
+            format!("not a job; the jobs are {names}")
+        })
+    }
+
+    fn scope(self) -> Scope {
+        match self {
+            Self::DropPins => DropPins::SCOPE,
+            Self::ExpireUploads => ExpireUploads::SCOPE,
+            Self::ForgetSessions => ForgetSessions::SCOPE,
+            Self::KeepCertificate => KeepCertificate::SCOPE,
+            Self::ReloadKeys => ReloadKeys::SCOPE,
+            Self::TidyMetrics => TidyMetrics::SCOPE,
+        }
+    }
+
+    fn period(self, config: &Config) -> Duration {
+        let idle = config.limits.upload_idle;
+        match self {
+            Self::DropPins => DropPins::PERIOD,
+            Self::ExpireUploads => ExpireUploads::PERIOD.min(idle),
+            Self::ForgetSessions => ForgetSessions::PERIOD.min(idle),
+            Self::KeepCertificate => KeepCertificate::LONGEST_PERIOD,
+            Self::ReloadKeys => ReloadKeys::PERIOD,
+            Self::TidyMetrics => TidyMetrics::PERIOD,
+        }
+    }
+
+    async fn backlog(self, config: &Config, store: &Store) -> Result<Option<Backlog>, CliError> {
+        match self {
+            Self::DropPins => Ok(Some(store.unpins().backlog().await?)),
+            Self::ExpireUploads => {
+                Ok(Some(store.uploads().backlog(config.limits.upload_idle).await?))
+            }
+            Self::ForgetSessions | Self::KeepCertificate | Self::ReloadKeys | Self::TidyMetrics => {
+                Ok(None)
+            }
+        }
+    }
+
+    async fn run(
+        self,
+        config: &Config,
+        store: &Store,
+        kubo: Option<&config::Kubo>,
+    ) -> Result<Answer, CliError> {
+        match self {
+            Self::DropPins => {
+                let settings = kubo.ok_or(CliError::NoKubo)?;
+                let settings = ipfs::Settings::of(settings).map_err(CliError::KuboTrust)?;
+                let job = DropPins::new(store.clone(), Kubo::new(&settings), Nudge::default());
+                run(&job, store).await
+            }
+            Self::ExpireUploads => {
+                let idle = config.limits.upload_idle;
+                run(&ExpireUploads::new(store.clone(), idle, Nudge::default()), store).await
+            }
+            Self::KeepCertificate => {
+                let settings = config.acme.clone().ok_or(CliError::NoOrders)?;
+                let acme = Acme::new(store.clone(), settings, &SigningSecret::of(config)?);
+                run(&KeepCertificate::new(acme), store).await
+            }
+            Self::ForgetSessions | Self::ReloadKeys | Self::TidyMetrics => {
+                Err(CliError::JobOfServer(self.text()))
+            }
+        }
+    }
+}
+
+async fn run<J: Job>(job: &J, store: &Store) -> Result<Answer, CliError> {
+    let name = J::NAME;
+    let Turn::Had(run) = run_now(job, store).await? else {
+        return Err(CliError::JobRunning(name));
+    };
+    let done =
+        run.result.map_err(|error| CliError::JobFailed { name, reason: error.to_string() })?;
+    let (items, took) = (done.items, run.took);
+    let text = format!("{name} dealt with {items} items in {} ms", took.as_millis());
+    let json = json!({ "name": name, "items": items, "seconds": took.as_secs_f64() });
+    Answer::new(text, &json)
+}
+
+async fn list(config: &Config, store: &Store) -> Result<Answer, CliError> {
+    let records = store.jobs().list().await?;
+    let mut jobs = Vec::new();
+    for name in Name::ALL {
+        let record = records.iter().find(|record| record.name == name.text());
+        jobs.push(Listed::new(name, config, record, name.backlog(config, store).await?));
+    }
+    let head = ["JOB", "PERIOD", "LAST RUN", "OUTCOME", "TOOK", "BACKLOG", "OLDEST", "NEXT RUN"];
+    let rows = jobs.iter().map(|job| {
+        [
+            job.name.to_owned(),
+            seconds(job.period_seconds),
+            or_dash(job.last_run_at),
+            or_dash(job.outcome),
+            or_dash(job.seconds.map(seconds)),
+            or_dash(job.backlog),
+            or_dash(job.oldest_seconds.map(seconds)),
+            match job.running {
+                Some(true) => "running".to_owned(),
+                _ => or_dash(job.next_run_at),
+            },
+        ]
+    });
+    Answer::table(head, rows, &jobs)
+}
+
+impl Listed {
+    fn new(
+        name: Name,
+        config: &Config,
+        record: Option<&JobRecord>,
+        backlog: Option<Backlog>,
+    ) -> Self {
+        let last = record.and_then(|record| record.last.as_ref());
+        Self {
+            name: name.text(),
+            scope: match name.scope() {
+                Scope::Process => "process",
+                Scope::Shared => "shared",
+            },
+            period_seconds: name.period(config).as_secs_f64(),
+            last_run_at: last.map(|last| Timestamp::from(last.at)),
+            outcome: last.map(|last| last.outcome.name()),
+            seconds: last.map(|last| last.took.as_secs_f64()),
+            error: last.and_then(|last| last.error.clone()),
+            failures: record.map(|record| record.failures),
+            backlog: backlog.map(|backlog| backlog.items),
+            oldest_seconds: backlog.and_then(|backlog| backlog.oldest).map(|age| age.as_secs_f64()),
+            running: record.map(|record| record.running),
+            next_run_at: record.map(|record| Timestamp::from(record.next_run_at)),
+        }
+    }
+}
+
+/// A time as a cell of the table: whole seconds, or milliseconds below ten seconds.
+fn seconds(seconds: f64) -> String {
+    let time = Duration::from_secs_f64(seconds.max(0.0));
+    let rounded = if time < Duration::from_secs(10) {
+        Duration::from_millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+    } else {
+        Duration::from_secs(time.as_secs())
+    };
+    humantime::format_duration(rounded).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_job_is_found_by_its_name() {
+        for name in Name::ALL {
+            assert_eq!(Name::parse(name.text()), Ok(name));
+        }
+        let error = Name::parse("sweep").unwrap_err();
+        assert!(error.contains("drop-pins") && error.contains("tidy-metrics"), "{error}");
+    }
+}
