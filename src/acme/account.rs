@@ -1,4 +1,4 @@
-//! The account at the directory: made once, its key kept sealed.
+//! The account at the ACME directory. It is created once and stored with its key sealed.
 
 use instant_acme::{Account, AccountBuilder, AccountCredentials, Error, NewAccount};
 use tracing::{info, warn};
@@ -8,16 +8,16 @@ use super::client::Acme;
 use super::http::Http;
 use crate::outbound::{ClientTls, Trust};
 
-/// What a directory says of an account that it does not know (RFC 8555, section 6.7).
+/// Error type of a directory that does not know the account (RFC 8555, section 6.7).
 const UNKNOWN: &str = "urn:ietf:params:acme:error:accountDoesNotExist";
 
-/// Whether the directory has forgotten the account.
+/// Whether an error says that the directory does not know the account.
 pub(super) fn is_unknown(error: &Error) -> bool {
     matches!(error, Error::Api(problem) if problem.r#type.as_deref() == Some(UNKNOWN))
 }
 
 impl Acme {
-    /// The account that is kept, or a new one.
+    /// Opens the stored account, or creates one.
     pub(super) async fn account(&self) -> Result<Account, AcmeError> {
         match self.kept_account().await? {
             Some(credentials) => {
@@ -38,13 +38,14 @@ impl Acme {
         if credentials.is_none() {
             warn!(
                 event = "acme_account_unusable",
-                directory, "the account was sealed under another signing secret; a new one is made"
+                directory,
+                "the stored ACME account was sealed under another signing secret; a new one is created"
             );
         }
         Ok(credentials)
     }
 
-    /// Makes an account and keeps it.
+    /// Creates an account and stores it.
     pub(super) async fn new_account(&self) -> Result<Account, AcmeError> {
         let directory = &self.settings.directory;
         let contacts: Vec<&str> = self.settings.contacts.iter().map(String::as_str).collect();
@@ -59,7 +60,7 @@ impl Acme {
             .map_err(|error| AcmeError::Unreachable(error.to_string()))?;
         let sealed = self.sealer.seal(&self.account_context(), &json);
         self.store.acme_accounts().put(directory, &sealed).await?;
-        info!(event = "acme_account_made", directory, "there is an account at the directory");
+        info!(event = "acme_account_made", directory, "created an account at the directory");
         Ok(account)
     }
 

@@ -1,4 +1,4 @@
-//! Certificates that prove a name, made when they are asked for.
+//! Certificates that prove to the directory that a name is ours, made when it asks for them.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -10,7 +10,7 @@ use super::AcmeError;
 use crate::net::{Certificate, ChallengeCertificates};
 use crate::store::Store;
 
-/// Answers for whichever instance ordered.
+/// The challenges in the database, no matter which instance placed the order.
 #[derive(Debug)]
 pub(super) struct Challenges(pub(super) Store);
 
@@ -23,12 +23,17 @@ impl ChallengeCertificates for Challenges {
             let name = server_name.to_ascii_lowercase();
             match self.prove(&name).await {
                 Ok(Some(certificate)) => {
-                    info!(event = "acme_validated", name, "a name is being proven");
+                    info!(event = "acme_validated", name, "the directory validates {name}");
                     Some(certificate)
                 }
                 Ok(None) => None,
                 Err(error) => {
-                    warn!(event = "acme_validation_failed", name, %error);
+                    warn!(
+                        event = "acme_validation_failed",
+                        name,
+                        %error,
+                        "the challenge for {name} cannot be answered, so its order may fail: {error}"
+                    );
                     None
                 }
             }
@@ -43,9 +48,9 @@ impl Challenges {
     }
 }
 
-/// Self-signed, with the digest in it (RFC 8737, section 3).
+/// A self-signed certificate for `name` that contains the digest (RFC 8737, section 3).
 fn certificate(name: &str, digest: &[u8]) -> Result<Certificate, AcmeError> {
-    // What makes the extension takes no other length.
+    // `new_acme_identifier` panics on any other length.
     if digest.len() != 32 {
         return Err(AcmeError::Refused("the digest of a challenge is not SHA-256".to_owned()));
     }
@@ -62,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_challenge_has_its_digest_inside() {
+    fn a_challenge_certificate_takes_a_sha256_digest_only() {
         certificate("registry.example", &[7; 32]).unwrap();
         assert!(certificate("registry.example", &[7; 31]).is_err());
     }

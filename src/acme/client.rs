@@ -1,4 +1,4 @@
-//! One instance's part in a certificate: what it orders, under which names, and where it shows it.
+//! What an instance needs to order a certificate and to serve it.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::net::{ChallengeCertificates, ShownCertificate};
 use crate::seal::{Sealer, SigningSecret};
 use crate::store::{CertificateName, Store};
 
-/// The certificate of one set of names, and this instance's part in keeping it. Cheap to clone.
+/// The certificate for one set of names. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Acme {
     pub(super) store: Store,
@@ -19,13 +19,13 @@ pub struct Acme {
     pub(super) sealer: Arc<Sealer>,
     pub(super) name: Arc<CertificateName>,
     pub(super) shown: ShownCertificate,
-    /// This instance, as the holder of the right to order.
+    /// Identifies this instance as the holder of the lease.
     pub(super) who: Uuid,
 }
 
 impl Acme {
-    /// Starts nothing yet: [`KeepCertificate`](super::KeepCertificate) does.
-    /// Private keys are kept in the database, sealed under `secret`.
+    /// Orders nothing yet: [`KeepCertificate`](super::KeepCertificate) does. Private keys are sealed under `secret`
+    /// before they are stored.
     pub fn new(store: Store, settings: config::Acme, secret: &SigningSecret) -> Self {
         let name = CertificateName {
             directory: settings.directory.clone(),
@@ -41,12 +41,12 @@ impl Acme {
         }
     }
 
-    /// Where the certificate is shown.
+    /// The certificate that TLS handshakes get. Empty until there is one.
     pub fn shown(&self) -> ShownCertificate {
         self.shown.clone()
     }
 
-    /// Who answers validations.
+    /// The certificates that answer validations.
     pub fn challenges(&self) -> Arc<dyn ChallengeCertificates> {
         Arc::new(Challenges(self.store.clone()))
     }

@@ -1,4 +1,4 @@
-//! Why there is no new certificate.
+//! Why a certificate was not ordered, or cannot be used.
 
 use thiserror::Error;
 
@@ -6,31 +6,31 @@ use crate::net::TlsError;
 use crate::store::StoreError;
 use crate::telemetry::with_causes;
 
-/// The one error of this room. Holds nothing of a key.
+/// The error of this room. Its text contains nothing of a key.
 #[derive(Debug, Error)]
 pub enum AcmeError {
-    /// The directory could not be asked: nothing was ordered.
-    #[error("the directory cannot be asked: {0}")]
+    /// The directory did not answer, so nothing was ordered.
+    #[error("the directory does not answer: {0}")]
     Unreachable(String),
-    /// The directory refused, or could not see that a name is ours.
+    /// The directory refused the order, or could not validate a name.
     #[error("the directory refused: {0}")]
     Refused(String),
-    /// It took longer than an order may.
-    #[error("the order did not come to its end in time")]
+    /// The order took too long.
+    #[error("the directory did not complete the order in time")]
     Late,
-    /// What was issued cannot be shown.
-    #[error("what was issued cannot be shown: {0}")]
+    /// The issued certificate cannot be used.
+    #[error("the issued certificate cannot be used: {0}")]
     Unfit(#[from] TlsError),
-    /// A key could not be made, or the request written.
-    #[error("a request cannot be made: {0}")]
+    /// A key or a certificate request could not be created.
+    #[error("cannot create a key or a certificate request: {0}")]
     Request(#[from] rcgen::Error),
-    /// The database did not answer.
+    /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 impl AcmeError {
-    /// The error of a step before there is an order.
+    /// The error of a step before the order is placed.
     pub(super) fn before(error: instant_acme::Error) -> Self {
         match error {
             instant_acme::Error::Api(problem) => Self::Refused(problem.to_string()),
@@ -38,7 +38,7 @@ impl AcmeError {
         }
     }
 
-    /// The error of a step of an order.
+    /// The error of a step after the order was placed.
     pub(super) fn during(error: instant_acme::Error) -> Self {
         Self::Refused(with_causes(&error))
     }

@@ -1,4 +1,4 @@
-//! Keeping a good certificate shown: looking at what is stored, ordering when it is time to.
+//! The job that serves the stored certificate and orders a new one in time.
 
 use std::time::{Duration, SystemTime};
 
@@ -16,38 +16,39 @@ use crate::net::Certificate;
 use crate::store::IssuedCertificate;
 use crate::telemetry::metrics;
 
-/// How often the database is looked at, and how often while there is no certificate.
-const LOOK: Duration = Duration::from_secs(15);
-const LOOK_WITHOUT: Duration = Duration::from_secs(2);
-const SHORTEST_LOOK: Duration = Duration::from_secs(1);
-/// Longest order, and how long nobody else orders meanwhile.
+/// Time between two polls of the database, usually and while there is no certificate.
+const POLL: Duration = Duration::from_secs(15);
+const POLL_WITHOUT: Duration = Duration::from_secs(2);
+const SHORTEST_POLL: Duration = Duration::from_secs(1);
+/// Time limit of an order.
 const ORDER: Duration = Duration::from_secs(200);
+/// Lease of the right to order: longer than an order may take.
 const LEASE: Duration = Duration::from_secs(240);
-/// First and longest pause after the directory could not be asked. Nothing was ordered, so it may be short.
+/// First and longest pause after the directory did not answer. Nothing was ordered, so it may be short.
 const PAUSE: Duration = Duration::from_secs(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(600);
-/// How often it is said that the certificate runs out.
+/// Time between two warnings that the certificate is about to expire.
 const ALARM: Duration = Duration::from_secs(3600);
 
-/// What this instance remembers between two looks.
+/// What this instance remembers between two polls.
 #[derive(Debug, Default)]
 struct Memory {
-    /// Which of the stored certificates was tried last, and what became of it.
+    /// Time of issue of the stored certificate that was tried last. The [`Span`] is there if it is usable.
     tried: Option<(SystemTime, Option<Span>)>,
-    /// How often in a row the directory could not be asked.
+    /// How often in a row the directory did not answer.
     unreachable: u32,
     alarmed: Option<Instant>,
 }
 
-/// The time in which the shown certificate is good.
+/// Time of issue and of expiry of the certificate that is served.
 #[derive(Clone, Copy, Debug)]
 struct Span {
     issued_at: SystemTime,
     expires_at: SystemTime,
 }
 
-/// Keeps a good certificate in use. Every instance runs it: each shows the newest certificate in the database, and the
-/// one that gets the right to order renews it.
+/// Serves the newest certificate in the database and renews it in time. Every instance runs this job, and the one that
+/// gets the lease places the order.
 #[derive(Debug)]
 pub struct KeepCertificate {
     acme: Acme,
@@ -55,8 +56,8 @@ pub struct KeepCertificate {
 }
 
 impl KeepCertificate {
-    /// Longest time between two runs. It is shorter without a certificate, and for one of a few minutes.
-    pub const LONGEST_PERIOD: Duration = LOOK;
+    /// Longest time between two runs. It is shorter while there is no certificate, and for one that expires soon.
+    pub const LONGEST_PERIOD: Duration = POLL;
 
     /// Orders nothing yet.
     pub fn new(acme: Acme) -> Self {
@@ -70,34 +71,42 @@ impl Job for KeepCertificate {
     const SCOPE: Scope = Scope::Process;
 
     fn period(&self) -> Duration {
-        rest(self.acme.shown.expires_at())
+        poll_in(self.acme.shown.expires_at())
     }
 
     async fn run(&self, stop: &CancellationToken) -> Result<Done, JobError> {
         let mut memory = self.memory.lock().await;
         let mut items = 0;
-        let looks = async {
-            // A certificate that was just stored is shown by the next look.
-            while self.acme.look(&mut memory).await? {
+        let polls = async {
+            // The next poll serves what this one has stored.
+            while self.acme.poll(&mut memory).await? {
                 items += 1;
             }
             Ok::<(), JobError>(())
         };
-        match stop.run_until_cancelled(looks).await {
-            Some(looked) => looked?,
-            // An order that is given up must not keep other instances waiting. Without the right to order this changes
-            // nothing.
-            None => {
-                self.acme.store.certificates().release(&self.acme.name, self.acme.who, None).await?
-            }
+        match stop.run_until_cancelled(polls).await {
+            Some(polled) => polled?,
+            None => self.acme.give_up_order().await,
         }
         Ok(Done { items })
     }
 }
 
 impl Acme {
-    /// Shows what is stored, if it is new, and orders if it is time to. Tells whether a certificate was stored.
-    async fn look(&self, memory: &mut Memory) -> Result<bool, JobError> {
+    /// Gives the lease back, so that other instances need not wait for it. Changes nothing if this instance has none.
+    async fn give_up_order(&self) {
+        if let Err(error) = self.store.certificates().release(&self.name, self.who, None).await {
+            warn!(
+                event = "certificate_not_released",
+                %error,
+                "the right to order could not be given back; other instances wait for up to {} s",
+                LEASE.as_secs()
+            );
+        }
+    }
+
+    /// Serves the stored certificate if it is new, and orders one if it is time to. Returns whether one was stored.
+    async fn poll(&self, memory: &mut Memory) -> Result<bool, JobError> {
         let stored = self.store.certificates().get(&self.name).await?;
         let (issued, free, due) = match stored {
             Some(stored) => (stored.issued, stored.free, stored.due),
@@ -115,7 +124,7 @@ impl Acme {
         self.renew(memory).await
     }
 
-    /// Shows a stored certificate unless it was tried before. `None` when it cannot be used.
+    /// Serves a stored certificate unless it was tried before. `None` when it cannot be used.
     fn try_out(&self, issued: &IssuedCertificate, memory: &mut Memory) -> Option<Span> {
         if let Some((tried, span)) = memory.tried
             && tried == issued.issued_at
@@ -130,7 +139,7 @@ impl Acme {
                     event = "certificate_renewed",
                     names = self.name.names,
                     expires_at = %humantime::format_rfc3339_seconds(expires_at),
-                    "the certificate in the database is shown"
+                    "a new certificate was found in the database and is served"
                 );
                 Some(Span { issued_at: issued.issued_at, expires_at })
             }
@@ -138,7 +147,7 @@ impl Acme {
                 warn!(
                     event = "certificate_unusable",
                     names = self.name.names,
-                    "the certificate in the database cannot be used: {reason}"
+                    "the certificate in the database cannot be used and is replaced: {reason}"
                 );
                 None
             }
@@ -153,7 +162,7 @@ impl Acme {
         Certificate::from_pem(issued.chain.as_bytes(), &key).map_err(|error| error.to_string())
     }
 
-    /// Orders, with the right to. Tells whether a certificate was stored.
+    /// Orders a certificate; the caller has the lease. Returns whether one was stored.
     async fn renew(&self, memory: &mut Memory) -> Result<bool, JobError> {
         let names = &self.name.names;
         info!(event = "certificate_ordering", names, directory = self.name.directory);
@@ -173,7 +182,13 @@ impl Acme {
         };
         let pause = matches!(error, AcmeError::Unreachable(_)).then(|| memory.pause());
         let directory = &self.name.directory;
-        warn!(event = "certificate_order_failed", names, directory, %error, "no new certificate: {error}");
+        warn!(
+            event = "certificate_order_failed",
+            names,
+            directory,
+            %error,
+            "no certificate was issued, and the order is repeated after a pause: {error}"
+        );
         self.store.certificates().release(&self.name, self.who, pause).await?;
         Err(JobError::reported(error.to_string()))
     }
@@ -193,14 +208,14 @@ impl Acme {
 }
 
 impl Memory {
-    /// The pause after one more time that the directory could not be asked.
+    /// The pause after the directory did not answer once more.
     fn pause(&mut self) -> Duration {
         let pause = PAUSE * 2_u32.pow(self.unreachable.min(6));
         self.unreachable += 1;
         pause.min(LONGEST_PAUSE).mul_f64(1.0 + random() / 5.0)
     }
 
-    /// Says now and then that the certificate runs out, once it should long have been renewed.
+    /// Warns every hour, once a fifth of the certificate's life is left. It should long have been renewed by then.
     fn alarm(&mut self, span: Option<Span>) {
         let Some(Span { issued_at, expires_at }) = span else { return };
         let left = expires_at.duration_since(SystemTime::now()).unwrap_or_default();
@@ -210,22 +225,22 @@ impl Memory {
         }
         self.alarmed = Some(Instant::now());
         let expires_at = humantime::format_rfc3339_seconds(expires_at);
-        warn!(event = "certificate_expires", %expires_at, "the certificate runs out and is not renewed");
+        warn!(event = "certificate_expires", %expires_at, "the certificate expires at {expires_at} and could not be renewed so far");
     }
 }
 
-/// How long to wait with the next look: a certificate of a few minutes is looked after more often.
-fn rest(expires_at: Option<SystemTime>) -> Duration {
+/// Time until the next poll: a twentieth of the time until the certificate expires, within limits.
+fn poll_in(expires_at: Option<SystemTime>) -> Duration {
     let left = |at: SystemTime| at.duration_since(SystemTime::now()).unwrap_or_default();
-    expires_at.map_or(LOOK_WITHOUT, |at| (left(at) / 20).clamp(SHORTEST_LOOK, LOOK))
+    expires_at.map_or(POLL_WITHOUT, |at| (left(at) / 20).clamp(SHORTEST_POLL, POLL))
 }
 
-/// When to renew: after two thirds of its life, or up to a fiftieth sooner, as `random` (0 to 1) says.
+/// Age at which to renew a certificate of this life: two thirds of it, less up to a fiftieth. `random` is from 0 to 1.
 fn renewal(life: Duration, random: f64) -> Duration {
     life.mul_f64(2.0 / 3.0 - random / 50.0)
 }
 
-/// From 0 to 1.
+/// A random number from 0 to 1.
 fn random() -> f64 {
     let [high, low, ..] = Uuid::new_v4().into_bytes();
     f64::from(u16::from_be_bytes([high, low])) / f64::from(u16::MAX)

@@ -1,8 +1,9 @@
 //! Certificates by ACME (RFC 8555), validated by TLS-ALPN-01 (RFC 8737): one for all instances on a database.
 //!
-//! Every instance looks at the database often, shows the newest certificate there and answers validations, whoever
-//! ordered. Which one orders is settled there too: who takes the lease does, and while a failed order must be waited
-//! out nobody does. Keys lie there sealed. What may not live here: a listener, and where the sealing key is from.
+//! Every instance polls the database, serves the newest certificate that it finds there, and answers validations, also
+//! those of orders that another instance placed. The instance that holds a lease in the database places the orders.
+//! After a failed order no instance places another one until a pause is over. Private keys are sealed before they are
+//! stored. This room opens no port and does not know where the sealing key comes from.
 
 mod account;
 mod challenge;

@@ -1,4 +1,4 @@
-//! One order, from the names to the certificate.
+//! Places one order and takes it from the names to the certificate.
 
 use std::time::Duration;
 
@@ -12,21 +12,21 @@ use super::AcmeError;
 use super::account::is_unknown;
 use super::client::Acme;
 
-/// Longest wait for the directory to look at a name, and to issue.
+/// Longest wait for the directory to validate the names, and to issue the certificate.
 const WAIT: Duration = Duration::from_secs(60);
 
-/// What was issued, in PEM form. Has no `Debug`, for the key.
+/// An issued certificate and its private key, both in PEM form. It has no `Debug`, so that the key is not logged.
 pub(super) struct Issued {
     pub(super) chain: String,
     pub(super) key: String,
 }
 
 impl Acme {
-    /// Orders a certificate for all names.
+    /// Orders one certificate for all names.
     pub(super) async fn order(&self) -> Result<Issued, AcmeError> {
         let mut order = self.begin().await?;
         let proven = self.prove(&mut order).await;
-        // Whatever became of it: nobody has to prove these names any more.
+        // Also after a failure: nobody needs the challenges any more.
         self.store.challenges().remove(&self.settings.names).await?;
         proven?;
         let key = KeyPair::generate()?;
@@ -39,7 +39,7 @@ impl Acme {
         Ok(Issued { chain, key: key.serialize_pem() })
     }
 
-    /// Places the order, by a new account if the directory has forgotten ours.
+    /// Places the order. Creates a new account if the directory does not know the stored one.
     async fn begin(&self) -> Result<Order, AcmeError> {
         let names: Vec<_> = self.settings.names.iter().cloned().map(Identifier::Dns).collect();
         let order = NewOrder::new(&names);
@@ -53,7 +53,7 @@ impl Acme {
         }
     }
 
-    /// Proves every name that is not proven, and waits until the directory has seen it.
+    /// Answers the challenge of every name that is not validated yet, and waits until the directory has validated all.
     async fn prove(&self, order: &mut Order) -> Result<(), AcmeError> {
         let mut authorizations = order.authorizations();
         while let Some(authorization) = authorizations.next().await {
@@ -62,7 +62,7 @@ impl Acme {
                 continue;
             }
             let Some(mut challenge) = authorization.challenge(ChallengeType::TlsAlpn01) else {
-                let reason = "it does not validate by TLS-ALPN-01";
+                let reason = "it does not offer validation by TLS-ALPN-01";
                 return Err(AcmeError::Refused(reason.to_owned()));
             };
             let Identifier::Dns(name) = challenge.identifier().identifier else { continue };
@@ -82,7 +82,7 @@ impl Acme {
     }
 }
 
-/// What the directory says of names that it could not validate, or `otherwise` when it says nothing of them.
+/// The directory's reasons for the names that it could not validate, or `otherwise` if it gives none.
 async fn reasons(order: &mut Order, otherwise: String) -> String {
     let mut said = Vec::new();
     let mut authorizations = order.authorizations();

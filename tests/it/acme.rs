@@ -1,4 +1,4 @@
-//! Certificates by ACME, from a real directory.
+//! Certificates ordered by ACME from Pebble, a real directory.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,10 +17,10 @@ use crate::rig::pebble::{Front, Pebble, closed_port};
 use crate::rig::server::{Builder, Server, builder};
 
 const DAYS: Duration = Duration::from_secs(90 * 86_400);
-/// A bound against hangs, nothing else.
+/// Ends a test that hangs. No assertion depends on it.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// A server for two names, with its directory on a port.
+/// A server that orders a certificate for two names from the directory on this port.
 async fn ordering(authority: &Authority, directory: u16) -> Builder {
     builder()
         .await
@@ -31,7 +31,7 @@ async fn ordering(authority: &Authority, directory: u16) -> Builder {
         .env("OPEN_REGISTRY_ACME_CA_FILE", authority.file().to_str().unwrap())
 }
 
-/// The certificate that a client is shown, in DER form.
+/// The certificate that a client gets in a handshake, in DER form.
 async fn shown(address: SocketAddr) -> Result<Vec<u8>, std::io::Error> {
     let stream = TcpStream::connect(address).await.unwrap();
     let name = ServerName::try_from("registry.example").unwrap();
@@ -72,12 +72,12 @@ async fn two_instances_order_one_certificate_and_a_restart_none() {
     assert_eq!(names(&certificate), ["registry.example", "www.registry.example"]);
     assert_eq!(shown(second.addr).await.unwrap(), certificate);
     assert_eq!(count(&first, "certificate_ordered") + count(&second, "certificate_ordered"), 1);
-    // Whoever was asked proved the names, also the one that had not ordered.
+    // Both instances answered validations, also the one that had not placed the order.
     for server in [&first, &second] {
         assert!(count(server, "acme_validated") > 0, "{}", pebble.said());
     }
 
-    // The directory is gone, and what it issued is not.
+    // The stored certificate is used while the directory is down.
     drop(pebble);
     let second = second.restart().await;
     second.logged("certificate_renewed", |_| true).await;
@@ -98,7 +98,7 @@ async fn two_instances_order_one_certificate_and_a_restart_none() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_runs_out_is_renewed() {
+async fn a_certificate_is_renewed_before_it_expires() {
     let (authority, front, port) = (Authority::new(), Front::start(1).await, closed_port());
     let _pebble = Pebble::start(&authority, port, front.port, Duration::from_secs(20));
     let server = ordering(&authority, port).await.start().await;
@@ -106,7 +106,7 @@ async fn a_certificate_that_runs_out_is_renewed() {
     server.logged("certificate_renewed", |_| true).await;
     let before = shown(server.addr).await.unwrap();
     let began = Instant::now();
-    // No handshake fails meanwhile.
+    // `shown` panics if a handshake fails meanwhile.
     while shown(server.addr).await.unwrap() == before {
         assert!(began.elapsed() < PATIENCE, "{:#?}", server.log());
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -114,15 +114,15 @@ async fn a_certificate_that_runs_out_is_renewed() {
 }
 
 #[tokio::test]
-async fn a_directory_that_does_not_answer_is_told_and_asked_again() {
+async fn an_order_is_repeated_after_a_directory_did_not_answer() {
     let (authority, front, port) = (Authority::new(), Front::start(1).await, closed_port());
     let server = ordering(&authority, port).await.start().await;
     front.lead_to(server.addr);
     let told = server.logged("certificate_order_failed", |_| true).await;
     let text = told["message"].as_str().unwrap();
-    assert!(text.contains("cannot be asked"), "{text}");
+    assert!(text.contains("does not answer"), "{text}");
     assert_eq!(told["directory"], Pebble::url(port));
-    // Whoever comes meanwhile is told so by an alert, and not left waiting.
+    // A client gets an alert meanwhile, and does not have to wait.
     let told = shown(server.addr).await.unwrap_err().to_string();
     assert!(told.contains("alert"), "{told}");
 
@@ -132,7 +132,7 @@ async fn a_directory_that_does_not_answer_is_told_and_asked_again() {
 }
 
 #[tokio::test]
-async fn a_directory_that_refuses_is_told_and_left_in_peace_for_a_while() {
+async fn a_refused_order_is_logged_and_not_repeated_at_once() {
     let (authority, port) = (Authority::new(), closed_port());
     let _pebble = Pebble::start(&authority, port, closed_port(), DAYS);
     let server = ordering(&authority, port).await.start().await;
@@ -154,7 +154,7 @@ async fn a_directory_that_refuses_is_told_and_left_in_peace_for_a_while() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_ordered_is_told_at_the_start() {
+async fn settings_that_no_order_can_use_keep_the_server_from_starting() {
     let launch = || Launch::new().env("OPEN_REGISTRY_ACME_DOMAIN", "registry.example");
     let file = launch().env("OPEN_REGISTRY_ACME_CA_FILE", "/nonexistent");
     file.refused().await.names(&["OPEN_REGISTRY_ACME_CA_FILE", "`/nonexistent`"]);
