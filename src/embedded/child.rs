@@ -1,9 +1,9 @@
-//! One life of a child process that cannot outlive its owner.
+//! A child process that cannot outlive this process.
 //!
-//! The kernel signals a process when the *thread* that made it ends (prctl(2), PR_SET_PDEATHSIG), and threads of a
-//! runtime come and go. So each child has a thread of its own, which starts it, waits for it, and by that lives exactly as
-//! long as the child. `setpriv` of util-linux asks the kernel for the signal and then becomes the program; doing it
-//! ourselves between fork and exec would take unsafe code.
+//! The kernel signals a child when the *thread* that started it ends (prctl(2), PR_SET_PDEATHSIG), and threads of a
+//! runtime come and go. So each child has a thread of its own, which starts the child and waits for it, and therefore
+//! lives exactly as long. `setpriv` of util-linux asks the kernel for the signal and then executes the program. Doing
+//! that ourselves between fork and exec would take unsafe code.
 
 use std::collections::VecDeque;
 use std::ffi::OsStr;
@@ -27,29 +27,30 @@ use super::user::User;
 const KEPT_LINES: usize = 8;
 /// A longer line is cut into pieces.
 const LINE_BYTES: u64 = 4096;
-/// How long the last words of an ended child are waited for; a grandchild may hold the pipe open.
+/// Longest wait for the rest of the output of a child that has ended. A grandchild may hold the pipe open.
 const LAST_WORDS: Duration = Duration::from_millis(200);
-/// Variables that a child inherits. Ours may hold secrets, others (`PG…`, `LIBP2P_…`) would change what it does.
+/// Environment variables that a child inherits. Our own may contain secrets, and others (`PG…`, `LIBP2P_…`) would change
+/// what it does.
 const INHERITED: [&str; 3] = ["PATH", "GOMAXPROCS", "GOMEMLIMIT"];
 
-/// What a signal is worth: sent in order, each with its time to take effect.
+/// Signals that end a program, in the order in which they are sent, each with the time that it gets to take effect.
 pub(super) type Ladder = &'static [(Signal, Duration)];
 
-/// What a child does when its owner dies.
+/// The signal that a child gets when this process dies.
 #[derive(Clone, Copy)]
 pub(super) enum OnDeath {
-    /// SIGINT: a fast shutdown of PostgreSQL.
+    /// SIGINT, which is a fast shutdown for PostgreSQL.
     Interrupt,
-    /// SIGTERM.
+    /// SIGTERM, which lets a program clean up.
     Terminate,
     /// SIGKILL, for short work.
     Kill,
 }
 
-/// A running child. Dropping it asks it to end without waiting.
+/// A running child. When this is dropped, the child is signalled, and nobody waits for its end.
 pub(super) struct Child {
     name: &'static str,
-    /// `None` once it is reaped: the number may belong to another process from then on.
+    /// `None` after the child was reaped, because another process may get the same number then.
     pid: Arc<Mutex<Option<Pid>>>,
     exit: watch::Receiver<Option<String>>,
     output: watch::Receiver<Output>,
@@ -64,8 +65,8 @@ struct Output {
     ended: bool,
 }
 
-/// A command that is the given program run as `user` in a group of its own (Ctrl-C in a terminal is for the server
-/// alone), with a nearly empty environment.
+/// A command that runs `program` as `user`, with a nearly empty environment. It gets a process group of its own, so that
+/// Ctrl-C in a terminal signals the server alone.
 pub(super) fn command(program: &Path, user: Option<&User>, on_death: OnDeath) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", on_death.name()]);
@@ -98,8 +99,8 @@ impl OnDeath {
 }
 
 impl Child {
-    /// Starts `command`, made by [`command`] with the same `on_death`. A line of output that begins with `marker` is what
-    /// [`Child::marker`] waits for.
+    /// Starts `command`, which [`command`] made with the same `on_death`. [`Child::marker`] waits for a line of output that
+    /// begins with `marker`.
     pub(super) async fn spawn(
         name: &'static str,
         mut command: Command,
@@ -117,7 +118,7 @@ impl Child {
         let child = Self { name, pid: Arc::clone(&pid), exit, output, on_death };
         let keeper = move || {
             let spawned = command.spawn();
-            // It holds the writing ends of the pipe; the reader must see the end of the child's.
+            // The command holds the writing ends of the pipe. As long as it does, the reader sees no end of the output.
             drop(command);
             let (process, number) = match spawned.map(|process| (process.id(), process)) {
                 Ok((id, process)) => (process, i32::try_from(id).ok().and_then(Pid::from_raw)),
@@ -140,13 +141,13 @@ impl Child {
         }
     }
 
-    /// Its process id while it lives.
+    /// The process id. `None` after the child has ended.
     pub(super) fn pid(&self) -> Option<i32> {
         let pid = self.pid.lock().unwrap_or_else(PoisonError::into_inner);
         pid.map(|pid| pid.as_raw_nonzero().get())
     }
 
-    /// Resolves when it has ended, with how: `ended with exit status: 1`.
+    /// Waits for the end of the child and returns how it ended, for example `ended with exit status: 1`.
     pub(super) async fn exited(&self) -> String {
         let mut exit = self.exit.clone();
         let how = match exit.wait_for(Option::is_some).await {
@@ -156,24 +157,24 @@ impl Child {
         how.unwrap_or_else(|| "was lost".to_owned())
     }
 
-    /// Resolves when it has written its marker line.
+    /// Waits until the child has written its marker line.
     pub(super) async fn marker(&self) {
         let mut output = self.output.clone();
         let seen = output.wait_for(|output| output.marker_seen).await.is_ok();
         if !seen {
-            // Output ended without it. Whoever waits also waits for the exit.
+            // The output ended without it. Callers also wait for the exit of the child.
             std::future::pending::<()>().await;
         }
     }
 
-    /// The last lines it wrote, all of them when it has ended.
+    /// The last lines of output. Complete if the child has ended.
     pub(super) async fn last_lines(&self) -> Vec<String> {
         let mut output = self.output.clone();
         let _ = timeout(LAST_WORDS, output.wait_for(|output| output.ended)).await;
         output.borrow().last.iter().cloned().collect()
     }
 
-    /// Asks it to end, more firmly with each step of `ladder`, and kills it after the last.
+    /// Sends the signals of `ladder` one after another until the child has ended, and kills it after the last one.
     pub(super) async fn end(self, ladder: &[(Signal, Duration)]) {
         for (signal, patience) in ladder {
             self.signal(*signal);
@@ -184,7 +185,9 @@ impl Child {
                 event = "partner_slow_to_end",
                 partner = self.name,
                 waited_ms = patience.as_millis(),
-                "still running after signal {}",
+                "{} is still running {} s after signal {}",
+                self.name,
+                patience.as_secs(),
                 signal.as_raw()
             );
         }
@@ -193,7 +196,7 @@ impl Child {
     }
 
     fn signal(&self, signal: Signal) {
-        // Under the lock, so that the number is not given to another process meanwhile.
+        // The lock is held meanwhile, so that the child is not reaped and its number not given to another process.
         if let Some(pid) = *self.pid.lock().unwrap_or_else(PoisonError::into_inner) {
             let _ = kill_process(pid, signal);
         }
@@ -206,7 +209,7 @@ impl Drop for Child {
     }
 }
 
-/// Runs a short command to its end and gives what it wrote.
+/// Runs a short command to its end and returns the last lines of its output.
 pub(super) async fn run(
     name: &'static str,
     command: Command,
@@ -222,7 +225,8 @@ pub(super) async fn run(
     }
 }
 
-/// Waits for the end without reaping, forgets the number, then reaps: [`Child::signal`] can never hit another process.
+/// Waits for the end without reaping the child, forgets its number, and then reaps it. So [`Child::signal`] can never hit
+/// another process.
 fn wait(mut process: std::process::Child, pid: &Mutex<Option<Pid>>) -> String {
     let number = *pid.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(number) = number {
@@ -288,7 +292,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_command_gives_its_lines_or_its_last_words() {
+    async fn a_command_returns_its_output_or_fails_with_it() {
         let second = Duration::from_secs(5);
         let run = |script| run("test", shell(script, OnDeath::Kill), second);
         assert_eq!(run("echo one; echo two >&2").await.unwrap(), ["one", "two"]);
@@ -299,7 +303,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_child_is_asked_before_it_is_killed() {
+    async fn a_child_is_signalled_before_it_is_killed() {
         let script = "trap 'echo asked; exit 0' TERM; echo up; while :; do sleep 0.01; done";
         let command = shell(script, OnDeath::Terminate);
         let child = Child::spawn("test", command, OnDeath::Terminate, Some("up")).await.unwrap();
@@ -314,7 +318,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_deaf_child_is_killed_and_a_dropped_one_is_asked() {
+    async fn a_child_that_ignores_signals_is_killed_and_a_dropped_one_is_signalled() {
         let script = "trap '' TERM; echo up; while :; do sleep 0.01; done";
         let spawn =
             |script, on_death| Child::spawn("test", shell(script, on_death), on_death, Some("up"));

@@ -1,4 +1,4 @@
-//! The files of the private PostgreSQL.
+//! The database cluster of the private PostgreSQL, and how it is created.
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
@@ -16,20 +16,20 @@ use super::user::{self, User};
 
 /// Name of the database and of the superuser that owns it.
 pub(super) const OWNER: &str = "af_registry";
-/// `initdb` takes a second or two; a slow disk that must sync it all takes longer.
+/// Time limit of `initdb`. It usually takes a second or two, but longer on a disk that syncs slowly.
 const PATIENCE: Duration = Duration::from_secs(180);
 
-/// A cluster with the programs that fit it.
+/// A cluster and the programs of its major version.
 pub(super) struct Cluster {
     pub(super) directory: PathBuf,
-    /// Directory of the programs.
+    /// Directory that contains the programs.
     pub(super) programs: PathBuf,
-    /// As whom they run, when not as this process.
+    /// User that the programs run as. `None` for the user of this process.
     pub(super) user: Option<User>,
 }
 
 impl Cluster {
-    /// The cluster below `data`, that is there or will be, and what it takes to run it.
+    /// Finds the cluster below `data` and the programs to run it. The cluster need not exist yet.
     pub(super) async fn find(data: &DataDir) -> Result<Self, EmbeddedError> {
         let directory = data.path().join("postgres");
         let user = user::for_cluster(&directory)?;
@@ -43,7 +43,7 @@ impl Cluster {
         Ok(Self { directory, programs, user })
     }
 
-    /// Makes it under another name first: a directory called `postgres` is always complete.
+    /// Creates the cluster under another name and renames it, so that a directory called `postgres` is always complete.
     pub(super) async fn make_if_missing(&self, data: &DataDir) -> Result<(), EmbeddedError> {
         if self.directory.exists() {
             return Ok(());
@@ -61,7 +61,7 @@ impl Cluster {
             let given = chown(&new, Some(user.uid), Some(user.gid));
             given.map_err(EmbeddedError::io("give away", &new))?;
         }
-        info!(event = "postgres_init", path = %self.directory.display(), "making a cluster");
+        info!(event = "postgres_init", path = %self.directory.display(), "creating a PostgreSQL cluster");
         self.initdb(&new).await?;
         self.create_database(&new).await?;
         let renamed = fs::rename(&new, &self.directory);
@@ -70,7 +70,8 @@ impl Cluster {
         synced.map_err(EmbeddedError::io("sync", data.path()))
     }
 
-    /// `trust` holds for the socket alone, whose directory is closed (see `sockets`); there is no TCP.
+    /// Authentication is `trust`, for the unix socket only: its directory is closed to others (see `sockets`), and
+    /// PostgreSQL does not listen on TCP.
     async fn initdb(&self, new: &Path) -> Result<(), EmbeddedError> {
         let mut command =
             child::command(&self.programs.join("initdb"), self.user.as_ref(), OnDeath::Kill);
@@ -80,7 +81,7 @@ impl Cluster {
         child::run("initdb", command, PATIENCE).await.map(drop)
     }
 
-    /// In single-user mode, so that the cluster is complete before anyone can see it.
+    /// Creates the database in single-user mode, so that the cluster is complete before it takes connections.
     async fn create_database(&self, new: &Path) -> Result<(), EmbeddedError> {
         let program = self.programs.join("postgres");
         let mut command = child::command(&program, self.user.as_ref(), OnDeath::Kill);
@@ -94,7 +95,7 @@ impl Cluster {
     }
 }
 
-/// The major version of the cluster, `None` when there is no cluster.
+/// The major version of the cluster. `None` when there is no cluster.
 fn major(directory: &Path) -> Result<Option<String>, EmbeddedError> {
     let file = directory.join("PG_VERSION");
     match fs::read_to_string(&file) {
@@ -115,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cluster_is_what_has_a_version() {
+    fn a_directory_without_a_version_is_not_a_cluster() {
         let top = tempfile::tempdir().unwrap();
         let directory = top.path().join("postgres");
         assert_eq!(major(&directory).unwrap(), None);

@@ -1,4 +1,4 @@
-//! PostgreSQL and Kubo for a command, which may run while a server does.
+//! PostgreSQL and Kubo for a command of the operator, which may run while a server runs.
 
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -13,12 +13,12 @@ use super::postgres::{self, Postgres};
 use super::sockets;
 use crate::config::{self, Config};
 
-/// How long the holder of the data directory may take until its partners answer, or until it has ended.
+/// Longest wait until the partners of a starting server answer, or until another command has ended.
 const PATIENCE: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(50);
 
 /// The partners that a command needs: those that the configuration names, the private ones of a running server, or
-/// private ones that were started for this value and end with it.
+/// private ones that are started for the command and stopped with it.
 pub struct CommandPartners {
     postgres: config::Postgres,
     kubo: Option<config::Kubo>,
@@ -28,12 +28,12 @@ pub struct CommandPartners {
 struct Started {
     postgres: Option<Postgres>,
     kubo: Option<Kubo>,
-    /// Last, so that the directory is given up after the programs that use it.
+    /// The last field, so that the lock is released after the programs have been dropped.
     data: DataDir,
 }
 
 impl CommandPartners {
-    /// Finds PostgreSQL, or starts it on its cluster, which is made if there is none.
+    /// Finds PostgreSQL, or starts a private one, whose cluster is created if there is none.
     ///
     /// # Errors
     /// PostgreSQL is missing or does not start, or another process holds the data directory and its PostgreSQL does
@@ -66,7 +66,7 @@ impl CommandPartners {
             match DataDir::open_as(Tenant::Command, &config.data_dir, Duration::ZERO).await {
                 Ok(data) => return Self::start(config, kubo_is_private, data).await,
                 Err(locked @ EmbeddedError::Locked { .. }) => {
-                    // What another command has started ends with it.
+                    // The partners of another command are stopped with that command.
                     if !DataDir::is_held_by_command(&config.data_dir)
                         && let Some(running) = Self::running(config, kubo_is_private)?
                     {
@@ -122,7 +122,7 @@ impl CommandPartners {
         self.kubo.as_ref()
     }
 
-    /// Stops what was started for this value, and waits for that. Call when nothing uses it any more.
+    /// Stops the partners that were started for this value, and waits for their end. Close all connections first.
     pub async fn close(self) {
         if let Some(started) = self.started {
             started.stop().await;
@@ -164,7 +164,7 @@ impl Started {
     }
 }
 
-/// How to reach the PostgreSQL of the process that holds the data directory, if it takes connections.
+/// How to reach the PostgreSQL of the process that holds the data directory. `None` if it takes no connections.
 fn running_postgres(data: &Path) -> Result<Option<config::Postgres>, EmbeddedError> {
     let data = data.canonicalize().map_err(EmbeddedError::io("enter", data))?;
     let directory = sockets::directory(&data);

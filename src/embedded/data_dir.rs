@@ -1,4 +1,4 @@
-//! The data directory, held by one server at a time.
+//! The data directory, which one process uses at a time.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::Write;
@@ -10,40 +10,41 @@ use tokio::time::sleep;
 
 use super::error::EmbeddedError;
 
-/// A server that was just killed may hold the lock for a moment longer.
+/// Longest wait for the lock. A server that was just killed may hold it for a moment.
 const PATIENCE: Duration = Duration::from_secs(2);
 const POLL: Duration = Duration::from_millis(50);
 
-/// What the lock file says after the process id when that is no server, but will be gone in a moment.
+/// The word after the process id in a lock file that a command holds, which will end soon.
 const COMMAND: &str = "command";
 
-/// Who uses a data directory.
+/// The kind of process that uses a data directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tenant {
-    /// Until it is told to stop.
+    /// A server, which runs until it is told to stop.
     Server,
-    /// For a moment.
+    /// A command of the operator, which ends soon.
     Command,
 }
 
-/// A data directory that no other server uses while this value lives.
+/// A data directory that no other process uses while this value lives.
 #[derive(Debug)]
 pub(super) struct DataDir {
     path: PathBuf,
-    /// flock(2): it ends with the process however that ends, so a lock file that lies about is no lock.
+    /// Held by flock(2). The kernel releases it when the process ends for any reason, so a lock file that was left behind
+    /// locks nothing.
     _lock: File,
 }
 
 impl DataDir {
-    /// Makes the directory if needed and takes its lock.
+    /// Creates the directory if needed and takes its lock, for a server.
     ///
     /// # Errors
-    /// When another server holds it, or the file system refuses.
+    /// [`EmbeddedError::Locked`] when another process holds the lock, [`EmbeddedError::Io`] when the file system refuses.
     pub(super) async fn open(path: &Path) -> Result<Self, EmbeddedError> {
         Self::open_as(Tenant::Server, path, PATIENCE).await
     }
 
-    /// As [`DataDir::open`], waiting so long for whoever holds it.
+    /// As [`DataDir::open`], for any kind of process. Waits up to `patience` for the lock.
     ///
     /// # Errors
     /// As [`DataDir::open`].
@@ -53,7 +54,7 @@ impl DataDir {
         patience: Duration,
     ) -> Result<Self, EmbeddedError> {
         make(path).map_err(EmbeddedError::io("make the data directory", path))?;
-        // One spelling for all who compare paths, and absolute for children that change directory.
+        // The same spelling everywhere, because paths are compared; and absolute, because children change their directory.
         let path = path.canonicalize().map_err(EmbeddedError::io("enter", path))?;
         let lock = path.join("lock");
         let mut file = OpenOptions::new()
@@ -82,7 +83,7 @@ impl DataDir {
                 }
             }
         }
-        // Only told to whoever comes second.
+        // The content is only for the error message of the next process, and for commands.
         let pid = std::process::id();
         let written = file.set_len(0).and_then(|()| match tenant {
             Tenant::Server => writeln!(file, "{pid}"),
@@ -92,20 +93,20 @@ impl DataDir {
         Ok(Self { path, _lock: file })
     }
 
-    /// Whether whoever holds the directory at `path` is there for a moment only.
+    /// Whether a command, rather than a server, holds the directory at `path`.
     pub(super) fn is_held_by_command(path: &Path) -> bool {
         let holder = fs::read_to_string(path.join("lock")).unwrap_or_default();
         holder.trim_end().ends_with(COMMAND)
     }
 
-    /// Its canonical path.
+    /// The canonical path of the directory.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 }
 
-/// As root the user of PostgreSQL must be able to pass through, so the directory lets everyone do that and no more;
-/// what is in it is closed for itself.
+/// If this process is root, PostgreSQL runs as another user, which must be able to enter the directory. So everyone may
+/// enter it, and nothing more; each directory inside has its own permissions.
 fn make(path: &Path) -> std::io::Result<()> {
     let root = rustix::process::geteuid().is_root();
     if let Some(parent) = path.parent() {
@@ -127,7 +128,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn the_second_server_is_refused_and_a_left_file_is_no_lock() {
+    async fn a_second_server_is_refused_and_a_stale_lock_file_locks_nothing() {
         let top = tempfile::tempdir().unwrap();
         let path = top.path().join("deep/data");
         fs::create_dir_all(&path).unwrap();

@@ -1,21 +1,20 @@
-//! Why a private partner does not run.
+//! The error of this room.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-/// Why a private partner does not run. Each message is one line: what, and how to mend it.
+/// Why a private partner does not run. Each message is one line that says what is wrong and how to fix it.
 #[derive(Debug, Error)]
+#[allow(missing_docs, reason = "the fields are their names")]
 pub enum EmbeddedError {
     /// The file system or the kernel refused.
     #[error("cannot {doing} {}: {source}", path.display())]
     Io {
-        /// A verb with its preposition, as in `write`.
+        /// A verb such as `write`.
         doing: &'static str,
-        /// What it was done to.
         path: PathBuf,
-        /// Why not.
         source: io::Error,
     },
     /// Another server holds the data directory.
@@ -24,90 +23,78 @@ pub enum EmbeddedError {
         path.display()
     )]
     Locked {
-        /// The data directory.
         path: PathBuf,
-        /// ` (process N)` when known.
+        /// ` (process N)`, or nothing when the process is not known.
         holder: String,
     },
     /// A program is not installed, or too old.
     #[error("{what}; {mend}")]
     Missing {
-        /// What was looked for, and what was found instead.
+        /// The program that is needed, and what was found instead.
         what: String,
-        /// How to get it.
+        /// How to install it.
         mend: &'static str,
     },
     /// PostgreSQL refuses to run as root, and the user it runs as cannot reach the data directory.
     #[error(
-        "{} is closed to the user {user}, as whom PostgreSQL runs because it refuses root; \
-         run `chmod o+x` on it, or set OPEN_REGISTRY_DATA_DIR to a directory such as /var/lib/af-registry",
+        "the user {user} cannot enter {}, and PostgreSQL runs as that user because it refuses to run as root; \
+         run `chmod o+x` on the directory, or set OPEN_REGISTRY_DATA_DIR to a directory such as /var/lib/af-registry",
         path.display()
     )]
     Closed {
-        /// The first directory on the way that the user cannot enter.
+        /// The first directory on the path that the user cannot enter.
         path: PathBuf,
-        /// Who cannot.
         user: String,
     },
-    /// The cluster was made by another major version than those installed.
+    /// The cluster was created by a major version that is not installed.
     #[error(
-        "{} holds a PostgreSQL {cluster} cluster but {found} is installed; install postgresql-{cluster}, or move the \
-         data over with pg_upgrade or pg_dump",
+        "{} is a cluster of PostgreSQL {cluster}, but only {found} is installed; install postgresql-{cluster}, or \
+         upgrade the cluster with pg_upgrade or pg_dump",
         path.display()
     )]
     OtherMajor {
-        /// The cluster.
         path: PathBuf,
-        /// Its major version.
+        /// Major version of the cluster.
         cluster: String,
-        /// The versions installed.
+        /// Major versions that are installed.
         found: String,
     },
-    /// What is there cannot be used.
+    /// An existing file or directory cannot be used.
     #[error("{}: {reason}", path.display())]
     Unusable {
-        /// The file or directory.
         path: PathBuf,
-        /// What is wrong with it, and how to mend that.
+        /// What is wrong with it, and how to fix that.
         reason: String,
     },
     /// A program ended when it should not have.
     #[error("{name} {how}{}", said(lines))]
     Ended {
-        /// Which program.
         name: &'static str,
-        /// How it ended.
+        /// For example `ended with exit status: 1`.
         how: String,
-        /// The last lines it wrote.
+        /// Last lines of its output.
         lines: Vec<String>,
     },
-    /// A program runs but does not get ready.
+    /// A program runs, but is not ready in time.
     #[error("{name} was not ready within {seconds} s{}", said(lines))]
     NotReady {
-        /// Which program.
         name: &'static str,
-        /// How long was waited.
         seconds: u64,
-        /// The last lines it wrote.
+        /// Last lines of its output.
         lines: Vec<String>,
     },
-    /// A process of an earlier server cannot be ended.
+    /// A process of an earlier server survives every signal.
     #[error("{name} of an earlier server (process {pid}) does not end; end it with: kill -9 {pid}")]
-    Orphan {
-        /// Which program.
-        name: &'static str,
-        /// Its process id.
-        pid: i32,
-    },
+    Orphan { name: &'static str, pid: i32 },
 }
 
 impl EmbeddedError {
-    /// An adapter for `map_err`.
+    /// Makes an [`EmbeddedError::Io`], for `map_err`.
     pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { doing, path: path.to_owned(), source }
     }
 
-    /// Whether the program's last lines hold `text`.
+    /// Whether the last lines of the program's output contain `text`.
     pub(super) fn says(&self, text: &str) -> bool {
         match self {
             Self::Ended { lines, .. } | Self::NotReady { lines, .. } => {
@@ -118,7 +105,7 @@ impl EmbeddedError {
     }
 }
 
-/// The lines as the end of one.
+/// The lines, joined to end a message of one line.
 fn said(lines: &[String]) -> String {
     let lines: Vec<&str> =
         lines.iter().map(|line| line.trim()).filter(|line| !line.is_empty()).collect();
@@ -130,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_programs_last_words_stay_in_the_line() {
+    fn the_output_of_a_program_stays_in_one_line() {
         let lines = vec!["LOG:  starting".to_owned(), String::new(), "FATAL:  no".to_owned()];
         let error = EmbeddedError::Ended { name: "PostgreSQL", how: "ended at once".into(), lines };
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Finds the programs of the system, and says how to get them.
+//! Finds PostgreSQL and Kubo on this system. Errors say how to install them.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -8,17 +8,18 @@ use std::time::Duration;
 use super::child::{self, OnDeath};
 use super::error::EmbeddedError;
 
-/// A version number is a matter of milliseconds, on a loaded machine of seconds.
+/// Time limit for a program to print its version: milliseconds usually, seconds on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 const OLDEST_POSTGRES: u32 = 15;
 const OLDEST_KUBO: (u32, u32) = (0, 39);
-/// Where Debian and Red Hat keep the programs of each major version, out of PATH.
+/// Directories in which Debian and Red Hat install each major version. They are not in PATH.
 const POSTGRES_HOMES: [(&str, &str); 2] = [("/usr/lib/postgresql", ""), ("/usr", "pgsql-")];
 const GET_POSTGRES: &str = "install it with: apt-get install postgresql; or set OPEN_REGISTRY_DB_HOST to use another server";
 const GET_KUBO: &str =
     "`make run` builds it; or set OPEN_REGISTRY_DFS_IPFS_API_URL to use another server";
 
-/// The directory with the programs of PostgreSQL for a cluster of major version `cluster`, or the newest.
+/// The directory that contains the programs of PostgreSQL: those of major version `cluster`, or, if there is no cluster yet,
+/// those in PATH or the newest ones.
 pub(super) async fn postgres(path: &Path, cluster: Option<&str>) -> Result<PathBuf, EmbeddedError> {
     let mut found = Vec::new();
     for directory in postgres_directories() {
@@ -28,7 +29,7 @@ pub(super) async fn postgres(path: &Path, cluster: Option<&str>) -> Result<PathB
             found.push((major, directory));
         }
     }
-    // The first is the one in PATH if there is one; a cluster needs its own.
+    // The version in PATH comes first, then the newest. An existing cluster needs its own major version.
     let fit = match cluster {
         Some(cluster) => found.iter().find(|(major, _)| major.to_string() == cluster),
         None => found.iter().find(|(major, _)| *major >= OLDEST_POSTGRES),
@@ -55,7 +56,7 @@ pub(super) async fn postgres(path: &Path, cluster: Option<&str>) -> Result<PathB
     }
 }
 
-/// The program of Kubo.
+/// The program `ipfs` of Kubo, from PATH.
 pub(super) async fn kubo() -> Result<PathBuf, EmbeddedError> {
     let (major, minor) = OLDEST_KUBO;
     let Some(program) = in_path("ipfs") else {
@@ -63,7 +64,7 @@ pub(super) async fn kubo() -> Result<PathBuf, EmbeddedError> {
         return Err(EmbeddedError::Missing { what, mend: GET_KUBO });
     };
     let mut command = child::command(&program, None, OnDeath::Kill);
-    // It would read a repository to tell its version, and fail if that is broken; so it gets none.
+    // To print its version it reads the repository, and fails if that is damaged. So it gets none.
     command.args(["version", "-n"]).env("IPFS_PATH", "/nonexistent");
     let lines = child::run("ipfs version", command, PATIENCE).await?;
     let version = lines.iter().find_map(|line| kubo_version(line));
@@ -102,7 +103,7 @@ fn postgres_directories() -> Vec<PathBuf> {
         .collect()
 }
 
-/// `None` for a program that does not work.
+/// The major version of the programs in a directory. `None` if they do not run.
 async fn postgres_major(directory: &Path) -> Result<Option<u32>, EmbeddedError> {
     let mut command = child::command(&directory.join("postgres"), None, OnDeath::Kill);
     command.arg("--version");
@@ -113,14 +114,14 @@ async fn postgres_major(directory: &Path) -> Result<Option<u32>, EmbeddedError> 
     }
 }
 
-/// The major version out of `postgres (PostgreSQL) 15.20 (Debian …)`, `… 18beta1`.
+/// Reads the major version from a line such as `postgres (PostgreSQL) 15.20 (Debian …)` or `… 18beta1`.
 fn postgres_version(line: &str) -> Option<u32> {
     let version = line.strip_prefix("postgres (PostgreSQL) ")?;
     let end = version.find(|c: char| !c.is_ascii_digit()).unwrap_or(version.len());
     version[..end].parse().ok()
 }
 
-/// Major and minor version out of `0.43.0`, `0.44.0-dev`.
+/// Reads the major and minor version from a line such as `0.43.0` or `0.44.0-dev`.
 fn kubo_version(line: &str) -> Option<(u32, u32)> {
     let mut numbers = line.trim().split('.');
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))

@@ -1,4 +1,4 @@
-//! The private Kubo: offline, on loopback, syncing what it stores.
+//! The private Kubo. It works offline, listens on loopback only, and syncs blocks to disk before it answers.
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpStream};
@@ -18,23 +18,23 @@ use super::ports;
 use super::repository::Repository;
 use super::supervise::{Program, Supervised};
 
-/// Opening a large repository, or bringing an old one up to date, takes a while.
+/// Time limit of a start. Opening a large repository, or migrating an old one, takes a while.
 const READY: Duration = Duration::from_secs(120);
-/// Last line of a start, after both listeners stand (Kubo, `cmd/ipfs/kubo/daemon.go`).
+/// The line that Kubo prints when it listens on both ports (Kubo, `cmd/ipfs/kubo/daemon.go`).
 const READY_LINE: &str = "Daemon is ready";
-/// How often other ports are tried when someone else was quicker.
+/// Starts with other ports, after another process took a port that was free a moment before.
 const PORT_TRIES: u32 = 5;
 
-/// A private Kubo that runs.
+/// A running private Kubo.
 pub(super) struct Kubo {
     supervised: Supervised,
     settings: config::Kubo,
 }
 
-/// One that was found and not started.
+/// A private Kubo that was found, but not started.
 pub(super) struct Stopped(Repository);
 
-/// How to start it.
+/// The program that is started, with its ports.
 struct Daemon {
     repository: Repository,
     api: u16,
@@ -42,12 +42,12 @@ struct Daemon {
 }
 
 impl Kubo {
-    /// Looks whether Kubo could run on the repository below `data`, and changes nothing.
+    /// Checks that Kubo is installed. Changes nothing.
     pub(super) async fn find(data: &DataDir) -> Result<Stopped, EmbeddedError> {
         Repository::find(data).await.map(Stopped)
     }
 
-    /// Starts it on its repository, which is made if there is none, and waits until it serves.
+    /// Starts Kubo and waits until it is ready. The repository is created if there is none.
     pub(super) async fn start(data: &DataDir, found: Stopped) -> Result<Self, EmbeddedError> {
         let Stopped(repository) = found;
         repository.make_if_missing(data).await?;
@@ -63,27 +63,30 @@ impl Kubo {
                     return Ok(Self { supervised, settings });
                 }
                 Err(error) if error.says("address already in use") && tries < PORT_TRIES => {
-                    warn!(event = "kubo_port_taken", api, gateway, "trying other ports");
+                    warn!(
+                        event = "kubo_port_taken",
+                        api, gateway, "another process took a port; trying others"
+                    );
                 }
                 Err(error) => return Err(error),
             }
         }
     }
 
-    /// How to reach it; stays valid over restarts.
+    /// How to reach it. A restart keeps the addresses.
     pub(super) fn settings(&self) -> &config::Kubo {
         &self.settings
     }
 
-    /// Shuts it down and waits for that.
+    /// Shuts it down and waits for its end.
     pub(super) async fn stop(self) {
         self.supervised.stop().await;
     }
 }
 
-/// How to reach the Kubo that runs on the repository below `data`, if it takes connections. Without its gateway.
+/// How to reach the RPC API of the Kubo that runs on the repository below `data`. `None` if it takes no connections.
 pub(super) fn running(data: &Path) -> Option<config::Kubo> {
-    // Kubo writes its address there when it listens; the next start removes it.
+    // Kubo writes its address to this file when it listens, and the next start removes it.
     let address = fs::read_to_string(data.join("ipfs/api")).ok()?;
     let port = address.trim_end().strip_prefix("/ip4/127.0.0.1/tcp/")?.parse().ok()?;
     TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
@@ -140,9 +143,9 @@ impl Daemon {
         let Repository { directory, program } = &self.repository;
         let mut command = child::command(program, None, OnDeath::Terminate);
         command.current_dir(directory).env("IPFS_PATH", directory).env("IPFS_TELEMETRY", "off");
-        // The path as an argument too: `orphan` may have nothing else to go by.
+        // The path is also an argument, because `orphan` may have no other way to recognize the process.
         command.arg("--repo-dir").arg(directory);
-        // A newer Kubo brings an older repository up to date, with what it has on board.
+        // Lets a newer Kubo migrate an older repository. The migrations are built in.
         command.args(["daemon", "--offline", "--migrate=true"]);
         command
     }

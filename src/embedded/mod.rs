@@ -1,18 +1,19 @@
-//! A private PostgreSQL and a private Kubo, for a registry that was given none.
+//! A private PostgreSQL and a private Kubo, for a registry whose configuration names none.
 //!
-//! Both live below the data directory and belong to this process:
+//! Both keep their data below the data directory and run as children of this process:
 //!
-//! | path | what |
+//! | path | content |
 //! |---|---|
-//! | `lock` | held while a server uses the directory; a second one refuses |
-//! | `postgres/` | the cluster, 0700, owned by whoever runs PostgreSQL |
-//! | `run/` | the unix socket of PostgreSQL, 0700; its only way in |
-//! | `ipfs/` | the repository of Kubo, 0700 |
+//! | `lock` | a file that is locked while a server uses the directory, so that a second one refuses to start |
+//! | `postgres/` | the database cluster, mode 0700, owned by the user that runs PostgreSQL |
+//! | `run/` | the unix socket of PostgreSQL, mode 0700; PostgreSQL listens on nothing else |
+//! | `ipfs/` | the repository of Kubo, mode 0700 |
 //!
-//! They end with the server in every way it can end. On a stop they are asked and awaited. When the server is killed
-//! the kernel signals them (`child` says how), and the next start ends whatever is still there (`orphan`) before it
-//! starts its own. When one of them dies alone it is started again (`supervise`) under the same address.
-//! Directories are made under another name and renamed when complete, so a start that was cut leaves nothing half made.
+//! The programs end with the server, however it ends. A server that is told to stop signals them and waits. When the
+//! server is killed, the kernel signals them (see `child`), and the next start ends those that are left (see `orphan`)
+//! before it starts its own. A program that ends by itself is restarted at the same address (see `supervise`).
+//! Directories are created under another name and renamed when they are complete, so that an interrupted start leaves
+//! no incomplete ones.
 
 mod child;
 mod cluster;

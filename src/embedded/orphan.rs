@@ -1,9 +1,9 @@
-//! Ends what an earlier server left running.
+//! Ends programs that an earlier server left running.
 //!
-//! A process is ours when it is the program in question and works in our directory: its current directory is the same
-//! inode, which no process of another container or of another data directory shares. Pid files are not asked: they
-//! lie after a crash, when the number has gone to a stranger. The caller holds the lock of the data directory, so a
-//! process found belongs to no living server.
+//! A process is one of ours if it runs the program in question and its current directory is our directory. Directories
+//! are compared by inode, so processes of other containers and other data directories are not touched. Pid files are
+//! not used: after a crash the number may belong to an unrelated process. The caller holds the lock of the data
+//! directory, so a process that is found belongs to no running server.
 
 use std::fs;
 use std::io;
@@ -19,23 +19,23 @@ use tracing::warn;
 use super::error::EmbeddedError;
 
 const POLL: Duration = Duration::from_millis(50);
-/// The kernel has asked it already when its server died.
+/// Time that a process gets before the first signal, because the kernel signalled it when its server died.
 const ASKED_ALREADY: Duration = Duration::from_secs(3);
 
-/// How to know a process.
+/// The properties by which a process is recognized.
 pub(super) struct Marks<'a> {
     /// File name of the program.
     pub(super) program: &'static str,
-    /// One of its arguments.
+    /// An argument that it must have.
     pub(super) argument: &'static str,
-    /// Its current directory; also part of an argument.
+    /// Its current directory, which is also part of an argument.
     pub(super) directory: &'a Path,
 }
 
-/// Waits for processes with these marks to end, and makes them.
+/// Ends all processes with these marks, and waits for their end.
 ///
 /// # Errors
-/// When one outlives SIGKILL.
+/// [`EmbeddedError::Orphan`] when one survives SIGKILL.
 pub(super) async fn end(
     name: &'static str,
     marks: &Marks<'_>,
@@ -49,7 +49,7 @@ pub(super) async fn end(
         event = "partner_orphan",
         partner = name,
         pid = left[0],
-        "of an earlier server; ending it"
+        "{name} of an earlier server is still running and is ended"
     );
     let steps = std::iter::once((None, ASKED_ALREADY))
         .chain(ladder.iter().map(|(signal, patience)| (Some(*signal), *patience)))
@@ -79,7 +79,7 @@ fn find(marks: &Marks<'_>) -> Vec<i32> {
 }
 
 fn fits(pid: i32, marks: &Marks<'_>) -> bool {
-    // Empty for a kernel thread and for a zombie, which holds nothing any more.
+    // Empty for a kernel thread, and for a zombie, which holds no resources any more.
     let Ok(line) = fs::read(format!("/proc/{pid}/cmdline")) else { return false };
     let mut arguments = line.split(|byte| *byte == 0);
     let program = arguments.next().and_then(|path| path.rsplit(|byte| *byte == b'/').next());
@@ -91,7 +91,7 @@ fn fits(pid: i32, marks: &Marks<'_>) -> bool {
     let Ok(ours) = fs::metadata(marks.directory) else { return false };
     match fs::metadata(format!("/proc/{pid}/cwd")) {
         Ok(theirs) => (theirs.dev(), theirs.ino()) == (ours.dev(), ours.ino()),
-        // Root without CAP_SYS_PTRACE, as in a container, may not look; there the arguments must do.
+        // Root without CAP_SYS_PTRACE, as in a container, may not read it. The arguments have to do there.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             arguments.any(|argument| argument.ends_with(marks.directory.as_os_str().as_bytes()))
         }

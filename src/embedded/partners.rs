@@ -1,4 +1,4 @@
-//! The two services a registry works with, its own or given ones.
+//! PostgreSQL and Kubo for a server: those that the configuration names, or private ones.
 
 use crate::config::{self, Config};
 
@@ -7,23 +7,23 @@ use super::error::EmbeddedError;
 use super::kubo::Kubo;
 use super::postgres::Postgres;
 
-/// PostgreSQL and Kubo, each either named by the configuration or private and running.
+/// PostgreSQL and Kubo. Each is either named by the configuration or private.
 ///
-/// Dropping this asks the private ones to end; [`Partners::stop`] also waits for it.
+/// When this is dropped, the private ones are signalled; [`Partners::stop`] also waits for their end.
 pub struct Partners {
     postgres: Partner<config::Postgres, Postgres>,
     kubo: Partner<config::Kubo, Kubo>,
-    /// Last, so that the directory is given up after those who use it.
+    /// The last field, so that the lock is released after the programs have been dropped.
     _data: Option<DataDir>,
 }
 
 impl Partners {
-    /// Starts what the configuration does not name, both at the same time. When both are named, the data directory is
-    /// not touched.
+    /// Starts the partners that the configuration does not name, both at the same time. The data directory is not touched
+    /// when it names both.
     ///
     /// # Errors
-    /// When one is missing or does not start. Nothing is made before both are found, and when one fails the other is
-    /// ended before this returns.
+    /// A program is missing or does not start. Nothing is created before both programs are found. When one fails to
+    /// start, the other is stopped before this returns.
     pub async fn start(config: &Config) -> Result<Self, EmbeddedError> {
         if let (Some(postgres), Some(kubo)) = (&config.postgres, &config.kubo) {
             let postgres = Partner::Given(postgres.clone());
@@ -53,7 +53,7 @@ impl Partners {
         }
     }
 
-    /// How to reach PostgreSQL; stays valid when a private one is started again.
+    /// How to reach PostgreSQL. A restart of a private one keeps the address.
     pub fn postgres(&self) -> &config::Postgres {
         match &self.postgres {
             Partner::Given(settings) => settings,
@@ -61,7 +61,7 @@ impl Partners {
         }
     }
 
-    /// How to reach Kubo; stays valid when a private one is started again.
+    /// How to reach Kubo. A restart of a private one keeps the addresses.
     pub fn kubo(&self) -> &config::Kubo {
         match &self.kubo {
             Partner::Given(settings) => settings,
@@ -69,13 +69,13 @@ impl Partners {
         }
     }
 
-    /// Ends the private ones, both at the same time, and waits for that. Call when nothing uses them any more.
+    /// Stops the private partners, both at the same time, and waits for their end. Close all connections first.
     pub async fn stop(self) {
         tokio::join!(stop_postgres(self.postgres), stop_kubo(self.kubo));
     }
 }
 
-/// One that the operator names, or one of ours in some state.
+/// A partner that the configuration names, or a private one in some state of its start.
 enum Partner<Settings, Private> {
     Given(Settings),
     Private(Private),
@@ -88,7 +88,7 @@ impl<Settings: Clone> Partner<Settings, ()> {
 }
 
 impl<Settings, Private> Partner<Settings, Private> {
-    /// Brings one of ours to its next state.
+    /// Takes a private partner to its next state.
     async fn advance<Next>(
         self,
         step: impl AsyncFnOnce(Private) -> Result<Next, EmbeddedError>,

@@ -1,4 +1,4 @@
-//! Free ports on loopback.
+//! Finds free ports on loopback.
 
 use std::collections::hash_map::RandomState;
 use std::fs;
@@ -9,15 +9,15 @@ use std::net::{Ipv4Addr, TcpListener};
 const LOWEST: u16 = 16_384;
 const TRIES: u32 = 64;
 
-/// Two ports that nobody listens on.
+/// Two ports on which no process listens.
 ///
-/// They lie below those that the kernel hands to outgoing connections: a port from that range could be taken by a
-/// connection while its server restarts, even by one of our own to that very port.
+/// They are below the range that the kernel uses for outgoing connections. While a server restarts, an outgoing
+/// connection could take a port from that range, even one of our own connections to that very port.
 pub(super) fn free_pair() -> io::Result<(u16, u16)> {
     let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
     let outgoing = range.split_whitespace().next().and_then(|low| low.parse().ok());
     let outgoing = outgoing.unwrap_or(32_768);
-    // Both held at once, so that they differ.
+    // Both are bound at the same time, so that they differ.
     let (first, second) = (free(outgoing)?, free(outgoing)?);
     Ok((first.local_addr()?.port(), second.local_addr()?.port()))
 }
@@ -25,7 +25,7 @@ pub(super) fn free_pair() -> io::Result<(u16, u16)> {
 fn free(outgoing: u16) -> io::Result<TcpListener> {
     let span = outgoing.saturating_sub(LOWEST);
     let random = RandomState::new();
-    // A machine that gives nearly all ports to outgoing connections leaves no choice.
+    // Some machines use nearly all ports for outgoing connections. The kernel chooses one then.
     let tries = if span < 1024 { 0 } else { TRIES };
     for attempt in 0..tries {
         let offset = random.hash_one(attempt) % u64::from(span);

@@ -1,4 +1,4 @@
-//! The private PostgreSQL: no TCP, one unix socket, fsync on.
+//! The private PostgreSQL. It listens on one unix socket and not on TCP, and has fsync on.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -19,40 +19,40 @@ use super::orphan::{self, Marks};
 use super::sockets;
 use super::supervise::{Program, Supervised};
 
-/// Recovery after a crash reads the log since the last checkpoint, at most some GiB.
+/// Time limit of a start. Recovery after a crash reads the log since the last checkpoint, at most some GiB.
 const READY: Duration = Duration::from_secs(180);
 const POLL: Duration = Duration::from_millis(20);
-/// How long processes of a killed postmaster may hold its shared memory.
+/// Longest time for which processes of a killed postmaster may hold its shared memory.
 const HELD: Duration = Duration::from_secs(30);
 const HELD_PAUSE: Duration = Duration::from_millis(300);
 const POOL_SIZE: u32 = 8;
 
-/// A private PostgreSQL that runs.
+/// A running private PostgreSQL.
 pub(super) struct Postgres {
     supervised: Supervised,
     settings: config::Postgres,
 }
 
-/// One that was found and not started.
+/// A private PostgreSQL that was found, but not started.
 pub(super) struct Stopped(Cluster);
 
-/// How to start it.
+/// The program that is started, with its cluster and its socket.
 struct Server {
     cluster: Cluster,
     sockets: PathBuf,
 }
 
 impl Postgres {
-    /// Looks whether PostgreSQL could run on the cluster below `data`, and changes nothing.
+    /// Checks that PostgreSQL can run on the cluster below `data`. Changes nothing.
     pub(super) async fn find(data: &DataDir) -> Result<Stopped, EmbeddedError> {
         Cluster::find(data).await.map(Stopped)
     }
 
-    /// Starts it on its cluster, which is made if there is none, and waits until it serves.
+    /// Starts PostgreSQL and waits until it is ready. The cluster is created if there is none.
     pub(super) async fn start(data: &DataDir, found: Stopped) -> Result<Self, EmbeddedError> {
         let Stopped(cluster) = found;
         cluster.make_if_missing(data).await?;
-        // Before the socket of whoever is still there goes.
+        // Before `prepare` removes the socket, which a running PostgreSQL would still need.
         end_orphans(&cluster.directory).await?;
         let sockets = sockets::prepare(data, cluster.user.as_ref())?;
         let settings = settings(&sockets)?;
@@ -60,18 +60,18 @@ impl Postgres {
         Ok(Self { supervised, settings })
     }
 
-    /// How to reach it; stays valid over restarts.
+    /// How to reach it. A restart keeps the address.
     pub(super) fn settings(&self) -> &config::Postgres {
         &self.settings
     }
 
-    /// Shuts it down (fast: open transactions are rolled back) and waits for that.
+    /// Shuts it down and waits for its end. The shutdown is fast: open transactions are rolled back.
     pub(super) async fn stop(self) {
         self.supervised.stop().await;
     }
 }
 
-/// How to reach the one whose socket is in this directory.
+/// How to reach the PostgreSQL whose socket is in this directory.
 pub(super) fn settings(sockets: &Path) -> Result<config::Postgres, EmbeddedError> {
     let Some(host) = sockets.to_str().map(str::to_owned) else {
         let reason = "is not valid UTF-8; set OPEN_REGISTRY_DATA_DIR to another directory";
@@ -90,7 +90,7 @@ pub(super) fn settings(sockets: &Path) -> Result<config::Postgres, EmbeddedError
 
 impl Program for Server {
     const NAME: &'static str = "PostgreSQL";
-    /// Fast, then immediate shutdown; the latter costs a recovery at the next start.
+    /// A fast shutdown, then an immediate one. The latter makes a recovery necessary at the next start.
     const LADDER: Ladder =
         &[(Signal::INT, Duration::from_secs(30)), (Signal::QUIT, Duration::from_secs(10))];
 
@@ -102,7 +102,7 @@ impl Program for Server {
             let child = Child::spawn(Self::NAME, self.command(), OnDeath::Interrupt, None).await?;
             match self.ready(&child).await {
                 Ok(()) => return Ok(child),
-                // Processes of a postmaster that was killed notice by themselves and go.
+                // Processes of a killed postmaster notice that and end by themselves.
                 Err(error) if error.says("is still in use") && Instant::now() < deadline => {
                     sleep(HELD_PAUSE).await;
                 }
@@ -131,7 +131,7 @@ impl Server {
             "fsync=on",
             "logging_collector=off",
             "log_checkpoints=off",
-            // The log they end up in has times of its own.
+            // The log of the registry has timestamps of its own.
             "log_line_prefix=",
             "cluster_name=af-registry",
         ] {
@@ -168,19 +168,20 @@ async fn end_orphans(directory: &Path) -> Result<(), EmbeddedError> {
     orphan::end(Server::NAME, &marks, Server::LADDER).await
 }
 
-/// Whether a `postmaster.pid` (PostgreSQL, `src/include/utils/pidfile.h`) says that process `pid` takes connections.
+/// Whether a `postmaster.pid` says that process `pid` takes connections (PostgreSQL, `src/include/utils/pidfile.h`).
 fn is_ready(text: &str, pid: i32) -> bool {
     let mut lines = text.lines();
     lines.next().is_some_and(|line| line.trim() == pid.to_string())
         && lines.nth(6).is_some_and(|line| line.trim() == "ready")
 }
 
-/// Makes a `postmaster.pid` that was left behind harmless.
+/// Makes a stale `postmaster.pid` harmless.
 ///
-/// PostgreSQL refuses to start while the process in its first line lives, and after a crash that number may be a
-/// stranger's or a zombie's. Deleting the file would also delete the key of the shared memory, by which PostgreSQL sees
-/// that processes of the old postmaster still write. It does not mind its own parent, though (`CreateLockFile` in
-/// `miscinit.c`), so that is who we say it was. A file that a crash left empty holds nothing worth keeping.
+/// PostgreSQL refuses to start while a process with the number in the first line lives. After a crash that number may
+/// belong to an unrelated process or to a zombie. Deleting the file would also delete the key of the shared memory, by
+/// which PostgreSQL detects that processes of the old postmaster still write. But PostgreSQL accepts the number of its
+/// own parent (`CreateLockFile` in `miscinit.c`), so that number is written instead. A file that a crash left empty
+/// contains nothing to keep and is deleted.
 fn disown_pid_file(file: &Path) -> Result<(), EmbeddedError> {
     let text = match fs::read_to_string(file) {
         Ok(text) => text,
@@ -196,7 +197,7 @@ fn disown_pid_file(file: &Path) -> Result<(), EmbeddedError> {
     }
 }
 
-/// A path in a list of paths, where a comma and outer blanks would mean something.
+/// Quotes a path for a list of paths, in which a comma and leading or trailing blanks have a meaning.
 fn quoted(path: &OsStr) -> OsString {
     let bytes = std::os::unix::ffi::OsStrExt::as_bytes(path);
     let mut text = vec![b'"'];
@@ -214,7 +215,7 @@ mod tests {
     const PID_FILE: &str = "4711\n/data\n1700000000\n5432\n/run\n\n  5432001  65536\nready   \n";
 
     #[test]
-    fn ready_is_what_our_own_postmaster_says() {
+    fn only_our_own_postmaster_is_ready() {
         assert!(is_ready(PID_FILE, 4711));
         assert!(!is_ready(PID_FILE, 4712));
         assert!(!is_ready(&PID_FILE.replace("ready", "starting"), 4711));
@@ -222,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_left_pid_file_names_us_and_keeps_the_memory_key() {
+    fn a_stale_pid_file_gets_our_number_and_keeps_the_memory_key() {
         let top = tempfile::tempdir().unwrap();
         let file = top.path().join("postmaster.pid");
         disown_pid_file(&file).unwrap();

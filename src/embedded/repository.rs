@@ -1,4 +1,4 @@
-//! The repository of the private Kubo, and the settings it must always have.
+//! The repository of the private Kubo: how it is created, and the settings that every start writes into it.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
@@ -17,7 +17,7 @@ use crate::ipld::profile;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A repository with the program that serves it.
+/// A repository and the program that serves it.
 #[derive(Clone)]
 pub(super) struct Repository {
     pub(super) directory: PathBuf,
@@ -25,12 +25,12 @@ pub(super) struct Repository {
 }
 
 impl Repository {
-    /// The repository below `data`, that is there or will be, and what it takes to serve it.
+    /// Finds the program for the repository below `data`. The repository need not exist yet.
     pub(super) async fn find(data: &DataDir) -> Result<Self, EmbeddedError> {
         Ok(Self { directory: data.path().join("ipfs"), program: find::kubo().await? })
     }
 
-    /// Makes it under another name first: a directory called `ipfs` is always complete.
+    /// Creates the repository under another name and renames it, so that a directory called `ipfs` is always complete.
     pub(super) async fn make_if_missing(&self, data: &DataDir) -> Result<(), EmbeddedError> {
         if self.directory.exists() {
             return Ok(());
@@ -44,7 +44,7 @@ impl Repository {
         }
         let made = DirBuilder::new().mode(0o700).create(&new);
         made.map_err(EmbeddedError::io("make", &new))?;
-        info!(event = "kubo_init", path = %self.directory.display(), "making a repository");
+        info!(event = "kubo_init", path = %self.directory.display(), "creating a Kubo repository");
         let mut command = child::command(&self.program, None, OnDeath::Kill);
         command.args(["init", "--empty-repo"]).env("IPFS_PATH", &new).env("IPFS_TELEMETRY", "off");
         child::run("ipfs init", command, PATIENCE).await?;
@@ -54,7 +54,7 @@ impl Repository {
         synced.map_err(EmbeddedError::io("sync", data.path()))
     }
 
-    /// Writes the settings for a daemon on these two loopback ports, and removes the addresses of an earlier one.
+    /// Writes the settings for these two loopback ports, and removes the files with the addresses of an earlier daemon.
     pub(super) fn configure(&self, api: u16, gateway: u16) -> Result<(), EmbeddedError> {
         for stale in ["api", "gateway"] {
             let stale = self.directory.join(stale);
@@ -77,10 +77,11 @@ impl Repository {
     }
 }
 
-/// What makes a Kubo private, durable and of the profile whose CIDs the registry composes.
+/// The settings that keep a Kubo private and durable, and give it the import profile whose CIDs the registry composes.
 ///
-/// Keys after Kubo's `docs/config.md`; the values under `Import` are those of its profile `unixfs-v1-2025`, written out
-/// because older versions do not know it by name. With AutoConf off the word `auto` must not stand anywhere.
+/// The keys are described in Kubo's `docs/config.md`. The values under `Import` are those of its profile
+/// `unixfs-v1-2025`, spelled out because older versions do not know the name. With AutoConf off, the word `auto` must not
+/// occur anywhere.
 fn private(api: u16, gateway: u16) -> Value {
     json!({
         "Addresses": {
@@ -92,7 +93,7 @@ fn private(api: u16, gateway: u16) -> Value {
         "AutoTLS": { "Enabled": false },
         "Bootstrap": [],
         "DNS": { "Resolvers": {} },
-        // A node that remembers which blocks it has would not write a damaged one anew when it is pushed again.
+        // With this cache a node would not write a damaged block again when it is pushed again.
         "Datastore": { "BlockKeyCacheSize": 0 },
         "Discovery": { "MDNS": { "Enabled": false } },
         "Gateway": {
@@ -101,7 +102,7 @@ fn private(api: u16, gateway: u16) -> Value {
             "DisableHTMLErrors": true,
             "ExposeRoutingAPI": false,
             "DeserializedResponses": true,
-            // Off: a slow client must not have its pull cut, and the registry has its own stall limit.
+            // Off, so that the pull of a slow client is not cut. The registry has a stall limit of its own.
             "RetrievalTimeout": "0s",
             "MaxRequestDuration": "24h",
         },
@@ -128,7 +129,7 @@ fn private(api: u16, gateway: u16) -> Value {
     })
 }
 
-/// flatfs answers before its files are on disk unless told otherwise; the setting is not part of the on-disk format.
+/// Makes flatfs answer only after its files are on disk. The setting is not part of the on-disk format.
 fn sync_blocks(config: &mut Value) {
     let mounts = config.pointer_mut("/Datastore/Spec/mounts").and_then(Value::as_array_mut);
     for mount in mounts.into_iter().flatten() {
@@ -138,7 +139,7 @@ fn sync_blocks(config: &mut Value) {
     }
 }
 
-/// Puts `top` over `config`: objects are merged, everything else, and by an empty object another one, is replaced.
+/// Merges `top` into `config`. Objects are merged key by key; an empty object in `top`, and any other value, replaces.
 fn overlay(config: &mut Value, top: Value) {
     match (config, top) {
         (Value::Object(config), Value::Object(top)) if !top.is_empty() => {
@@ -150,7 +151,8 @@ fn overlay(config: &mut Value, top: Value) {
     }
 }
 
-/// In one step, so that a crash leaves the old or the new; only we may read it, it holds a key.
+/// Replaces the file in one step, so that a crash leaves the old or the new one. The file contains a private key, so only
+/// its owner may read it.
 fn replace(file: &Path, config: &Value) -> io::Result<()> {
     let new = file.with_extension("new");
     let mut options = OpenOptions::new();
@@ -188,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_replaced_whole() {
+    fn a_longer_file_is_replaced_completely() {
         let top = tempfile::tempdir().unwrap();
         let file = top.path().join("config");
         fs::write(&file, "x".repeat(1000)).unwrap();

@@ -1,9 +1,9 @@
 //! The directory of PostgreSQL's unix socket.
 //!
-//! Whoever reaches the socket is let in without a password (`trust`), so the directory is the door: mode 0700, owned by
-//! the user that PostgreSQL runs as. That user and root pass, nobody else. `peer` would need a map of names when the
-//! server is root and PostgreSQL is not; a password in a file beside the socket would be guarded by the same mode and
-//! only make each connection slower.
+//! PostgreSQL asks for no password on this socket (`trust`), so the permissions of the directory protect it: mode 0700,
+//! owned by the user that runs PostgreSQL. Only that user and root can connect. Authentication by `peer` would need a map
+//! of names when the server is root and PostgreSQL is not. A password in a file beside the socket would be protected by
+//! the same mode and would only make each connection slower.
 
 use std::fs::{self, DirBuilder};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -15,12 +15,12 @@ use super::data_dir::DataDir;
 use super::error::EmbeddedError;
 use super::user::User;
 
-/// The number in the socket's name; there is no TCP port.
+/// The number in the name of the socket. There is no TCP port.
 pub(super) const PORT: u16 = 5432;
-/// Longest path of a unix socket (unix(7): 108 bytes with the final zero).
+/// Longest path of a unix socket (unix(7): 108 bytes including the final zero).
 const LONGEST: usize = 107;
 
-/// Makes the directory, or takes the one of an earlier start, and clears it of sockets.
+/// Creates the directory, or reuses that of an earlier start and removes the sockets in it.
 pub(super) fn prepare(data: &DataDir, user: Option<&User>) -> Result<PathBuf, EmbeddedError> {
     let directory = directory(data.path());
     make(&directory, user)?;
@@ -36,13 +36,13 @@ pub(super) fn prepare(data: &DataDir, user: Option<&User>) -> Result<PathBuf, Em
     Ok(directory)
 }
 
-/// Where the socket of a data directory is, whose path is canonical.
+/// The directory of the socket for a data directory, whose path must be canonical.
 pub(super) fn directory(data: &Path) -> PathBuf {
     let usual = data.join("run");
     if fits(&usual) { usual } else { short(data) }
 }
 
-/// The socket in that directory.
+/// The path of the socket in its directory.
 pub(super) fn socket(directory: &Path) -> PathBuf {
     directory.join(format!(".s.PGSQL.{PORT}"))
 }
@@ -51,8 +51,8 @@ fn fits(directory: &Path) -> bool {
     directory.as_os_str().len() + format!("/.s.PGSQL.{PORT}").len() <= LONGEST
 }
 
-/// A directory with a short name for a data directory with a long one. Everyone can write to /tmp, so [`make`] takes an
-/// existing one only when it is ours and closed.
+/// A directory with a short path, for a data directory whose path is too long for a socket. Everyone can write to /tmp, so
+/// [`make`] reuses an existing directory only if it is ours and closed to others.
 fn short(data: &Path) -> PathBuf {
     let mut hasher = DefaultHasher::new();
     data.hash(&mut hasher);
@@ -74,11 +74,11 @@ fn make(directory: &Path, user: Option<&User>) -> Result<(), EmbeddedError> {
     let found = fs::symlink_metadata(directory).map_err(refuse("look at", directory))?;
     let own = rustix::process::geteuid().as_raw();
     let owner = user.map_or(own, |user| user.uid);
-    // Root's own is what a start leaves that was cut before it could give the directory away.
+    // Root owns the directory after a start that was interrupted before it could change the owner.
     if !found.is_dir() || (found.uid() != owner && found.uid() != own) {
         return Err(EmbeddedError::Unusable {
             path: directory.to_owned(),
-            reason: "is not ours, so the socket of PostgreSQL cannot live there; remove it".into(),
+            reason: "is not ours, so it cannot hold the socket of PostgreSQL; remove it".into(),
         });
     }
     if found.uid() != owner {

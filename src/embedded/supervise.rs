@@ -1,4 +1,4 @@
-//! Keeps a partner running until it is told to stop.
+//! Keeps a partner running until the server stops it.
 
 use std::time::{Duration, Instant};
 
@@ -12,45 +12,52 @@ use super::error::EmbeddedError;
 
 const FIRST_DELAY: Duration = Duration::from_millis(100);
 const LONGEST_DELAY: Duration = Duration::from_secs(5);
-/// A life at least this long starts the delays over.
+/// A program that ran this long is restarted with the first delay again.
 const GOOD_LIFE: Duration = Duration::from_secs(30);
 
-/// A program that can be started again and again, each time under the same address.
+/// A program that can be restarted at the same address.
 pub(super) trait Program: Send + Sync + 'static {
-    /// For log and errors.
+    /// Name of the program, for log and errors.
     const NAME: &'static str;
-    /// How it is asked to end.
+    /// Signals that end it.
     const LADDER: Ladder;
 
-    /// Clears away what earlier lives left, starts it, and waits until it serves.
+    /// Ends processes that earlier runs left, starts the program, and waits until it is ready.
     fn launch(&self) -> impl Future<Output = Result<Child, EmbeddedError>> + Send;
 }
 
-/// A partner that runs. Dropping this ends it without waiting.
+/// A running partner. When this is dropped, the partner is signalled, and nobody waits for its end.
 pub(super) struct Supervised {
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
 
 impl Supervised {
-    /// Resolves when the program serves.
+    /// Starts the program and waits until it is ready.
     ///
     /// # Errors
-    /// When its first start fails; later ones are tried for ever.
+    /// The first start fails. Later starts are repeated until one succeeds.
     pub(super) async fn start<P: Program>(program: P) -> Result<Self, EmbeddedError> {
         let began = Instant::now();
         let child = program.launch().await?;
         let took_ms = began.elapsed().as_millis();
-        info!(event = "partner_start", partner = P::NAME, pid = child.pid(), took_ms, "started");
+        info!(
+            event = "partner_start",
+            partner = P::NAME,
+            pid = child.pid(),
+            took_ms,
+            "started {}",
+            P::NAME
+        );
         let stop = CancellationToken::new();
         let task = tokio::spawn(keep(program, child, stop.clone()));
         Ok(Self { stop, task })
     }
 
-    /// Ends the program and waits for that.
+    /// Stops the program and waits for its end.
     pub(super) async fn stop(mut self) {
         self.stop.cancel();
-        // The task only ends by this token; a panic in it has dropped and thereby ended the child.
+        // The task ends by this token only. If it panicked, its child was dropped and thereby signalled.
         let _ = (&mut self.task).await;
     }
 }
@@ -70,14 +77,20 @@ async fn keep<P: Program>(program: P, mut child: Child, stop: CancellationToken)
             how = child.exited() => how,
         };
         let last = child.last_lines().await.join(" | ");
-        error!(event = "partner_exit", partner = P::NAME, %last, "{how}; starting it again");
+        error!(event = "partner_exit", partner = P::NAME, %last, "{} {how} and is restarted", P::NAME);
         if began.elapsed() >= GOOD_LIFE {
             delay = FIRST_DELAY;
         }
         let launched = stop.run_until_cancelled(launch_again(&program, &mut delay)).await;
         let Some(again) = launched else { return };
         child = again;
-        info!(event = "partner_restart", partner = P::NAME, pid = child.pid(), "serves again");
+        info!(
+            event = "partner_restart",
+            partner = P::NAME,
+            pid = child.pid(),
+            "{} is ready again",
+            P::NAME
+        );
     }
 }
 

@@ -1,4 +1,4 @@
-//! As whom PostgreSQL runs: it refuses to be root.
+//! The user that PostgreSQL runs as. PostgreSQL refuses to run as root.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::EmbeddedError;
 
-/// Tried in this order; Debian's package makes the first, every system has the second.
+/// Users that are tried in this order. Debian's package creates the first, and every system has the second.
 const UNPRIVILEGED: [&str; 2] = ["postgres", "nobody"];
 
 /// A user to run a program as.
@@ -17,8 +17,8 @@ pub(super) struct User {
     pub(super) gid: u32,
 }
 
-/// The user for the cluster at `cluster`: its owner, or a fresh choice when there is none yet. `None` when this
-/// process is not root, and so runs PostgreSQL as itself.
+/// The user for the cluster at `cluster`: its owner, or one of [`UNPRIVILEGED`] if there is no cluster yet. `None` if this
+/// process is not root, because PostgreSQL then runs as the user of this process.
 pub(super) fn for_cluster(cluster: &Path) -> Result<Option<User>, EmbeddedError> {
     if !rustix::process::geteuid().is_root() {
         return Ok(None);
@@ -29,7 +29,7 @@ pub(super) fn for_cluster(cluster: &Path) -> Result<Option<User>, EmbeddedError>
     match fs::metadata(cluster) {
         Ok(owner) if owner.uid() == 0 => Err(EmbeddedError::Unusable {
             path: cluster.to_owned(),
-            reason: "belongs to root, as whom PostgreSQL refuses to run; give it away with: chown -R postgres".into(),
+            reason: "belongs to root, and PostgreSQL refuses to run as root; change the owner with: chown -R postgres".into(),
         }),
         Ok(owner) => {
             let (uid, gid) = (owner.uid(), owner.gid());
@@ -40,16 +40,16 @@ pub(super) fn for_cluster(cluster: &Path) -> Result<Option<User>, EmbeddedError>
         Err(_) => match fresh {
             Some(user) => Ok(Some(user)),
             None => Err(EmbeddedError::Missing {
-                what: "there is neither a user postgres nor a user nobody to run PostgreSQL as".into(),
+                what: "PostgreSQL refuses to run as root, and there is no user postgres or nobody that it could run as".into(),
                 mend: "make one with: useradd --system postgres",
             }),
         },
     }
 }
 
-/// The first directory on the way to `path`, itself included, that `user` cannot enter.
+/// The first directory on the path to `path`, `path` included, that `user` cannot enter.
 ///
-/// Judged by the mode bits; an access list that says otherwise is found out by PostgreSQL itself.
+/// Only the mode bits are checked. If an access list says otherwise, PostgreSQL reports it.
 pub(super) fn closed_directory(path: &Path, user: &User) -> Option<PathBuf> {
     let ancestors: Vec<&Path> = path.ancestors().collect();
     let closed = |directory: &&&Path| {
@@ -65,7 +65,7 @@ pub(super) fn closed_directory(path: &Path, user: &User) -> Option<PathBuf> {
     ancestors.iter().rev().find(closed).map(|directory| directory.to_path_buf())
 }
 
-/// The first entry of a passwd(5) file that `wanted` takes.
+/// The first entry of a passwd(5) file for which `wanted` returns true.
 fn parse(users: &str, wanted: impl Fn(&User) -> bool) -> Option<User> {
     let entry = |line: &str| {
         let mut fields = line.split(':');
