@@ -1,4 +1,4 @@
-//! The `af-registry` program: settings, log, runtime, [`app::run`] or a command of [`cli`], exit code.
+//! The `af-registry` program. It reads the settings, then runs the server ([`app::run`]) or a command ([`cli`]).
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -11,7 +11,7 @@ use tokio::runtime::{Builder, Runtime};
 fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
-        // One line that says what and how to mend it.
+        // Each error is one line that says what is wrong and how to fix it.
         Err(error) => {
             eprintln!("af-registry: {error}");
             ExitCode::FAILURE
@@ -30,7 +30,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     };
     match command {
         None => serve(config),
-        // Without a log: what there is to say is the answer, or the error.
+        // A command writes no log. It prints its answer or its error.
         Some((noun, arguments)) => Ok(runtime()?.block_on(cli::run(&config, &noun, &arguments))?),
     }
 }
@@ -40,7 +40,7 @@ fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     Ok(runtime()?.block_on(app::run(config))?)
 }
 
-/// One event between two looks at the sockets: a large body must not keep small requests waiting.
+/// A runtime that polls its sockets after each task, so that a large body does not keep small requests waiting.
 fn runtime() -> std::io::Result<Runtime> {
     Builder::new_multi_thread().enable_all().event_interval(1).build()
 }

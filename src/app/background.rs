@@ -1,4 +1,4 @@
-//! What the server does beside its requests.
+//! The background work of a server, from its start to its end.
 
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::task::JoinHandle;
@@ -9,7 +9,7 @@ use super::ending::wait_for;
 use crate::acme::KeepCertificate;
 use crate::jobs::{Jobs, TidyMetrics};
 
-/// The jobs, and the task that watches the files of a certificate.
+/// The jobs, and the task that watches the files of the certificate.
 pub(super) struct Background {
     jobs: Jobs,
     watch: Option<JoinHandle<()>>,
@@ -42,11 +42,11 @@ impl Background {
         Self { jobs, watch }
     }
 
-    /// Stops it all. The partners must still be there meanwhile.
+    /// Stops all of it. The partners must still run meanwhile.
     pub(super) async fn stop(self) {
         if let Some(watch) = self.watch {
             watch.abort();
-            // It ends by the abort, which is no news.
+            // The error only says that the task was aborted.
             let _ = wait_for("watch over the certificate's files", watch).await;
         }
         wait_for("jobs", self.jobs.stop()).await;

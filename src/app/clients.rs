@@ -1,4 +1,4 @@
-//! Where clients come in: the port of the registry, under TLS or not, and the one that sends browsers to it.
+//! The port for clients, with or without TLS, and the port that redirects browsers to it.
 
 use tokio::task::JoinHandle;
 use tracing::info;
@@ -16,21 +16,21 @@ use crate::outbound::Trust;
 use crate::seal::{EpochSealer, SigningSecret};
 use crate::store::Store;
 
-/// What https takes, found fit before anything is started.
+/// The files and ports that https needs, checked before anything is started.
 pub(super) struct Https {
     certificate: Certified,
     client_roots: Option<ClientRoots>,
     redirect: Option<Listener>,
 }
 
-/// Where the certificate comes from.
+/// The source of the certificate.
 enum Certified {
     File(CertificateFile),
     Ordered(config::Acme),
 }
 
 impl Https {
-    /// `None` when there is no certificate, and none is to be ordered.
+    /// `None` when the configuration names no certificate and none is to be ordered.
     pub(super) fn open(config: &Config) -> Result<Option<Self>, AppError> {
         let tls = &config.tls;
         let certificate = match (&tls.files, &config.acme) {
@@ -50,10 +50,10 @@ impl Https {
     }
 }
 
-/// Where clients come in.
+/// The ports for clients.
 pub(super) struct Clients {
     pub(super) port: Listener,
-    /// Without TLS, for browsers that do not know better.
+    /// A port without TLS that redirects browsers to https.
     redirect: Option<Listener>,
     /// What keeps the certificate up to date, if there is one.
     pub(super) keeper: Option<Keeper>,
@@ -61,14 +61,14 @@ pub(super) struct Clients {
 
 /// What keeps a certificate up to date.
 pub(super) enum Keeper {
-    /// A task that watches its files.
+    /// The task that watches its files.
     Files(JoinHandle<()>),
-    /// Orders, which a job makes.
+    /// The client that a job orders it with.
     Acme(Acme),
 }
 
 impl Clients {
-    /// Lets clients in, by https alone when there is a certificate, or is to be one.
+    /// Sets up https if there is a certificate or one is to be ordered. Plain http is not served then.
     pub(super) fn enter(
         port: Listener,
         https: Option<Https>,
@@ -85,7 +85,7 @@ impl Clients {
                 (acme.shown(), Some(acme.challenges()), Keeper::Acme(acme))
             }
         };
-        // All instances share the signing secret: any of them resumes a session that another one began.
+        // All instances share the signing secret, so each can resume a TLS session that another one began.
         let secret = SigningSecret::of_or_ephemeral(config)?;
         let tickets = EpochSealer::new(&secret, "TLS tickets");
         let http2 = config.tls.http2;
@@ -93,14 +93,14 @@ impl Clients {
         Ok(Self { port: port.secured(ServerTls::new(shown, options)?), redirect, keeper: Some(keeper) })
     }
 
-    /// Opens the port that redirects browsers to https, if there is to be one.
+    /// Opens the port that redirects browsers to https, if the configuration names one.
     pub(super) fn redirect(
         &mut self,
         config: &Config,
         limits: ConnectionLimits,
     ) -> Option<SidePort> {
         let redirect = self.redirect.take()?;
-        info!(event = "redirecting", address = %redirect.address(), "browsers are sent to https");
+        info!(event = "redirecting", address = %redirect.address(), "redirecting browsers to https");
         let name = config.listen.domain.as_ref().map(|domain| domain.host.clone());
         let service = RedirectService::new(name, self.port.address().port());
         let serve = |shutdown| serve(redirect, limits, shutdown, service);
@@ -108,7 +108,7 @@ impl Clients {
     }
 }
 
-/// Reads the authorities of the ACME directory, so that a file that cannot be used keeps the server from starting.
+/// Checks the file with the authorities of the ACME directory, so that a bad one keeps the server from starting.
 fn check_authority(acme: &config::Acme) -> Result<(), AppError> {
     let settings = "OPEN_REGISTRY_ACME_CA_FILE";
     let trust = Trust::of(acme.authority.as_deref());

@@ -1,4 +1,4 @@
-//! The domain over its partners: connected, checked, and with a first administrator.
+//! The domain: connected to its partners, which are checked, and with a first administrator.
 
 use tracing::info;
 
@@ -11,10 +11,10 @@ use crate::ipfs::{IpfsError, Kubo};
 use crate::registry::{self, Registry};
 use crate::store::{self, Store};
 
-/// The oldest Kubo whose `add` answers as this registry needs it.
+/// The oldest version of Kubo whose `add` answers as this registry needs it.
 const KUBO_FLOOR: (u32, u32) = (0, 39);
 
-/// The store, and what works on it.
+/// The store, and the parts that work on it.
 pub(super) struct Domain {
     pub(super) store: Store,
     pub(super) registry: Registry,
@@ -57,16 +57,21 @@ async fn connect_kubo(kubo: &config::Kubo) -> Result<Kubo, AppError> {
     Ok(ipfs)
 }
 
-/// Makes somebody who can let others in, where nobody is there yet.
+/// Creates the first administrator if there is no account yet, so that somebody can add others.
 async fn make_first_admin(config: &Config, store: &Store) -> Result<(), AppError> {
     let access = &config.access;
     let accounts = Accounts::new(store.clone());
     let users = accounts.users();
     let made = users.add_first_admin(&access.admin_user, &access.admin_password).await?;
     let Some(made) = made else { return Ok(()) };
-    info!(event = "first_administrator", name = made.name, "made the first administrator");
+    info!(
+        event = "first_administrator",
+        name = made.name,
+        "created the first administrator {}",
+        made.name
+    );
     if let Some(notice) = made.notice() {
-        // Past the log, which is kept and sent on.
+        // The notice contains a password, so it does not go to the log, which is stored and forwarded.
         eprintln!("{notice}");
     }
     Ok(())
@@ -76,7 +81,7 @@ fn check_version(api: &ServerAddress, version: Result<String, IpfsError>) -> Res
     let unfit = |reason: String| AppError::Kubo { address: api.to_string(), reason };
     let version = version.map_err(|error| {
         let login = matches!(error, IpfsError::Refused { status: 401 | 403, .. });
-        let hint = " (what it is shown is OPEN_REGISTRY_DFS_IPFS_API_TOKEN, or _API_USER and _API_PASSWORD)";
+        let hint = " (it gets the login in OPEN_REGISTRY_DFS_IPFS_API_TOKEN, or in _API_USER and _API_PASSWORD)";
         unfit(error.to_string() + if login { hint } else { "" })
     })?;
     let mut numbers = version.split(['.', '-']).map_while(|part| part.parse().ok());
@@ -84,7 +89,7 @@ fn check_version(api: &ServerAddress, version: Result<String, IpfsError>) -> Res
     if found < KUBO_FLOOR {
         let (major, minor) = KUBO_FLOOR;
         return Err(unfit(format!(
-            "it is version {version}, and {major}.{minor} is the oldest that will do"
+            "it is version {version}, but {major}.{minor} or newer is needed"
         )));
     }
     Ok(())

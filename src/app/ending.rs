@@ -1,4 +1,4 @@
-//! Waiting for the end of a part, so that the log names what a shutdown waits for.
+//! Waits for the end of a part of the server, and logs what a shutdown waits for and for how long.
 
 use std::pin::pin;
 use std::time::{Duration, Instant};
@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use tokio::time::timeout;
 use tracing::info;
 
-/// How often a wait that goes on is logged.
+/// Time between two log lines of a wait that goes on.
 const REPORT: Duration = Duration::from_secs(5);
 
-/// Waits until `end` is over. Logs how long that took, and every few seconds that it is not over yet.
+/// Waits for `end`. Logs every few seconds that it still waits, and in the end how long that took.
 pub(super) async fn wait_for<T>(part: &'static str, end: impl Future<Output = T>) -> T {
     let began = Instant::now();
     let mut end = pin!(end);

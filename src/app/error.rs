@@ -10,59 +10,50 @@ use crate::outbound::TrustError;
 use crate::seal::SecretError;
 use crate::store::StoreError;
 
-/// Why the server did not start, in one line that says what and how to mend it.
+/// Why the server did not start. Each message is one line that says what is wrong and how to fix it.
 #[derive(Debug, Error)]
+#[allow(missing_docs, reason = "the fields are their names")]
 pub enum AppError {
-    /// An address that is taken, or not ours.
+    /// An address cannot be listened on: another process has it, or this machine does not.
     #[error("{source}; choose another with {settings}")]
     Bind {
-        /// What the system said of which address.
         source: BindError,
-        /// The settings that name it.
+        /// Settings to change.
         settings: &'static str,
     },
-    /// Signals cannot be waited for, or the metrics not be gathered.
-    #[error("the process cannot be set up: {0}")]
+    /// Signals cannot be handled, or the recorder of the metrics cannot be installed.
+    #[error("cannot set up the process: {0}")]
     Setup(String),
-    /// There is no certificate to show, or none to check clients by.
+    /// The certificate, or the authorities for client certificates, cannot be used.
     #[error("{0}; see OPEN_REGISTRY_TLS_CERT_FILE, _KEY_FILE and _CLIENT_CA_FILE")]
     Tls(#[from] TlsError),
     /// A private PostgreSQL or Kubo did not start.
     #[error(transparent)]
     Embedded(#[from] EmbeddedError),
-    /// The database is not to be used.
-    #[error("PostgreSQL at {address}: {source}; OPEN_REGISTRY_DB_HOST and its kin say where it is")]
-    Store {
-        /// Where it was looked for.
-        address: String,
-        /// What it said.
-        source: StoreError,
-    },
+    /// PostgreSQL cannot be reached, or its database cannot be used.
+    #[error(
+        "PostgreSQL at {address}: {source}; check OPEN_REGISTRY_DB_HOST and the other settings of PostgreSQL"
+    )]
+    Store { address: String, source: StoreError },
     /// There is no signing secret.
     #[error(transparent)]
     Secret(#[from] SecretError),
-    /// Nobody could log in.
+    /// The signing keys cannot be loaded or created, so nobody could log in.
     #[error(transparent)]
     Auth(#[from] AuthError),
-    /// The first administrator cannot be made.
+    /// The first administrator cannot be created.
     #[error(
-        "the first administrator: {0}; see OPEN_REGISTRY_ADMIN_USER and OPEN_REGISTRY_ADMIN_PASSWORD"
+        "cannot create the first administrator: {0}; check OPEN_REGISTRY_ADMIN_USER and OPEN_REGISTRY_ADMIN_PASSWORD"
     )]
     Admin(#[from] AccountsError),
-    /// There are no authorities to verify a partner by.
+    /// The certificate authorities to verify a partner by cannot be read.
     #[error("{settings}: {source}")]
     Trust {
-        /// The setting that names them.
+        /// Setting that names their file.
         settings: &'static str,
-        /// What is wrong with them.
         source: TrustError,
     },
-    /// Kubo is not to be used.
+    /// Kubo cannot be reached, or is too old.
     #[error("Kubo at {address}: {reason}; OPEN_REGISTRY_DFS_IPFS_API_URL names its RPC API")]
-    Kubo {
-        /// Where it was looked for.
-        address: String,
-        /// What is wrong with it.
-        reason: String,
-    },
+    Kubo { address: String, reason: String },
 }

@@ -24,17 +24,17 @@ use ending::wait_for;
 use ports::Ports;
 use serve::serve_until_stopped;
 
-/// Serves until SIGTERM or SIGINT, then drains.
+/// Runs the server until SIGTERM or SIGINT, and then answers the requests that are under way.
 ///
 /// # Errors
-/// What keeps the server from starting. Nothing half-started is left behind.
+/// The server cannot start. Everything that was started before the error is stopped again.
 pub async fn run(config: Config) -> Result<(), AppError> {
     for warning in &config.warnings {
         warn!(event = "setting", "{warning}");
     }
     let shutdown = Shutdown::on_signals(config.limits.drain)
         .map_err(|error| AppError::Setup(error.to_string()))?;
-    // The ports first: nothing is started for a server that could not be reached.
+    // Ports come first, so that nothing is started for a server that cannot listen.
     let ports = Ports::bind(&config)?;
     let recorder = recorder::install()?;
     let https = Https::open(&config)?;
@@ -47,7 +47,7 @@ pub async fn run(config: Config) -> Result<(), AppError> {
     served
 }
 
-/// The part of [`run`] during which the partners are there.
+/// The part of [`run`] that needs the partners. Whether it fails or not, [`run`] stops them afterwards.
 async fn run_on(
     partners: &Partners,
     config: &Config,

@@ -13,7 +13,7 @@ pub(super) struct Ports {
 }
 
 impl Ports {
-    /// Binds both.
+    /// Binds the addresses that the configuration names.
     pub(super) fn bind(config: &Config) -> Result<Self, AppError> {
         let listen = &config.listen;
         let clients = bind(listen.host, listen.port, "OPEN_REGISTRY_HOST and OPEN_REGISTRY_PORT")?;

@@ -1,4 +1,4 @@
-//! Serving: from the first connection to the end of the last.
+//! Serves clients and the operator until the server is told to stop.
 
 use std::pin::pin;
 
@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::http::{self, Edge, EdgeService, OperatorService};
 use crate::net::{ConnectionLimits, Drained, Listener, Shutdown, serve};
 
-/// Serves until `shutdown` begins, answers what is under way, and stops everything that it started.
+/// Serves until `shutdown` begins, answers the requests that are under way, and stops everything that it started.
 pub(super) async fn serve_until_stopped(
     config: &Config,
     domain: Domain,
@@ -39,10 +39,10 @@ pub(super) async fn serve_until_stopped(
     match drained {
         Drained::Clean => info!(event = "stopped", "every request was answered"),
         Drained::Cut(count) => {
-            warn!(event = "stopped", count, "connections were cut at the end of the drain time");
+            warn!(event = "stopped", count, "the drain time is over: cut {count} connections");
         }
     }
-    // The operator's port answers until the last client is served.
+    // The operator's port is closed after the last request, so that metrics can be read until then.
     operator.close().await;
     if let Some(redirect) = redirect {
         redirect.close().await;

@@ -1,4 +1,4 @@
-//! A port beside the one for clients: the operator's, or the one that redirects browsers to https.
+//! A port beside the port for clients: the operator's, or the one that redirects browsers to https.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub(super) struct SidePort {
 }
 
 impl SidePort {
-    /// Starts `serve`, which must end when its shutdown is cut.
+    /// Starts `serve`, which must return when its shutdown is cut.
     pub(super) fn open<F>(name: &'static str, serve: impl FnOnce(Shutdown) -> F) -> Self
     where
         F: Future<Output = Drained> + Send + 'static,
@@ -25,7 +25,7 @@ impl SidePort {
         Self { name, task: tokio::spawn(serve(shutdown.clone())), shutdown }
     }
 
-    /// Cuts its connections and waits until it is closed.
+    /// Cuts the connections of the port and waits until it is closed.
     pub(super) async fn close(self) {
         self.shutdown.cut();
         if let Err(panic) = wait_for(self.name, self.task).await {

@@ -1,9 +1,10 @@
-//! The log: one JSON object a line for collectors, or compact text for people, on stderr.
+//! The log on stderr: one JSON object per line for collectors, or compact text for people.
 //!
-//! A line is flat: `timestamp` (RFC 3339, UTC, milliseconds), `level`, `service`, `event`, then the fields of the
-//! event and of the spans around it, numbers as numbers, `None` left out. An event names itself by a field:
-//! `info!(event = "blob_upload", %digest, size)`. One without is called `log` and carries its `target`. The text of
-//! the macro is the field `message`. stdout stays free for what a user asks for, such as `--help`.
+//! The object has no nested values: `timestamp` (RFC 3339, UTC, milliseconds), `level`, `service`, `event`, then the
+//! fields of the event and of the spans around it. Numbers are written as numbers, and a field that is `None` is left
+//! out. An event gets its name by a field: `info!(event = "blob_upload", %digest, size)`. An event without a name is
+//! called `log` and has a field `target`. The text of the macro is the field `message`. stdout is used only for output
+//! that a user asks for, such as that of `--help`.
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
@@ -24,40 +25,37 @@ use tracing_subscriber::{EnvFilter, Registry, fmt as text};
 
 const SERVICE: &str = "af-registry";
 
-/// Names that a line writes itself; a field of that name is left out.
+/// Names that every line has already. A field of the same name is left out.
 const RESERVED: [&str; 3] = ["timestamp", "level", "service"];
 
-/// The form of a line.
+/// The format of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// Text on a terminal, JSON else.
+    /// Text on a terminal, otherwise JSON.
     Auto,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
     /// Compact text, with colours on a terminal.
     Text,
 }
 
-/// What the log holds, in the syntax of `RUST_LOG`.
+/// Directives that choose the events to log, in the syntax of `RUST_LOG`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Filter(String);
 
-/// Why there is no log.
+/// Why the log cannot be set up.
 #[derive(Debug, Error)]
 pub enum LogError {
-    /// Not in the syntax of `RUST_LOG`.
+    /// A directive is not in the syntax of `RUST_LOG`.
     #[error("not a log filter ({0}); write a level such as debug, or warn,af_registry=debug")]
     Filter(String),
-    /// [`init`] ran before, or another subscriber is in place.
+    /// [`init`] was called before, or another subscriber is set.
     #[error("the log is already set up")]
     AlreadySet,
 }
 
 impl Filter {
-    /// Checks `directives` as `RUST_LOG` takes them.
-    ///
-    /// # Errors
-    /// When one of them cannot be read.
+    /// Checks directives in the syntax of `RUST_LOG`.
     pub fn parse(directives: &str) -> Result<Self, LogError> {
         match EnvFilter::try_new(directives) {
             Ok(_) => Ok(Self(directives.to_owned())),
@@ -65,7 +63,7 @@ impl Filter {
         }
     }
 
-    /// `level` for the registry's own events; of its dependencies only warnings and errors.
+    /// Logs the registry's own events of this level and above, and only warnings and errors of its dependencies.
     pub fn level(level: &str) -> Self {
         Self(match level {
             "error" => level.to_owned(),
@@ -74,10 +72,7 @@ impl Filter {
     }
 }
 
-/// Sets up the log of the whole process. Call once, first of all.
-///
-/// # Errors
-/// When a log is in place already.
+/// Sets up the log of the process. Call it once, before anything is logged.
 pub fn init(format: Format, filter: &Filter) -> Result<(), LogError> {
     let terminal = io::stderr().is_terminal();
     let json = match format {
@@ -105,7 +100,7 @@ struct JsonLines<W> {
     writer: W,
 }
 
-/// Fields in the order in which they were recorded; a later one of the same name takes the place of the first.
+/// Fields in the order in which they were recorded. A later field replaces an earlier one of the same name, in its place.
 #[derive(Clone, Default)]
 struct Fields(Vec<(&'static str, Value)>);
 
@@ -137,7 +132,7 @@ impl Visit for Fields {
     }
 
     fn record_u128(&mut self, field: &Field, value: u128) {
-        // `Duration::as_millis` is one; it fits but in theory.
+        // `Duration::as_millis` returns a u128, and its value fits into a u64 in practice.
         match u64::try_from(value) {
             Ok(value) => self.set(field.name(), value.into()),
             Err(_) => self.set(field.name(), value.to_string().into()),
@@ -186,7 +181,7 @@ where
             }
         }
         event.record(&mut fields);
-        // There is nowhere left to report that the log itself cannot be written.
+        // If the log cannot be written, there is no other place to report that.
         if let Ok(line) = line(event.metadata(), fields) {
             let _ = self.writer.make_writer_for(event.metadata()).write_all(&line);
         }
@@ -209,7 +204,7 @@ fn line(metadata: &Metadata<'_>, mut fields: Fields) -> serde_json::Result<Vec<u
         }
     }
     for (name, value) in &fields.0 {
-        // A field called r#type arrives with the marks of a raw identifier.
+        // A field written as `r#type` keeps the prefix of a raw identifier in its name.
         let name = name.strip_prefix("r#").unwrap_or(name);
         if !RESERVED.contains(&name) {
             map.serialize_entry(name, value)?;
@@ -222,7 +217,7 @@ fn line(metadata: &Metadata<'_>, mut fields: Fields) -> serde_json::Result<Vec<u
 
 fn timestamp() -> String {
     let mut now = String::with_capacity(32);
-    // Gives microseconds, `2026-11-24T07:09:00.123456Z`.
+    // `format_time` writes microseconds, as in `2026-11-24T07:09:00.123456Z`.
     if SystemTime.format_time(&mut Writer::new(&mut now)).is_ok() && now.is_char_boundary(23) {
         now.truncate(23);
         now.push('Z');
@@ -285,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn spans_lend_their_fields_and_the_event_wins() {
+    fn fields_of_spans_are_added_and_those_of_the_event_win() {
         let line = written(|| {
             let span = info_span!(
                 "request",
