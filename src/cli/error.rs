@@ -72,7 +72,9 @@ pub enum CliError {
     #[error("another instance runs {0} now; `af-registry jobs list` shows when it is done")]
     JobRunning(&'static str),
     /// The job works on the memory of a server, so a command cannot run it.
-    #[error("{0} only works on the memory of a server; each server runs it by itself, and no command can")]
+    #[error(
+        "{0} only works on the memory of a server; each server runs it by itself, and no command can"
+    )]
     JobOfServer(&'static str),
     /// With these settings no certificate is ordered.
     #[error(

@@ -18,12 +18,12 @@ use crate::rig;
 use crate::rig::pins::{Answer, Pins};
 use crate::rig::server::{Builder, Server, builder};
 
-/// A bound against hangs, nothing else.
+/// Ends a test that hangs. No assertion depends on it.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// A job that counts its runs, and those of them that met another run.
+/// A job that counts its runs, and how many of them overlapped with another run.
 #[derive(Clone)]
 struct Counting {
     period: Duration,
@@ -140,7 +140,7 @@ async fn a_shared_job_runs_on_one_instance_at_a_time() {
     right.start(job.clone());
     job.has_run(20).await;
     stop(left).await;
-    // The instance that is left goes on alone.
+    // The other instance goes on alone.
     job.has_run(job.runs.load(Ordering::SeqCst) + 5).await;
     stop(right).await;
     assert_eq!(job.met.load(Ordering::SeqCst), 0);
@@ -175,7 +175,7 @@ async fn failures_back_off_and_a_success_ends_that() {
         let wait = record.next_run_at.duration_since(SystemTime::now()).unwrap();
         assert!(wait > HOUR * hours * 8 / 10 && wait < HOUR * hours * 12 / 10, "{wait:?}");
     }
-    // Nobody else tries meanwhile.
+    // No other instance runs it meanwhile.
     let turn = store.jobs().claim("counting", Uuid::new_v4(), HOUR, false).await.unwrap();
     assert!(matches!(turn, JobTurn::Wait(wait) if wait > HOUR), "{turn:?}");
 
@@ -245,7 +245,7 @@ async fn a_pin_that_cannot_be_dropped_does_not_hold_up_the_rest() {
     let row = database.admin.query_one(state, &[]).await.unwrap();
     assert_eq!((row.get::<_, i32>(0), row.get::<_, bool>(1)), (1, true));
 
-    // It waits for its next attempt, and new ones do not wait for it.
+    // The bad pin waits for its next attempt, and new pins do not wait for it.
     queue(&database, 200..210).await;
     let Turn::Had(run) = run_now(&job, &database.store).await.unwrap() else { panic!() };
     assert_eq!(run.result.unwrap().items, 10);
@@ -259,7 +259,7 @@ async fn a_pin_that_cannot_be_dropped_does_not_hold_up_the_rest() {
 }
 
 #[tokio::test]
-async fn a_kubo_that_fails_every_time_is_left_in_peace() {
+async fn a_run_gives_up_when_every_call_to_kubo_fails() {
     let database = rig::database().await;
     let pins = Pins::start(|_| Answer::Trouble).await;
     let job = DropPins::new(database.store.clone(), pins.client(), Nudge::default());
@@ -271,7 +271,7 @@ async fn a_kubo_that_fails_every_time_is_left_in_peace() {
 }
 
 #[tokio::test]
-async fn a_run_ends_in_the_middle_when_it_is_told_to() {
+async fn a_run_stops_in_the_middle_of_a_call_to_kubo() {
     let database = rig::database().await;
     let pins = Pins::start(|_| Answer::Never).await;
     queue(&database, 0..3).await;
@@ -295,7 +295,7 @@ async fn a_job_that_does_not_stop_is_cut() {
     stop(jobs).await;
 }
 
-/// The value of a metric that has these labels.
+/// The value of the metric with this name and these labels. `None` if there is none yet.
 async fn metric(server: &Server, line: &str) -> Option<f64> {
     let client = rig::client::Client { addr: server.metrics };
     let answer = client.get("/metrics").await.expect(200);
@@ -305,7 +305,7 @@ async fn metric(server: &Server, line: &str) -> Option<f64> {
 }
 
 #[tokio::test]
-async fn a_server_measures_its_jobs_and_says_what_its_end_waited_for() {
+async fn a_server_measures_its_jobs_and_logs_what_its_shutdown_waits_for() {
     let first = builder().await.env("OPEN_REGISTRY_LOG_LEVEL", "debug").start().await;
     let mut second = Builder::beside(&first).start().await;
     let runs = r#"registry_job_runs_total{job="drop-pins",outcome="ok"}"#;

@@ -1,11 +1,11 @@
-//! Certificate authorities of a test's own.
+//! Certificate authorities, one for each test.
 
 use std::path::{Path, PathBuf};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tempfile::TempDir;
 
-/// An authority, and the file by which others trust it.
+/// An authority, and the file with its certificate.
 pub(crate) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     file: PathBuf,
@@ -22,7 +22,7 @@ impl Authority {
     pub(crate) fn new() -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        // Two of one name would be taken for one whose signature is bad.
+        // With equal names, a certificate of one authority would look like a badly signed one of the other.
         let name = format!("authority {}", uuid::Uuid::new_v4());
         params.distinguished_name.push(rcgen::DnType::CommonName, name);
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
@@ -33,7 +33,7 @@ impl Authority {
         Self { issuer, file, _directory: directory }
     }
 
-    /// Certifies a server of these names or addresses.
+    /// Issues a certificate for a server with these names or addresses.
     pub(crate) fn certify(&self, names: &[&str]) -> Certified {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let key = KeyPair::generate().unwrap();
@@ -42,17 +42,17 @@ impl Authority {
         Certified { chain: certificate.pem(), key: key.serialize_pem() }
     }
 
-    /// The file that holds its certificate.
+    /// The file with its certificate.
     pub(crate) fn file(&self) -> &Path {
         &self.file
     }
 
-    /// The same as text.
+    /// The path of that file as text.
     pub(crate) fn file_text(&self) -> &str {
         self.file.to_str().unwrap()
     }
 
-    /// The directory in which that file is alone.
+    /// The directory of that file, which contains nothing else.
     pub(crate) fn trusted(&self) -> &str {
         self.file.parent().unwrap().to_str().unwrap()
     }

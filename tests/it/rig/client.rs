@@ -1,4 +1,4 @@
-//! A plain HTTP client that does what it is told, polite or not.
+//! A simple HTTP client that also sends what a well-behaved client would not.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -22,18 +22,18 @@ use tokio::net::TcpStream;
 /// The body of a request.
 pub(crate) type Outgoing = BoxBody<Bytes, Infallible>;
 
-/// An answer, read to its end.
+/// A response whose body was read to its end.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
-    /// Whether the connection broke before the body's end.
+    /// Whether the connection broke before the end of the body.
     pub(crate) cut: bool,
 }
 
 impl Answer {
-    /// The text of a header, or nothing.
+    /// The value of a header. Empty if there is none.
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
@@ -43,20 +43,20 @@ impl Answer {
         serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{e}: {:?}", self.body))
     }
 
-    /// The code of the first error.
+    /// The code of the first error in an OCI error body.
     pub(crate) fn code(&self) -> String {
         assert_eq!(self.header("content-type"), "application/json", "{self:?}");
         self.json()["errors"][0]["code"].as_str().unwrap_or_default().to_owned()
     }
 
-    /// Asserts the status and hands the answer on.
+    /// Asserts the status and returns the response.
     #[track_caller]
     pub(crate) fn expect(self, status: u16) -> Self {
         assert_eq!(self.status.as_u16(), status, "{} {:?}", self.status, self);
         self
     }
 
-    /// Asserts status and code of an error.
+    /// Asserts the status and the code of an error.
     #[track_caller]
     pub(crate) fn refused(self, status: u16, code: &str) -> Self {
         let answer = self.expect(status);
@@ -65,13 +65,13 @@ impl Answer {
     }
 }
 
-/// Talks to one server, a new connection for each request.
+/// A client of one server. It opens a new connection for each request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Client {
     pub(crate) addr: SocketAddr,
 }
 
-/// No body.
+/// A body without bytes.
 pub(crate) fn nothing() -> Outgoing {
     Empty::new().boxed()
 }
@@ -81,7 +81,7 @@ pub(crate) fn full(bytes: impl Into<Bytes>) -> Outgoing {
     Full::new(bytes.into()).boxed()
 }
 
-/// A body without one, in pieces.
+/// A body without a Content-Length, sent in pieces.
 pub(crate) fn chunked(bytes: impl Into<Bytes>, piece: usize) -> Outgoing {
     let bytes = bytes.into();
     Pieces(bytes.chunks(piece).map(|piece| bytes.slice_ref(piece)).collect()).boxed()
@@ -102,12 +102,12 @@ impl Body for Pieces {
 }
 
 impl Client {
-    /// Sends one request and reads the whole answer.
+    /// Sends one request and reads the whole response.
     pub(crate) async fn send(&self, request: Request<Outgoing>) -> Answer {
         self.try_send(request).await.unwrap()
     }
 
-    /// Sends one request; an error means that no answer came.
+    /// Sends one request. An error means that there was no response.
     pub(crate) async fn try_send(
         &self,
         mut request: Request<Outgoing>,
@@ -133,7 +133,7 @@ impl Client {
         Ok(Answer { status: head.status, headers: head.headers, body: bytes.into(), cut })
     }
 
-    /// A request without a body.
+    /// Sends a request without a body.
     pub(crate) async fn ask(&self, method: &str, path: &str) -> Answer {
         self.send(request(method, path, &[], nothing())).await
     }
@@ -222,7 +222,7 @@ pub(crate) fn image(config: &Digest, config_size: usize, layers: &[(&Digest, usi
     serde_json::to_vec(&manifest).unwrap().into()
 }
 
-/// A request.
+/// Builds a request with these headers.
 pub(crate) fn request(
     method: &str,
     path: &str,
@@ -237,7 +237,7 @@ pub(crate) fn request(
     request.body(body).unwrap()
 }
 
-/// Bytes that nothing deduplicates or compresses, the same for the same seed.
+/// Random bytes, which cannot be deduplicated or compressed. The same seed gives the same bytes.
 pub(crate) fn random(seed: u64, length: usize) -> Bytes {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0xD1B5_4A32_D192_ED03;
     let mut bytes = Vec::with_capacity(length + 8);

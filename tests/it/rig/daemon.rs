@@ -1,4 +1,4 @@
-//! Daemons of a test's own, such as a Docker engine, that end with the test or with its process, however that came.
+//! Daemons for one test, such as a Docker engine. They end with the test, or with its process, however that ends.
 
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -11,8 +11,8 @@ use super::program::{Home, find};
 /// Time for a daemon to start on a busy machine.
 const START: Duration = Duration::from_secs(60);
 
-/// Runs the command until standard input ends, then gives it 20 s to leave. What it writes below /etc/docker falls on a
-/// file system that vanishes with the mounts, and whom it trusts is in `certs.d` of the home.
+/// Runs the command until standard input ends, and then gives it 20 s to end. /etc/docker is a temporary file system that
+/// vanishes with the mounts, and trusted authorities are read from `certs.d` in the home.
 const GUARD: &str = r#"
 log=$1; shift
 [ ! -d certs.d ] || mkdir -p /etc/docker
@@ -25,7 +25,7 @@ for _ in $(seq 200); do kill -0 $! 2>/dev/null || break; sleep 0.1; done
 kill -KILL $! 2>/dev/null
 wait"#;
 
-/// A running daemon. Asked to end, and waited for, when dropped.
+/// A running daemon. Dropping it ends the daemon and waits for that.
 pub(crate) struct Daemon {
     log: PathBuf,
     guard: Child,
@@ -38,7 +38,7 @@ impl Daemon {
         let mut command = home.command("unshare");
         command.args(["--mount", "--propagation", "private", "sh", "-c", GUARD, "sh"]);
         command.arg(&log).arg(find(program)).args(arguments);
-        // In a process group of its own, so that an interrupt from the terminal does not hit it before the tests.
+        // The process group keeps an interrupt from the terminal away from the daemon before the tests have ended.
         command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let guard = command.spawn().unwrap();
         let mut daemon = Self { log, guard };

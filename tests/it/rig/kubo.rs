@@ -1,4 +1,4 @@
-//! Private Kubo nodes: one that tests share, and more for tests that break theirs.
+//! Private Kubo nodes: one that all tests share, and others for tests that damage theirs.
 
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -22,23 +22,23 @@ rm -rf "$IPFS_PATH""#;
 /// Time for a daemon to start on a busy machine.
 const START: Duration = Duration::from_secs(60);
 
-/// The node that all tests share. Never remove or damage anything in it.
+/// The node that all tests share. Tests must not remove or damage anything in it.
 pub(crate) async fn kubo() -> config::Kubo {
     shared().settings.clone()
 }
 
-/// The node itself, to ask what it holds.
+/// The shared node itself, for tests that check its content.
 pub(crate) fn shared() -> &'static Node {
     static SHARED: OnceLock<Node> = OnceLock::new();
     SHARED.get_or_init(Node::start)
 }
 
-/// A node of one test.
+/// A node that only one test uses.
 pub(crate) struct Node {
     pub(crate) settings: config::Kubo,
     repo: PathBuf,
     guard: Child,
-    /// What the RPC API asks for, as `ipfs --api-auth` takes it.
+    /// The login of the RPC API, in the form of `ipfs --api-auth`.
     secret: Option<String>,
 }
 
@@ -48,7 +48,7 @@ impl Node {
         Self::launch(None)
     }
 
-    /// Starts one whose RPC API asks for `bearer:<token>` or `basic:<user>:<password>`.
+    /// Starts a node whose RPC API requires `bearer:<token>` or `basic:<user>:<password>`.
     pub(crate) fn guarded(secret: &str) -> Self {
         Self::launch(Some(secret.to_owned()))
     }
@@ -61,7 +61,7 @@ impl Node {
             &["config", "--json", "Gateway.NoFetch", "true"],
             &["config", "--json", "Gateway.NoDNSLink", "true"],
             &["config", "--json", "Provide.Enabled", "false"],
-            // A node that remembers which blocks it has does not write a damaged one anew.
+            // With this cache a node would not write a damaged block again.
             &["config", "--json", "Datastore.BlockKeyCacheSize", "0"],
         ] {
             run(&repo, arguments);
@@ -72,7 +72,7 @@ impl Node {
         }
         let mut guard = Command::new("sh");
         guard.arg("-c").arg(GUARD).arg(binary()).envs(environment(&repo));
-        // In a process group of its own, so that an interrupt from the terminal does not hit it before the tests.
+        // The process group keeps an interrupt from the terminal away from the daemon before the tests have ended.
         guard.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let guard = guard.spawn().unwrap();
         let address = |name| listening(&repo, name);
@@ -81,19 +81,19 @@ impl Node {
         Self { settings, repo, guard, secret }
     }
 
-    /// What `ipfs add` calls a file.
+    /// The CID that `ipfs add` gives a file.
     pub(crate) fn add(&self, file: &Path) -> Cid {
         self.ipfs(&["add", "-Q", "--pin=false", file.to_str().unwrap()]).parse().unwrap()
     }
 
-    /// What `ipfs add` calls these bytes.
+    /// The CID that `ipfs add` gives these bytes.
     pub(crate) fn cid_of(&self, bytes: &[u8]) -> String {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), bytes).unwrap();
         self.add(file.path()).to_string()
     }
 
-    /// The bytes of a file.
+    /// The bytes of the file with this CID.
     pub(crate) fn cat(&self, cid: &str) -> Vec<u8> {
         let output =
             Command::new(binary()).args(["cat", cid]).envs(environment(&self.repo)).output();
@@ -105,7 +105,7 @@ impl Node {
         self.pins().iter().any(|pin| pin == cid)
     }
 
-    /// What is pinned.
+    /// All CIDs that are pinned recursively.
     pub(crate) fn pins(&self) -> Vec<String> {
         let pins = self.ipfs(&["pin", "ls", "--type=recursive", "-q"]);
         pins.lines().map(str::to_owned).collect()
@@ -125,7 +125,7 @@ impl Node {
         self.repo.join("blocks").join(shard).join(format!("{name}.data"))
     }
 
-    /// Ends the node at once, as a crash would.
+    /// Kills the node, as a crash would.
     pub(crate) fn kill(&mut self) {
         drop(self.guard.stdin.take());
         self.guard.wait().unwrap();
@@ -150,17 +150,17 @@ fn environment(repo: &Path) -> [(&'static str, &std::ffi::OsStr); 2] {
     [("IPFS_PATH", repo.as_os_str()), ("IPFS_TELEMETRY", "off".as_ref())]
 }
 
-/// The program.
+/// The program `ipfs`.
 pub(crate) fn binary() -> PathBuf {
     super::program::find("ipfs")
 }
 
-/// Waits for the file in which a daemon tells the address of a listener.
+/// Waits for the file to which a daemon writes the address of a listener.
 fn listening(repo: &Path, name: &str) -> ServerAddress {
     let began = Instant::now();
     loop {
         let text = std::fs::read_to_string(repo.join(name)).unwrap_or_default();
-        // `api` holds `/ip4/127.0.0.1/tcp/<port>`, `gateway` holds `http://127.0.0.1:<port>`.
+        // `api` contains `/ip4/127.0.0.1/tcp/<port>`, and `gateway` contains `http://127.0.0.1:<port>`.
         let port = text.trim().rsplit(['/', ':']).next().and_then(|port| port.parse().ok());
         if let Some(port) = port {
             return ServerAddress { https: false, host: "127.0.0.1".into(), port };

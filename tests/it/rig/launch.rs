@@ -1,4 +1,4 @@
-//! `af-registry` processes that are given nothing: those that do not start, and those with partners of their own.
+//! `af-registry` processes without settings: those that refuse to start, and those with private partners.
 
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
@@ -13,13 +13,13 @@ use super::client::Client;
 use super::kubo::binary;
 use super::server::{follow, listening};
 
-/// A bound against hangs, nothing else.
+/// Ends a test that hangs. No assertion depends on it.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What a process is started with: free ports, a log in JSON, and no other setting.
+/// A process to start with free ports, a log in JSON, and no other setting.
 pub(crate) struct Launch(Command);
 
-/// A new data directory below a temporary one, that the user of PostgreSQL may pass through.
+/// A new data directory below a temporary directory that the user of PostgreSQL can enter.
 pub(crate) fn data_dir() -> (tempfile::TempDir, PathBuf) {
     let top = tempfile::tempdir().unwrap();
     std::fs::set_permissions(top.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
@@ -27,12 +27,12 @@ pub(crate) fn data_dir() -> (tempfile::TempDir, PathBuf) {
     (top, data)
 }
 
-/// A process with Kubo in its search path, wherever that comes from.
+/// A process that finds Kubo in its search path.
 pub(crate) fn with_kubo() -> Launch {
     Launch::new().env("PATH", search_path())
 }
 
-/// A search path with Kubo in it.
+/// The search path of the tests, with the directory of Kubo in front.
 pub(crate) fn search_path() -> String {
     let kubo = binary().parent().unwrap().to_owned();
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -40,7 +40,7 @@ pub(crate) fn search_path() -> String {
     std::env::join_paths(path).unwrap().into_string().unwrap()
 }
 
-/// How a process ended that did not serve.
+/// The exit code and the output of a process that refused to start.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     pub(crate) code: Option<i32>,
@@ -53,7 +53,7 @@ impl Launch {
         Self::of(Command::new(env!("CARGO_BIN_EXE_af-registry")))
     }
 
-    /// The same program by way of another one.
+    /// A process that another program starts.
     pub(crate) fn through(program: &str, arguments: &[&str]) -> Self {
         let mut command = Command::new(program);
         command.args(arguments).arg(env!("CARGO_BIN_EXE_af-registry"));
@@ -82,7 +82,7 @@ impl Launch {
         self
     }
 
-    /// Names the partners to use.
+    /// Sets the addresses of the partners.
     pub(crate) fn on(
         self,
         postgres: &af_registry::store::Settings,
@@ -95,7 +95,7 @@ impl Launch {
             .env("OPEN_REGISTRY_DFS_IPFS_API_URL", kubo.api.to_string())
     }
 
-    /// Runs it to its end, which must come by itself.
+    /// Runs the process, which must end by itself.
     pub(crate) async fn refused(mut self) -> Refusal {
         let running = self.0.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let pid = running.id();
@@ -113,7 +113,7 @@ impl Launch {
         }
     }
 
-    /// Starts it on a data directory, with partners of its own, and waits until it listens.
+    /// Starts the process with private partners in a data directory, and waits until it listens.
     pub(crate) async fn alone(mut self, data: &Path) -> Alone {
         self.0.env("OPEN_REGISTRY_DATA_DIR", data).stderr(Stdio::piped());
         let mut child = self.0.spawn().unwrap();
@@ -124,7 +124,7 @@ impl Launch {
 }
 
 impl Refusal {
-    /// Asserts what every refusal to start is: code 1 and one line, which holds all of `words`.
+    /// Asserts exit code 1 and one line on standard error that contains all `words`.
     #[track_caller]
     pub(crate) fn names(&self, words: &[&str]) {
         assert_eq!(self.code, Some(1), "{self:?}");
@@ -136,7 +136,7 @@ impl Refusal {
     }
 }
 
-/// A server with partners of its own. Killed when dropped, and they with it.
+/// A server with private partners. Dropping it kills the server, and its partners end with it.
 pub(crate) struct Alone {
     addr: SocketAddr,
     child: Child,
@@ -158,7 +158,7 @@ impl Alone {
         self.lines.lock().unwrap().clone()
     }
 
-    /// Asks it to end and gives its exit code.
+    /// Stops the server by SIGTERM and returns its exit code.
     pub(crate) async fn stop(&mut self) -> Option<i32> {
         let status = Command::new("kill").arg(self.pid().to_string()).status();
         assert!(status.unwrap().success());
@@ -172,7 +172,7 @@ impl Alone {
         }
     }
 
-    /// `kill -9`.
+    /// Kills the server by SIGKILL.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -183,7 +183,7 @@ impl Drop for Alone {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-        // They end by themselves; whoever removes the directory must wait for it.
+        // The partners end by themselves. The directory can only be removed after that.
         let began = Instant::now();
         while !working_below(&self.data).is_empty() && began.elapsed() < PATIENCE {
             std::thread::sleep(Duration::from_millis(20));
@@ -191,7 +191,7 @@ impl Drop for Alone {
     }
 }
 
-/// The processes whose working directory is below this one: the partners, for they have no other.
+/// The processes whose working directory is below this one. Those are the partners of its server.
 pub(crate) fn working_below(directory: &Path) -> Vec<u32> {
     let directory = directory.canonicalize().unwrap_or_else(|_| directory.to_owned());
     let processes = std::fs::read_dir("/proc").unwrap().flatten();

@@ -1,4 +1,4 @@
-//! Images as OCI layout directories: made for clients to push, and read again where clients pulled them to.
+//! Images in OCI layout directories, which clients push, and which are checked after clients pulled them.
 
 use std::fs::File;
 use std::io::{BufWriter, Read, Write};
@@ -12,7 +12,7 @@ use super::client::{OCI_INDEX, OCI_MANIFEST, random};
 
 const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const OCI_LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
-/// The unit in which layers are made and read.
+/// Bytes that are written or read at once.
 const PIECE: usize = 1 << 20;
 
 /// A tar archive with one file of random bytes.
@@ -23,7 +23,7 @@ pub(crate) struct Layer {
 }
 
 impl Layer {
-    /// Writes one whose file has this many bytes.
+    /// Writes an archive whose file has this many bytes.
     pub(crate) fn random(file: PathBuf, seed: u64, size: usize) -> Self {
         let mut out = BufWriter::new(File::create(&file).unwrap());
         let mut hasher = Hasher::new(Algorithm::Sha256);
@@ -37,19 +37,19 @@ impl Layer {
         for (piece, offset) in (0_u64..).zip((0..size).step_by(PIECE)) {
             write(&random(seed << 32 | piece, PIECE.min(size - offset)));
         }
-        // The file's last block is filled up, and two empty ones end the archive.
+        // The last block of the file is padded, and two empty blocks end the archive.
         write(&vec![0; size.next_multiple_of(512) - size + 1024]);
         out.flush().unwrap();
         Self { file, digest: hasher.finish(), size: total }
     }
 
-    /// The file's path as text.
+    /// The path of the archive as text.
     pub(crate) fn path(&self) -> &str {
         self.file.to_str().unwrap()
     }
 }
 
-/// The head of a regular file in an archive (POSIX.1-1988 `ustar`).
+/// The header of a regular file in an archive (POSIX.1-1988 `ustar`).
 fn header(name: &str, size: usize) -> [u8; 512] {
     let mut header = [0; 512];
     let size = format!("{size:011o}");
@@ -71,7 +71,7 @@ fn header(name: &str, size: usize) -> [u8; 512] {
     header
 }
 
-/// A layout that holds one image or index under the tag `v1`.
+/// A layout with one image or index under the tag `v1`.
 pub(crate) struct Layout {
     pub(crate) directory: PathBuf,
     /// The digest of the image or index.
@@ -105,17 +105,17 @@ impl Layout {
         Self { directory, root: digest, configs }
     }
 
-    /// As clients name it: `<directory>:v1`.
+    /// The name that clients use for it: `<directory>:v1`.
     pub(crate) fn tagged(&self) -> String {
         format!("{}:v1", self.path())
     }
 
-    /// The directory as text.
+    /// The path of the directory as text.
     pub(crate) fn path(&self) -> &str {
         self.directory.to_str().unwrap()
     }
 
-    /// Every digest below the root, itself first.
+    /// The digest of the root, then every digest below it.
     pub(crate) fn digests(&self) -> Vec<Digest> {
         intact(&self.directory.join("blobs"), &self.root)
     }
@@ -138,7 +138,7 @@ fn image(layout: &Path, architecture: &str, layers: &[&Layer]) -> (Value, Digest
         .iter()
         .map(|layer| {
             let name = layout.join("blobs/sha256").join(layer.digest.hex());
-            // Of two images that share a layer the second finds it there.
+            // Two images may share a layer, so it may exist already.
             let _ = std::fs::hard_link(&layer.file, name);
             json!({ "mediaType": OCI_LAYER, "digest": layer.digest.as_str(), "size": layer.size })
         })
@@ -164,8 +164,8 @@ fn digest_in(descriptor: &Value) -> Digest {
     descriptor["digest"].as_str().unwrap().parse().unwrap()
 }
 
-/// Asserts that a directory of blobs holds an image or index with everything below it and that every byte is right.
-/// Returns the digests met, the root first.
+/// Asserts that a directory of blobs contains an image or index with everything below it, and that all bytes match their
+/// digests. Returns the digests, the root first.
 #[track_caller]
 pub(crate) fn intact(blobs: &Path, root: &Digest) -> Vec<Digest> {
     let (mut met, mut open) = (Vec::new(), vec![(root.clone(), true)]);

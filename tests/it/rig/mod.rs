@@ -1,5 +1,5 @@
-//! What the tests run on: real partners, started once on ports of their own and gone with the test process, real
-//! servers over them, and a client that may be rude.
+//! The parts that tests are built from: real partners, which are started once and end with the test process, real servers
+//! that use them, and a client.
 
 pub(crate) mod authority;
 pub(crate) mod client;

@@ -1,4 +1,4 @@
-//! A directory of ACME that asks whoever answers on one port of 127.0.0.1, whatever the name.
+//! Pebble, an ACME directory. It validates every name at one port of 127.0.0.1.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
@@ -21,27 +21,27 @@ log=$1; shift
 cat >/dev/null
 kill -KILL $!
 wait"#;
-/// Time for it to start on a busy machine.
+/// Time for Pebble to start on a busy machine.
 const START: Duration = Duration::from_secs(60);
 
-/// A port on which nothing listens.
+/// A port on which no process listens.
 pub(crate) fn closed_port() -> u16 {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }
 
-/// A running directory. It forgets everything when dropped.
+/// A running directory. It keeps its data in memory and ends when it is dropped.
 pub(crate) struct Pebble {
     guards: Vec<Child>,
     directory: TempDir,
 }
 
 impl Pebble {
-    /// Where a directory on this port is.
+    /// The URL of a directory on this port.
     pub(crate) fn url(port: u16) -> String {
         format!("https://localhost:{port}/dir")
     }
 
-    /// Starts one that validates on the port `asks` and issues for `life`.
+    /// Starts a directory that validates at the port `asks` and whose certificates are valid for `life`.
     pub(crate) fn start(authority: &Authority, port: u16, asks: u16, life: Duration) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
@@ -93,7 +93,7 @@ impl Pebble {
         pebble
     }
 
-    /// All it said so far.
+    /// Its output so far.
     pub(crate) fn said(&self) -> String {
         std::fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
     }
@@ -112,12 +112,12 @@ fn guarded(program: &str, log: &str, arguments: &[&str]) -> Child {
     let mut guard = Command::new("sh");
     guard.args(["-c", GUARD, "sh", log]).arg(find(program)).args(arguments);
     guard.env("PEBBLE_VA_NOSLEEP", "1");
-    // In a process group of its own, so that an interrupt from the terminal does not hit it before the tests.
+    // The process group keeps an interrupt from the terminal away from Pebble before the tests have ended.
     guard.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     guard.spawn().unwrap()
 }
 
-/// A port before several instances, each of which gets every so manieth connection, once all are there.
+/// A port that forwards connections to several instances in turn, once all instances have started.
 pub(crate) struct Front {
     /// The port on 127.0.0.1.
     pub(crate) port: u16,
@@ -125,7 +125,7 @@ pub(crate) struct Front {
 }
 
 impl Front {
-    /// Waits with every connection until there are `count` instances.
+    /// Starts it. Connections wait until there are `count` instances.
     pub(crate) async fn start(count: usize) -> Self {
         let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -152,7 +152,7 @@ impl Front {
         Self { port, instances }
     }
 
-    /// One more instance.
+    /// Adds an instance.
     pub(crate) fn lead_to(&self, instance: SocketAddr) {
         self.instances.lock().unwrap().push(instance);
     }

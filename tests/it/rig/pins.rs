@@ -1,4 +1,4 @@
-//! A Kubo that knows `pin/rm` only, and answers it as a test wants.
+//! A fake Kubo that only implements `pin/rm`. The test decides how it answers.
 
 use std::sync::{Arc, Mutex};
 
@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
-/// The answer to one call.
+/// How a call is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     Done,
@@ -15,7 +15,7 @@ pub(crate) enum Answer {
     Never,
 }
 
-/// Answers calls until its runtime ends.
+/// A running fake. It ends with the runtime of the test.
 #[derive(Clone)]
 pub(crate) struct Pins {
     port: u16,
@@ -29,7 +29,7 @@ struct State {
 }
 
 impl Pins {
-    /// Starts it. `answer` gets the CID of each call.
+    /// Starts a fake that calls `answer` with the CID of each call.
     pub(crate) async fn start(answer: impl Fn(&str) -> Answer + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -45,7 +45,7 @@ impl Pins {
         pins
     }
 
-    /// A client of it.
+    /// A client of this fake.
     pub(crate) fn client(&self) -> Kubo {
         let api = format!("http://127.0.0.1:{}", self.port).parse().unwrap();
         Kubo::new(&Settings::plain(api, None))
@@ -82,7 +82,7 @@ impl Pins {
     }
 }
 
-/// The CID in the next call on a connection. `None` at its end.
+/// Reads the next call on a connection and returns its CID. `None` at the end of the connection.
 async fn read_call(stream: &mut TcpStream) -> Option<String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {

@@ -12,38 +12,39 @@ const TEMPLATE: &str = "registry_template";
 
 /// A migrated, empty database.
 pub(crate) struct Database {
-    /// The store over it.
+    /// The store on this database.
     pub(crate) store: Store,
-    /// A client of its own, for looking and for getting in the way.
+    /// A second client, to check rows and to hold locks.
     pub(crate) admin: tokio_postgres::Client,
-    /// Where it is.
+    /// How to connect to it.
     pub(crate) settings: Settings,
 }
 
-/// A database that only this test knows.
+/// A new database that only one test uses.
 pub(crate) async fn database() -> Database {
     shared().database().await
 }
 
-/// The cluster of all tests that leave theirs standing. It ends with the process.
+/// The cluster that most tests share. It ends with the process.
 pub(crate) fn shared() -> &'static Cluster {
     static SHARED: OnceLock<Cluster> = OnceLock::new();
     SHARED.get_or_init(Cluster::start)
 }
 
-/// A running PostgreSQL below a directory of its own. It ends when this is dropped or the process is gone, however that
-/// came: the keeper reads from a pipe that this process holds.
+/// A running PostgreSQL with a directory of its own. It ends when this is dropped, or when the process ends for any reason:
+/// the keeper reads from a pipe that this process holds open.
 pub(crate) struct Cluster {
     directory: PathBuf,
     keeper: Child,
     databases: AtomicU32,
     port: u16,
-    /// Options beside those of every cluster.
+    /// Options that other clusters do not have.
     options: String,
 }
 
 impl Cluster {
-    /// Takes two seconds. Nothing here outlives a power cut, so nothing is synced.
+    /// Starts a cluster, which takes two seconds. Nothing is synced to disk, because no test needs the data after a crash of
+    /// the machine.
     pub(crate) fn start() -> Self {
         let directory = std::env::temp_dir().join(format!("af-registry-it-{}", unique()));
         std::fs::create_dir(&directory).unwrap();
@@ -63,7 +64,8 @@ impl Cluster {
         cluster
     }
 
-    /// One that also listens on 127.0.0.1, with TLS. There the role `careful` needs its password, `hunter2`, and TLS.
+    /// Starts a cluster that also listens on 127.0.0.1, with TLS. Over TCP the role `careful` needs TLS and its password,
+    /// `hunter2`.
     pub(crate) async fn encrypted(chain: &str, key: &str) -> Self {
         let mut cluster = tokio::task::spawn_blocking(Self::start).await.unwrap();
         let data = cluster.directory.join("data");
@@ -90,27 +92,27 @@ impl Cluster {
         cluster
     }
 
-    /// Ends all connections at once and comes back after recovery.
+    /// Restarts PostgreSQL at once, which ends all connections and makes a recovery necessary.
     pub(crate) fn restart(&self) {
         self.control(&["restart", "-m", "immediate", "-o", &self.options()]);
     }
 
-    /// Ends all connections at once and stays away.
+    /// Stops PostgreSQL at once, which ends all connections.
     pub(crate) fn stop(&self) {
         self.control(&["stop", "-m", "immediate"]);
     }
 
-    /// Comes back after [`Cluster::stop`].
+    /// Starts PostgreSQL again after [`Cluster::stop`].
     pub(crate) fn resume(&self) {
         self.control(&["start", "-o", &self.options()]);
     }
 
-    /// The socket that it listens on.
+    /// The unix socket that it listens on.
     pub(crate) fn socket(&self) -> PathBuf {
         self.directory.join(".s.PGSQL.5432")
     }
 
-    /// A migrated database, cloned.
+    /// A new migrated database, cloned from a template.
     pub(crate) async fn database(&self) -> Database {
         let settings = self.empty_database(&format!("TEMPLATE {TEMPLATE}")).await;
         let store = Store::connect(&settings).await.unwrap();
@@ -118,7 +120,7 @@ impl Cluster {
         Database { store, admin, settings }
     }
 
-    /// A database without a schema, or as the clause of CREATE DATABASE says.
+    /// A new database without a schema, or with this clause of CREATE DATABASE.
     pub(crate) async fn empty_database(&self, clause: &str) -> Settings {
         let name = format!("test_{}", self.databases.fetch_add(1, Ordering::Relaxed));
         let admin = connect(&self.settings("postgres")).await;
@@ -156,14 +158,14 @@ impl Cluster {
             .arg(self.directory.join("log")));
     }
 
-    /// In a thread of its own, for the caller may already be inside a runtime.
+    /// Migrates the template in a thread of its own, because the caller may already be inside a runtime.
     fn migrate_template(&self) {
         let (admin, settings) = (self.settings("postgres"), self.settings(TEMPLATE));
         let migrate = async move {
             let create = format!("CREATE DATABASE {TEMPLATE}");
             connect(&admin).await.batch_execute(&create).await.unwrap();
             Store::migrate(&settings).await.unwrap();
-            // A database can only be cloned once nobody is in it.
+            // A database can only be cloned while nobody is connected to it.
             let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = $1";
             let admin = connect(&admin).await;
             while admin.query_one(others, &[&TEMPLATE]).await.unwrap().get::<_, i64>(0) > 0 {
@@ -184,7 +186,7 @@ impl Drop for Cluster {
     }
 }
 
-/// A client of a test's own.
+/// A new client of this database.
 pub(crate) async fn connect(settings: &Settings) -> tokio_postgres::Client {
     let mut config = tokio_postgres::Config::new();
     config.host(&settings.host).port(settings.port).user(&settings.user).dbname(&settings.database);
@@ -193,7 +195,7 @@ pub(crate) async fn connect(settings: &Settings) -> tokio_postgres::Client {
     client
 }
 
-/// Waits for the end of the pipe, then ends PostgreSQL and removes its directory.
+/// A process that waits for the end of the pipe, then stops PostgreSQL and removes its directory.
 fn keeper(directory: &Path) -> Child {
     let script = r#"trap '' INT TERM HUP; read -r _; "$@" >/dev/null 2>&1; rm -rf "$0""#;
     let stop = owner("pg_ctl");
@@ -212,7 +214,7 @@ fn keeper(directory: &Path) -> Child {
         .unwrap()
 }
 
-/// A program of PostgreSQL, as the user who may run it: it refuses root.
+/// A program of PostgreSQL, run as the user postgres if this is root, because PostgreSQL refuses to run as root.
 fn owner(program: &str) -> Command {
     let program = binaries().join(program);
     let mut command = if is_root() {
@@ -226,7 +228,7 @@ fn owner(program: &str) -> Command {
     command
 }
 
-/// The newest of Debian's, which are not in PATH; else whatever PATH finds.
+/// The directory with the programs: Debian's newest version, which is not in PATH, else the one in PATH.
 fn binaries() -> PathBuf {
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let version = |path: &PathBuf| path.file_name()?.to_str()?.parse::<u32>().ok();

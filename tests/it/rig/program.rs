@@ -1,4 +1,4 @@
-//! Programs that tests run: where they are, and a home that keeps the machine's settings out and theirs in.
+//! Finds and runs programs that tests need, with a home directory that separates them from the settings of the machine.
 
 use std::ffi::OsStr;
 use std::io::Write;
@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use tempfile::TempDir;
 
-/// Where Debian keeps daemons, which an ordinary user's search path lacks.
+/// Directories of Debian's daemons, which the search path of an ordinary user lacks.
 const DAEMONS: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
 
-/// A program from the search path, else one that `make` built.
+/// Finds a program in the search path, or in the cache that `make` fills.
 pub(crate) fn find(name: &str) -> PathBuf {
     let search = std::env::var_os("PATH").unwrap_or_default();
     let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
@@ -31,19 +31,19 @@ pub(crate) fn find(name: &str) -> PathBuf {
         })
 }
 
-/// Removes the directory once standard input ends, however the process that held it came to its end. Daemons in it may
-/// take a while to leave.
+/// Removes a directory after standard input ends, which happens whenever this process ends. Daemons may still use the
+/// directory for a while, so it tries again and again.
 const KEEPER: &str = r#"
 trap '' INT TERM HUP
 cat >/dev/null
 for _ in $(seq 60); do rm -rf "$0" 2>/dev/null && exit; sleep 0.5; done"#;
 
-/// A new directory for what is large or left about. It goes when dropped, and at the latest with this process.
+/// A new directory for large or temporary files. It is removed when dropped, and at the latest when this process ends.
 pub(crate) fn scratch() -> TempDir {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     static ROOT: OnceLock<(PathBuf, Child)> = OnceLock::new();
     let (root, _keeper) = ROOT.get_or_init(|| {
-        // In lower case, for podman makes the name of a repository from a path; and short, for sockets are below it.
+        // In lower case, because podman derives names of repositories from paths. Short, because sockets are below it.
         let id = uuid::Uuid::new_v4().simple().to_string();
         let root = std::env::temp_dir().join(format!("af-registry-{}", &id[..8]));
         std::fs::create_dir(&root).unwrap();
@@ -56,36 +56,36 @@ pub(crate) fn scratch() -> TempDir {
     tempfile::Builder::new().prefix(&name).rand_bytes(0).tempdir_in(root).unwrap()
 }
 
-/// A directory in which programs find no settings but their own. Gone when dropped.
+/// A home directory for programs, without the settings of the machine. It is removed when dropped.
 pub(crate) struct Home {
     directory: TempDir,
     settings: Vec<(&'static str, String)>,
 }
 
 impl Home {
-    /// An empty one, in which nothing is set.
+    /// An empty home without environment variables.
     pub(crate) fn new() -> Self {
         let directory = scratch();
         std::fs::create_dir(directory.path().join("tmp")).unwrap();
         Self { directory, settings: Vec::new() }
     }
 
-    /// Sets an environment variable for everything that runs here.
+    /// Sets an environment variable for all programs that run in this home.
     pub(crate) fn set(&mut self, name: &'static str, value: impl Into<String>) {
         self.settings.push((name, value.into()));
     }
 
-    /// A path below it.
+    /// A path below this home.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
-    /// The same as text.
+    /// A path below this home as text.
     pub(crate) fn text(&self, name: &str) -> String {
         self.path(name).into_os_string().into_string().unwrap()
     }
 
-    /// A command that starts in it and knows nothing else.
+    /// A command that runs in this home, with no other environment.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command
@@ -100,13 +100,13 @@ impl Home {
         command
     }
 
-    /// Runs a program by its name and returns what it printed; all it said is in the panic if it fails.
+    /// Runs a program and returns its standard output. Panics with all of its output if it fails.
     #[track_caller]
     pub(crate) fn run(&self, program: &str, arguments: &[&str]) -> String {
         complete(self.command(find(program)).args(arguments))
     }
 
-    /// Runs a program that may fail, with `input` to read. What it said on both streams is the result, or the error.
+    /// Runs a program that may fail, with `input` on standard input. Returns its output on both streams.
     pub(crate) fn attempt(
         &self,
         program: impl AsRef<OsStr>,
@@ -116,7 +116,7 @@ impl Home {
         let mut command = self.command(program);
         command.args(arguments).stdin(Stdio::piped());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        // One that reads nothing may be gone by now.
+        // Writing fails if the program has ended without reading.
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
         let output = child.wait_with_output().unwrap();
         let said = [output.stdout, output.stderr].concat();
@@ -125,7 +125,7 @@ impl Home {
     }
 }
 
-/// Runs a command to its good end and returns its standard output without the last line break.
+/// Runs a command, which must succeed, and returns its standard output without the last line break.
 #[track_caller]
 pub(crate) fn complete(command: &mut Command) -> String {
     let output = command.output().unwrap_or_else(|e| panic!("{command:?}: {e}"));
@@ -135,7 +135,7 @@ pub(crate) fn complete(command: &mut Command) -> String {
     out.trim_end().to_owned()
 }
 
-/// Whether this is root.
+/// Whether the tests run as root.
 pub(crate) fn is_root() -> bool {
     use std::os::unix::fs::MetadataExt;
     std::fs::metadata("/proc/self").unwrap().uid() == 0

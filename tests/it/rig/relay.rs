@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, UnixStream};
 
-/// How long requests are gathered: what was sent without waiting for an answer arrives together.
+/// Time for which messages are gathered: a client that sends several without waiting for an answer makes one round trip.
 const GATHER: Duration = Duration::from_millis(10);
 
 #[derive(Default)]
@@ -17,7 +17,7 @@ struct State {
     frozen: AtomicBool,
 }
 
-/// Forwards until dropped with its runtime.
+/// A running relay. It ends with the runtime of the test.
 pub(crate) struct Relay {
     /// The port on 127.0.0.1.
     pub(crate) port: u16,
@@ -25,7 +25,7 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
-    /// Forwards to a unix socket.
+    /// Starts a relay that forwards to a unix socket.
     pub(crate) async fn start(socket: PathBuf) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -43,12 +43,12 @@ impl Relay {
         Self { port, state }
     }
 
-    /// Messages from clients so far, those that were on their way together as one.
+    /// The number of round trips so far.
     pub(crate) fn round_trips(&self) -> u64 {
         self.state.round_trips.load(Ordering::SeqCst)
     }
 
-    /// Becomes a black hole: connections stay open, and are taken, but nothing moves.
+    /// Stops forwarding, or resumes it. While frozen, connections stay open and new ones are accepted.
     pub(crate) fn freeze(&self, frozen: bool) {
         self.state.frozen.store(frozen, Ordering::SeqCst);
     }

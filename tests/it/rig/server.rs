@@ -1,4 +1,4 @@
-//! A real `af-registry` process over a database of its own and the shared Kubo.
+//! Real `af-registry` processes, each with a database of its own and the shared Kubo.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -16,22 +16,22 @@ use super::client::Client;
 use super::kubo::Node;
 use super::program::scratch;
 
-/// How long a start or a stop may take on a busy machine.
+/// Longest start or stop on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What a server is started with.
+/// The settings of a server that is to be started.
 pub(crate) struct Builder {
     env: Vec<(String, String)>,
     database: Arc<Database>,
     kubo: config::Kubo,
-    /// Where its certificate is.
+    /// The directory with its certificate.
     certified: Option<Arc<TempDir>>,
 }
 
-/// A name of a server that no resolver knows.
+/// A server name that no resolver knows.
 pub(crate) const NAME: &str = "registry.test";
 
-/// A running server. Killed when dropped.
+/// A running server. Dropping it kills the process.
 pub(crate) struct Server {
     pub(crate) addr: SocketAddr,
     pub(crate) metrics: SocketAddr,
@@ -40,12 +40,12 @@ pub(crate) struct Server {
     builder: Builder,
 }
 
-/// A server with its own database, everything else at its default.
+/// Starts a server with a new database and defaults for everything else.
 pub(crate) async fn server() -> Server {
     builder().await.start().await
 }
 
-/// The same, to be changed before it starts.
+/// As [`server`], but not started, so that settings can be changed.
 pub(crate) async fn builder() -> Builder {
     let (database, kubo) = (Arc::new(super::database().await), super::kubo().await);
     Builder { env: Vec::new(), database, kubo, certified: None }
@@ -58,7 +58,7 @@ impl Builder {
         self
     }
 
-    /// Speaks TLS, with a certificate of this authority for this machine and for [`NAME`].
+    /// Turns TLS on, with a certificate of this authority for `localhost`, 127.0.0.1 and [`NAME`].
     pub(crate) fn tls(mut self, authority: &Authority) -> Self {
         let certified = authority.certify(&["localhost", "127.0.0.1", NAME]);
         let directory = scratch();
@@ -74,32 +74,32 @@ impl Builder {
         self
     }
 
-    /// Reads through `cat` instead of the gateway.
+    /// Reads blobs by the RPC call `cat` instead of the gateway.
     pub(crate) fn without_gateway(mut self) -> Self {
         self.kubo.gateway = None;
         self
     }
 
-    /// Stores the bytes in another node than the one that all tests share.
+    /// Uses this Kubo node instead of the shared one.
     pub(crate) fn on(mut self, node: &Node) -> Self {
         self.kubo = node.settings.clone();
         self
     }
 
-    /// Forgets what was set about TLS and login.
+    /// Removes the settings of TLS and login.
     pub(crate) fn plain(mut self) -> Self {
         self.env.retain(|(name, _)| !name.contains("_TLS_") && !name.ends_with("_AUTH"));
         self
     }
 
-    /// Whether everybody may come: a test's server, if it asks for no login, is under any name and behind any proxy.
+    /// `true` if this server asks for no login. It then takes requests under any host name and from any proxy.
     fn anonymous(&self) -> &'static str {
         let asks =
             self.env.iter().any(|(name, value)| name == "OPEN_REGISTRY_AUTH" && value == "token");
         if asks { "false" } else { "true" }
     }
 
-    /// Lets a second server share this one's database.
+    /// A second server with the database and the settings of a running one.
     pub(crate) fn beside(other: &Server) -> Self {
         let builder = &other.builder;
         Self {
@@ -139,7 +139,7 @@ impl Builder {
     }
 }
 
-/// Gathers the server's log, and shows what is not JSON: that is a panic or worse.
+/// Collects the log of a server. Lines that are not JSON, such as those of a panic, are printed.
 pub(super) fn follow(child: &mut Child) -> Arc<Mutex<Vec<Value>>> {
     let stderr = BufReader::new(child.stderr.take().expect("stderr is piped"));
     let lines = Arc::new(Mutex::new(Vec::new()));
@@ -175,22 +175,22 @@ pub(super) async fn listening(lines: &Mutex<Vec<Value>>) -> (SocketAddr, SocketA
 }
 
 impl Server {
-    /// A client of this server.
+    /// A client for this server.
     pub(crate) fn client(&self) -> Client {
         Client { addr: self.addr }
     }
 
-    /// `host:port`.
+    /// The address of this server, as `host:port`.
     pub(crate) fn host(&self) -> String {
         self.addr.to_string()
     }
 
-    /// The database it works on.
+    /// The database of this server.
     pub(crate) fn database(&self) -> &Database {
         &self.builder.database
     }
 
-    /// Its process.
+    /// The process id of this server.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
@@ -200,7 +200,7 @@ impl Server {
         self.lines.lock().expect("the log lock").clone()
     }
 
-    /// Waits for a line of the log with this event for which `matches` holds.
+    /// Waits for a line of the log that has this event and for which `matches` returns true.
     pub(crate) async fn logged(&self, event: &str, matches: impl Fn(&Value) -> bool) -> Value {
         let began = Instant::now();
         loop {
@@ -212,13 +212,13 @@ impl Server {
         }
     }
 
-    /// Asks the process to end.
+    /// Sends SIGTERM to the process.
     pub(crate) fn terminate(&self) {
         let status = Command::new("kill").arg(self.child.id().to_string()).status();
         assert!(status.expect("kill runs").success());
     }
 
-    /// Waits for the process to end.
+    /// Waits for the end of the process.
     pub(crate) async fn ended(&mut self) -> ExitStatus {
         let began = Instant::now();
         loop {
@@ -230,7 +230,7 @@ impl Server {
         }
     }
 
-    /// Kills the process, as `kill -9` does, and starts a new one on the same database.
+    /// Kills the process by SIGKILL and starts a new one with the same database.
     pub(crate) async fn restart(mut self) -> Server {
         let _ = self.child.kill();
         let _ = self.child.wait();

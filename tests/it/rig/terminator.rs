@@ -1,4 +1,4 @@
-//! A TLS port in front of a plain one, as a proxy would be: what a client tears is torn behind it, too.
+//! A TLS port in front of a plain one, like a proxy. If a client breaks its connection, the one behind it breaks, too.
 
 use std::io::ErrorKind;
 use std::sync::{Arc, Mutex};
@@ -18,15 +18,15 @@ use super::authority::Certified;
 /// How a client ended a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// It said so.
+    /// By a close_notify of TLS.
     Announced,
-    /// It closed the socket without a word.
+    /// By closing the socket without a close_notify.
     Silent,
-    /// It reset the socket.
+    /// By a reset of the socket.
     Reset,
 }
 
-/// Forwards until dropped with its runtime.
+/// A running TLS port. It ends with the runtime of the test.
 pub(crate) struct Terminator {
     /// The port on 127.0.0.1.
     pub(crate) port: u16,
@@ -34,7 +34,7 @@ pub(crate) struct Terminator {
 }
 
 impl Terminator {
-    /// Takes TLS with this certificate and forwards to a port on 127.0.0.1.
+    /// Starts a TLS port with this certificate that forwards to a port on 127.0.0.1.
     pub(crate) async fn start(certified: &Certified, target: u16) -> Self {
         let chain = CertificateDer::pem_slice_iter(certified.chain.as_bytes());
         let chain = chain.collect::<Result<_, _>>().unwrap();
@@ -65,7 +65,7 @@ impl Terminator {
         Self { port, endings }
     }
 
-    /// How the clients ended their connections, once there are as many.
+    /// Waits until this many clients have ended their connections, and returns how they did.
     pub(crate) async fn endings(&self, count: usize) -> Vec<Ending> {
         let began = Instant::now();
         loop {
@@ -79,9 +79,9 @@ impl Terminator {
     }
 }
 
-/// `None` when it was the server that ended the connection.
+/// Forwards one connection. `None` when the server ended it.
 async fn forward(client: TlsStream<TcpStream>, server: TcpStream) -> Option<Ending> {
-    // Whatever is left when this is dropped is torn.
+    // Dropping the rest breaks the other connection.
     server.set_zero_linger().unwrap();
     let (mut from_client, mut to_client) = split(client);
     let (mut from_server, mut to_server) = server.into_split();

@@ -1,11 +1,11 @@
-//! An HTTP proxy that leads every name to one server.
+//! An HTTP proxy that connects every name to one server.
 
 use std::net::SocketAddr;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Takes `CONNECT` on the address returned, until the runtime of the test ends.
+/// Starts a proxy and returns its address. It accepts `CONNECT` until the runtime of the test ends.
 pub(crate) async fn tunnel(to: SocketAddr) -> SocketAddr {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -19,7 +19,7 @@ pub(crate) async fn tunnel(to: SocketAddr) -> SocketAddr {
 
 async fn lead(mut client: TcpStream, to: SocketAddr) -> std::io::Result<()> {
     let mut head = Vec::new();
-    // Byte by byte: what comes behind the head is for the server.
+    // Read byte by byte, because the bytes after the head are for the server.
     while !head.ends_with(b"\r\n\r\n") {
         head.push(client.read_u8().await?);
     }

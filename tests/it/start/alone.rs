@@ -1,4 +1,4 @@
-//! A server without settings brings its own PostgreSQL and its own Kubo, and loses neither them nor a byte.
+//! A server without settings starts a private PostgreSQL and a private Kubo, and loses no data.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -25,7 +25,7 @@ async fn has(client: Client, tag: &str, manifest: &str, layer: &str, bytes: &Byt
 }
 
 #[tokio::test]
-async fn what_was_pushed_survives_an_orderly_end_and_a_kill() {
+async fn pushed_content_survives_a_stop_and_a_kill() {
     let (_top, data) = data_dir();
     let bytes = random(900, (5 << 20) + 7);
     let mut server = with_kubo().alone(&data).await;
@@ -33,12 +33,12 @@ async fn what_was_pushed_survives_an_orderly_end_and_a_kill() {
     has(server.client(), "v1", manifest.as_str(), layer.as_str(), &bytes).await;
     assert!(working_below(&data).len() >= 2, "a PostgreSQL and a Kubo");
 
-    // Nobody else may use the directory, nor disturb who does.
+    // A second server cannot use the directory, and does not disturb the first one.
     let second = with_kubo().env("OPEN_REGISTRY_DATA_DIR", &data).refused().await;
     second.names(&[&server.pid().to_string(), "OPEN_REGISTRY_DATA_DIR"]);
     has(server.client(), "v1", manifest.as_str(), layer.as_str(), &bytes).await;
 
-    // An orderly end takes the partners along before it is over.
+    // A server that stops waits until its partners have stopped.
     assert_eq!(server.stop().await, Some(0), "{:#?}", server.log());
     assert_eq!(working_below(&data), [0; 0]);
     drop(server);
@@ -48,11 +48,11 @@ async fn what_was_pushed_survives_an_orderly_end_and_a_kill() {
     let more = random(901, 3 << 20);
     let (later, other) = server.client().push_image("alone", "v2", &more).await;
     server.kill();
-    // A start right after the kill need not wait for anybody.
+    // A server can start right after the kill.
     let mut next = with_kubo().alone(&data).await;
     has(next.client(), "v1", manifest.as_str(), layer.as_str(), &bytes).await;
     has(next.client(), "v2", later.as_str(), other.as_str(), &more).await;
-    // And the partners of a killed server end by themselves.
+    // The partners of a killed server end by themselves.
     next.kill();
     ended(&data).await;
     drop(server);

@@ -1,4 +1,4 @@
-//! Starting: what keeps a server from it, said in one line, and what a server with partners of its own survives.
+//! How a server starts: errors that keep it from starting, and private partners.
 
 mod alone;
 mod refused;

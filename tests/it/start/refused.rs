@@ -1,4 +1,4 @@
-//! A server that cannot serve says why and how to mend it in one line, ends with 1, and leaves nothing behind.
+//! A server that cannot start prints one line that says why and how to fix it, exits with 1, and leaves nothing behind.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -7,12 +7,12 @@ use crate::rig;
 use crate::rig::launch::{Launch, working_below};
 use crate::rig::server::builder;
 
-/// A port on which nothing listens.
+/// A port on which no process listens.
 fn closed_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// A directory with nothing but the program that starts children, to be a whole search path.
+/// A directory to use as the search path. It contains only `setpriv`, which starts the children.
 fn bare_path() -> tempfile::TempDir {
     let path = tempfile::tempdir().unwrap();
     let setpriv = ["/usr/bin/setpriv", "/bin/setpriv"].into_iter().find(|p| Path::new(p).exists());
@@ -20,7 +20,7 @@ fn bare_path() -> tempfile::TempDir {
     path
 }
 
-/// What a refused start may have made in its data directory: the lock, which is no lock once its holder is gone.
+/// The files that a refused start left in its data directory, apart from the lock file, which locks nothing any more.
 fn left_in(data: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(data).into_iter().flatten().flatten();
     let names = entries.map(|entry| entry.file_name().into_string().unwrap());
@@ -63,7 +63,7 @@ async fn a_taken_port_is_named_before_anything_is_started() {
 }
 
 #[tokio::test]
-async fn an_address_that_others_reach_must_be_wanted() {
+async fn a_public_address_without_login_must_be_allowed_explicitly() {
     for host in ["0.0.0.0", "::", "192.0.2.1"] {
         let launch = Launch::new().env("OPEN_REGISTRY_HOST", host);
         let refusal = launch.env("OPEN_REGISTRY_AUTH", "none").refused().await;
@@ -94,7 +94,7 @@ async fn a_postgresql_that_does_not_answer_is_named() {
     let address = format!("127.0.0.1:{}", postgres.port);
     let refusal = Launch::new().on(&postgres, &kubo).refused().await;
     refusal.names(&["PostgreSQL", &address, "OPEN_REGISTRY_DB_HOST"]);
-    // It answers, but not to this.
+    // PostgreSQL answers, but has no such database.
     postgres.host = directory;
     postgres.port = 5432;
     postgres.database = "no_such_database".into();
