@@ -90,7 +90,11 @@ impl Clients {
         let tickets = EpochSealer::new(&secret, "TLS tickets");
         let http2 = config.tls.http2;
         let options = TlsOptions { http2, client_roots, challenges, tickets: Some(tickets) };
-        Ok(Self { port: port.secured(ServerTls::new(shown, options)?), redirect, keeper: Some(keeper) })
+        Ok(Self {
+            port: port.secured(ServerTls::new(shown, options)?),
+            redirect,
+            keeper: Some(keeper),
+        })
     }
 
     /// Opens the port that redirects browsers to https, if the configuration names one.

@@ -13,7 +13,7 @@ use crate::accounts::Timestamp;
 use crate::acme::{Acme, KeepCertificate};
 use crate::auth::ReloadKeys;
 use crate::config::{self, Config};
-use crate::ipfs::{self, Kubo};
+use crate::ipfs::Kubo;
 use crate::jobs::{Job, Nudge, Scope, TidyMetrics, Turn, run_now};
 use crate::registry::upkeep::{DropPins, ExpireUploads, ForgetSessions};
 use crate::seal::SigningSecret;
@@ -163,9 +163,8 @@ impl Name {
     ) -> Result<Answer, CliError> {
         match self {
             Self::DropPins => {
-                let settings = kubo.ok_or(CliError::NoKubo)?;
-                let settings = ipfs::Settings::of(settings).map_err(CliError::KuboTrust)?;
-                let job = DropPins::new(store.clone(), Kubo::new(&settings), Nudge::default());
+                let ipfs = Kubo::new(kubo.ok_or(CliError::NoKubo)?).map_err(CliError::KuboTrust)?;
+                let job = DropPins::new(store.clone(), ipfs, Nudge::default());
                 run(&job, store).await
             }
             Self::ExpireUploads => {

@@ -239,7 +239,7 @@ async fn a_pin_that_cannot_be_dropped_does_not_hold_up_the_rest() {
     let Turn::Had(run) = run_now(&job, &database.store).await.unwrap() else { panic!() };
     let error = run.result.unwrap_err().to_string();
     assert!(error.contains(&bad) && error.contains("disk on fire"), "{error}");
-    assert_eq!(queued(&database).await, [bad.clone()]);
+    assert_eq!(queued(&database).await, [bad.as_str()]);
     let state = "SELECT attempts, next_try_at > now() + INTERVAL '50 seconds' FROM unpins
         WHERE done_at IS NULL";
     let row = database.admin.query_one(state, &[]).await.unwrap();
@@ -300,8 +300,7 @@ async fn metric(server: &Server, line: &str) -> Option<f64> {
     let client = rig::client::Client { addr: server.metrics };
     let answer = client.get("/metrics").await.expect(200);
     let text = String::from_utf8(answer.body.to_vec()).unwrap();
-    let found = text.lines().find_map(|found| found.strip_prefix(line)?.trim().parse().ok());
-    found
+    text.lines().find_map(|found| found.strip_prefix(line)?.trim().parse().ok())
 }
 
 #[tokio::test]

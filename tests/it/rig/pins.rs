@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use af_registry::ipfs::{Kubo, Settings};
+use af_registry::config::{self, ServerAddress};
+use af_registry::ipfs::Kubo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
@@ -47,8 +48,9 @@ impl Pins {
 
     /// A client of this fake.
     pub(crate) fn client(&self) -> Kubo {
-        let api = format!("http://127.0.0.1:{}", self.port).parse().unwrap();
-        Kubo::new(&Settings::plain(api, None))
+        let api = ServerAddress { https: false, host: "127.0.0.1".into(), port: self.port };
+        let settings = config::Kubo { api, gateway: None, authorities: None, login: None };
+        Kubo::new(&settings).unwrap()
     }
 
     /// The CIDs of all calls so far.
