@@ -13,7 +13,8 @@ use crate::telemetry::metrics;
 
 /// Runs the job at once, and then whenever it is due or nudged, until `stop`.
 ///
-/// After a failure a nudge does not cut the pause short: a partner that is down is not asked at every request.
+/// A nudge also ends the pause after a failure, so that one bad item does not delay new ones. An item that failed has a
+/// pause of its own.
 pub(super) async fn drive<J: Job>(job: J, instance: Instance, stop: CancellationToken) {
     let mut failures = 0;
     let mut urgent = true;
@@ -38,7 +39,7 @@ pub(super) async fn drive<J: Job>(job: J, instance: Instance, stop: Cancellation
         tokio::select! {
             () = stop.cancelled() => return,
             () = sleep(pause) => {}
-            () = job.nudged(), if failures == 0 => urgent = true,
+            () = job.nudged() => urgent = true,
         }
     }
 }
