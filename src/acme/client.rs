@@ -1,4 +1,4 @@
-//! What an instance needs to order a certificate and to serve it.
+//! The parts that an instance needs to order a certificate and to serve it.
 
 use std::sync::Arc;
 

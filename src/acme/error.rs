@@ -1,4 +1,4 @@
-//! Why a certificate was not ordered, or cannot be used.
+//! The error of this room.
 
 use thiserror::Error;
 

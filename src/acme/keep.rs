@@ -16,8 +16,9 @@ use crate::net::Certificate;
 use crate::store::IssuedCertificate;
 use crate::telemetry::metrics;
 
-/// Time between two polls of the database, usually and while there is no certificate.
+/// Longest time between two polls of the database.
 const POLL: Duration = Duration::from_secs(15);
+/// Time between two polls while there is no certificate.
 const POLL_WITHOUT: Duration = Duration::from_secs(2);
 const SHORTEST_POLL: Duration = Duration::from_secs(1);
 /// Time limit of an order.
@@ -30,12 +31,12 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 /// Time between two warnings that the certificate is about to expire.
 const ALARM: Duration = Duration::from_secs(3600);
 
-/// What this instance remembers between two polls.
+/// The memory of this instance between two polls.
 #[derive(Debug, Default)]
 struct Memory {
     /// Time of issue of the stored certificate that was tried last. The [`Span`] is there if it is usable.
     tried: Option<(SystemTime, Option<Span>)>,
-    /// How often in a row the directory did not answer.
+    /// Number of times in a row that the directory did not answer.
     unreachable: u32,
     alarmed: Option<Instant>,
 }

@@ -55,15 +55,15 @@ pub(super) struct Clients {
     pub(super) port: Listener,
     /// A port without TLS that redirects browsers to https.
     redirect: Option<Listener>,
-    /// What keeps the certificate up to date, if there is one.
+    /// Keeps the certificate up to date. `None` without TLS.
     pub(super) keeper: Option<Keeper>,
 }
 
-/// What keeps a certificate up to date.
+/// The part of the server that keeps its certificate up to date.
 pub(super) enum Keeper {
     /// The task that watches its files.
     Files(JoinHandle<()>),
-    /// The client that a job orders it with.
+    /// The ACME client, with which a job orders it.
     Acme(Acme),
 }
 

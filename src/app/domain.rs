@@ -1,4 +1,4 @@
-//! The domain: connected to its partners, which are checked, and with a first administrator.
+//! Connects the domain to its partners, checks them, and creates the first administrator.
 
 use tracing::info;
 

@@ -1,4 +1,4 @@
-//! Why the server did not start.
+//! The error of this room.
 
 use thiserror::Error;
 
@@ -10,11 +10,11 @@ use crate::outbound::TrustError;
 use crate::seal::SecretError;
 use crate::store::StoreError;
 
-/// Why the server did not start. Each message is one line that says what is wrong and how to fix it.
+/// The reason why the server did not start. Each message is one line that says what is wrong and how to fix it.
 #[derive(Debug, Error)]
 #[allow(missing_docs, reason = "the fields are their names")]
 pub enum AppError {
-    /// An address cannot be listened on: another process has it, or this machine does not.
+    /// A port cannot be opened: another process uses it, or the address does not belong to this machine.
     #[error("{source}; choose another with {settings}")]
     Bind {
         source: BindError,

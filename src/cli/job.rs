@@ -1,4 +1,4 @@
-//! `jobs`: what the registry does by itself.
+//! `jobs`: the background jobs of the registry.
 
 use std::time::Duration;
 

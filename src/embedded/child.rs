@@ -57,7 +57,7 @@ pub(super) struct Child {
     on_death: OnDeath,
 }
 
-/// What a child wrote to stdout and stderr.
+/// The output of a child on stdout and stderr.
 #[derive(Default)]
 struct Output {
     last: VecDeque<String>,

@@ -42,7 +42,7 @@ impl CommandPartners {
         Self::open(config, false).await
     }
 
-    /// The same for PostgreSQL and Kubo.
+    /// Finds or starts PostgreSQL and Kubo.
     ///
     /// # Errors
     /// As [`CommandPartners::postgres_only`], for either of them.

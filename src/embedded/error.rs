@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-/// Why a private partner does not run. Each message is one line that says what is wrong and how to fix it.
+/// The reason why a private partner does not run. Each message is one line that says what is wrong and how to fix it.
 #[derive(Debug, Error)]
 #[allow(missing_docs, reason = "the fields are their names")]
 pub enum EmbeddedError {

@@ -106,7 +106,7 @@ fn settings(api: u16, gateway: Option<u16>) -> config::Kubo {
 
 impl Program for Daemon {
     const NAME: &'static str = "Kubo";
-    /// A little longer than its own `Internal.ShutdownTimeout`.
+    /// The time is a little longer than Kubo's own `Internal.ShutdownTimeout`.
     const LADDER: Ladder = &[(Signal::TERM, Duration::from_secs(35))];
 
     async fn launch(&self) -> Result<Child, EmbeddedError> {

@@ -139,7 +139,7 @@ fn sync_blocks(config: &mut Value) {
     }
 }
 
-/// Merges `top` into `config`. Objects are merged key by key; an empty object in `top`, and any other value, replaces.
+/// Merges `top` into `config`. Objects are merged key by key. Any other value, and an empty object, replaces the old value.
 fn overlay(config: &mut Value, top: Value) {
     match (config, top) {
         (Value::Object(config), Value::Object(top)) if !top.is_empty() => {

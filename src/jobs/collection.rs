@@ -12,10 +12,10 @@ use super::job::Job;
 use super::turn::Instance;
 use crate::store::Store;
 
-/// Time that a job has to return after it was told to stop. Then it is dropped, which it must bear at any await.
+/// Time that a job gets to return after it was told to stop. Then its future is dropped.
 pub const GRACE: Duration = Duration::from_secs(1);
 
-/// Jobs that run, each in a task of its own.
+/// Running jobs, each in a task of its own.
 #[derive(Debug)]
 pub struct Jobs {
     instance: Instance,

@@ -1,9 +1,9 @@
-//! Why a run of a job failed.
+//! The error of a run.
 
 use std::error::Error;
 use std::fmt;
 
-/// Why a run failed, in one line. It is logged and, for a shared job, kept in the database.
+/// The reason of a failed run, in one line. It is logged and, for a shared job, kept in the database.
 ///
 /// It does not implement [`Error`], so that `?` makes one from every error.
 #[derive(Clone, Debug, PartialEq, Eq)]

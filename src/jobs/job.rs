@@ -7,11 +7,11 @@ use tokio_util::sync::CancellationToken;
 use super::JobError;
 use crate::store::Backlog;
 
-/// Something that runs again and again by itself.
+/// Work that a server does again and again by itself.
 ///
 /// A run takes no input. It reads from the database (or from memory of this process) what there is to do, does it in
-/// batches until nothing is left, and may be repeated at any time without harm. A failed run is not repeated by hand:
-/// the next one does what is left.
+/// batches until nothing is left, and may be repeated at any time without harm. Nothing repeats a failed run: the
+/// next run does what is left.
 pub trait Job: Send + Sync + 'static {
     /// Name on the command line, in metrics and in the table `jobs`.
     const NAME: &'static str;
@@ -19,7 +19,7 @@ pub trait Job: Send + Sync + 'static {
     /// Event of the log line that reports a failed run.
     const FAILED: &'static str;
 
-    /// Which instances run it.
+    /// The instances that run it.
     const SCOPE: Scope;
 
     /// Time from the end of a run to the start of the next. It is asked for after each run.
@@ -41,13 +41,13 @@ pub trait Job: Send + Sync + 'static {
         async { Ok(None) }
     }
 
-    /// Resolves when there is something to do before the period is over.
+    /// Waits until the job should run before its period is over.
     fn nudged(&self) -> impl Future<Output = ()> + Send {
         std::future::pending()
     }
 }
 
-/// Which instances run a job when several share a database.
+/// The instances that run a job when several share a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// Every instance for itself, because the job looks after memory of its process.
@@ -56,7 +56,7 @@ pub enum Scope {
     Shared,
 }
 
-/// What a successful run did.
+/// The result of a successful run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Done {
     /// Number of items that were dealt with.

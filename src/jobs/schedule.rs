@@ -1,4 +1,4 @@
-//! When a job runs next.
+//! The pauses between the runs of a job.
 
 use std::time::Duration;
 

@@ -12,22 +12,22 @@ use super::{JobError, schedule};
 use crate::store::{JobOutcome, JobRun, JobTurn, Store, StoreError};
 use crate::telemetry::metrics;
 
-/// How long an instance that died keeps its turn from the others. A run that takes longer extends its lease.
+/// Time for which an instance that died keeps its turn. A run that takes longer extends its lease.
 const LEASE: Duration = Duration::from_secs(30);
 
-/// Shortest and longest wait for a turn. The wait that the database tells ends with the lease of another instance,
-/// which usually gives its turn back sooner.
+/// Shortest and longest wait for a turn. The database knows when the lease of another instance ends, but most instances
+/// give their turn back sooner.
 const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
-/// An instance that takes turns with others.
+/// This process, as one of the instances that take turns.
 #[derive(Clone, Debug)]
 pub(super) struct Instance {
     store: Store,
     id: Uuid,
 }
 
-/// How an attempt to run a job ended.
+/// The result of an attempt to run a job.
 #[derive(Debug)]
 pub enum Turn {
     /// The job ran.
@@ -36,10 +36,10 @@ pub enum Turn {
     Wait(Duration),
 }
 
-/// How a run ended.
+/// A run that has ended.
 #[derive(Debug)]
 pub struct Run {
-    /// What was done, or why the run failed.
+    /// The number of items that were done, or the reason of the failure.
     pub result: Result<Done, JobError>,
     /// Time that the run took.
     pub took: Duration,
@@ -143,7 +143,7 @@ fn record(run: &Run, stop: &CancellationToken) -> JobRun {
         outcome,
         error: run.result.as_ref().err().map(ToString::to_string),
         took: run.took,
-        // What a stopped run left is for another instance to do at once.
+        // Another instance can do at once what a stopped run left.
         next_in: if outcome == JobOutcome::Stopped { Duration::ZERO } else { run.pause },
     }
 }

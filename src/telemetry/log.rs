@@ -43,7 +43,7 @@ pub enum Format {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Filter(String);
 
-/// Why the log cannot be set up.
+/// The reason why the log cannot be set up.
 #[derive(Debug, Error)]
 pub enum LogError {
     /// A directive is not in the syntax of `RUST_LOG`.

@@ -26,7 +26,7 @@ pub struct DropPins {
 }
 
 impl DropPins {
-    /// Time between two runs that nothing nudges.
+    /// Time between two runs, unless a nudge comes first.
     pub const PERIOD: Duration = Duration::from_secs(60);
 
     /// `nudge` wakes the job after something was queued.
@@ -59,7 +59,7 @@ impl Job for DropPins {
         loop {
             let due = self.store.unpins().due(BATCH).await?;
             for cid in &due {
-                // Cut in the middle, a pin stays in the queue.
+                // A pin whose call is cut stays in the queue.
                 let Some(result) = stop.run_until_cancelled(self.drop_pin(cid)).await else {
                     return tally.end();
                 };
@@ -85,7 +85,7 @@ impl Job for DropPins {
     }
 }
 
-/// What a run came to.
+/// The counts of one run.
 #[derive(Default)]
 struct Tally {
     dropped: u64,

@@ -17,7 +17,7 @@ pub struct ExpireUploads {
 }
 
 impl ExpireUploads {
-    /// Longest time between two runs. A shorter idle time takes its place.
+    /// Longest time between two runs. The time is shorter if uploads expire sooner.
     pub const PERIOD: Duration = Duration::from_secs(60);
 
     /// Ends uploads that nobody touched for `idle`; `pins` wakes [`DropPins`](super::DropPins).

@@ -12,7 +12,7 @@ use crate::registry::Registry;
 pub struct ForgetSessions(Registry);
 
 impl ForgetSessions {
-    /// Longest time between two runs. A shorter idle time takes its place.
+    /// Longest time between two runs. The time is shorter if uploads expire sooner.
     pub const PERIOD: Duration = Duration::from_secs(60);
 
     /// Looks after the memory of `registry`.

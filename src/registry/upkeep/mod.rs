@@ -1,4 +1,4 @@
-//! What the registry does by itself: each file is a [`Job`](crate::jobs::Job).
+//! The background jobs of the registry. Each file is a [`Job`](crate::jobs::Job).
 
 mod drop_pins;
 mod expire_uploads;

@@ -1,4 +1,4 @@
-//! What waits for a job.
+//! The number and the age of the items that wait for a job.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tokio_postgres::Row;
 use crate::store::db::row::unsigned;
 use crate::store::error::StoreError;
 
-/// Most items that are counted: what lies beyond would only make the count slow.
+/// Most items that are counted, so that a long queue does not make the count slow.
 pub(in crate::store) const COUNTED: i64 = 100_000;
 
 /// Items that wait for a job.
@@ -15,7 +15,7 @@ pub(in crate::store) const COUNTED: i64 = 100_000;
 pub struct Backlog {
     /// Their number, at most 100 000.
     pub items: u64,
-    /// How long the oldest one has waited. `None` without items.
+    /// Time that the oldest item has waited. `None` without items.
     pub oldest: Option<Duration>,
 }
 

@@ -28,12 +28,12 @@ pub enum JobTurn {
     Wait(Duration),
 }
 
-/// How a run ended.
+/// The outcome of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JobOutcome {
     /// Everything that was due is done.
     Ok,
-    /// Something is not done, for the reason that is kept with it.
+    /// Something could not be done. The error says why.
     Failed,
     /// The instance was told to stop before the run was over.
     Stopped,
@@ -41,27 +41,25 @@ pub enum JobOutcome {
 
 /// A run that has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the other fields are their names")]
 pub struct JobRun {
-    /// How it ended.
     pub outcome: JobOutcome,
     /// Reason of a failure.
     pub error: Option<String>,
-    /// Time that it took.
     pub took: Duration,
     /// Pause before the next run.
     pub next_in: Duration,
 }
 
-/// What is known of a job.
+/// The state of a job in the database.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs, reason = "the other fields are their names")]
 pub struct JobRecord {
-    /// Name of the job.
     pub name: String,
-    /// Its last run. `None` before the first one has ended.
+    /// `None` before the first run has ended.
     pub last: Option<LastRun>,
     /// Failed runs in a row.
     pub failures: u32,
-    /// When the next run is due.
     pub next_run_at: SystemTime,
     /// Whether an instance runs it now.
     pub running: bool,
@@ -69,12 +67,11 @@ pub struct JobRecord {
 
 /// The last run of a job.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs, reason = "the other fields are their names")]
 pub struct LastRun {
-    /// When it began.
+    /// Start of the run.
     pub at: SystemTime,
-    /// How it ended.
     pub outcome: JobOutcome,
-    /// Time that it took.
     pub took: Duration,
     /// Reason of a failure.
     pub error: Option<String>,
@@ -146,7 +143,7 @@ impl Jobs<'_> {
     pub async fn finish(self, name: &str, instance: Uuid, run: &JobRun) -> Result<(), StoreError> {
         let outcome = run.outcome.name();
         let (took, next_in) = (run.took.as_secs_f64(), run.next_in.as_secs_f64());
-        // PostgreSQL's TEXT holds no NUL.
+        // A TEXT of PostgreSQL cannot contain NUL.
         let error = run.error.as_ref().map(|error| error.replace('\0', " "));
         let params =
             [&name as _, &instance as _, &outcome as _, &took as _, &error as _, &next_in as _];

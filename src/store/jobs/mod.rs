@@ -1,4 +1,4 @@
-//! When background jobs run: their turns and outcomes.
+//! Background jobs: their turns, their outcomes and their backlogs.
 
 pub(super) mod backlog;
 pub(super) mod job;

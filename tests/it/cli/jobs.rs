@@ -1,4 +1,4 @@
-//! `jobs list` and `jobs run`.
+//! The commands `jobs list` and `jobs run`.
 
 use super::Operator;
 use crate::rig;

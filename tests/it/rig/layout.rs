@@ -60,7 +60,7 @@ fn header(name: &str, size: usize) -> [u8; 512] {
         (116, "0000000"),
         (124, &size),
         (136, "00000000000"),
-        (148, "        "), // the checksum counts itself as spaces
+        (148, "        "), // computed with spaces in the field of the checksum
         (156, "0"),
         (257, "ustar\x0000"),
     ] {

@@ -137,7 +137,7 @@ async fn a_missing_kubo_is_named_before_a_cluster_is_made() {
 #[tokio::test]
 async fn a_missing_postgresql_is_named() {
     let (data, path) = (tempfile::tempdir().unwrap(), bare_path());
-    // Debian's programs are not in PATH: only a mount hides them, and only root may mount.
+    // Debian's programs are found without PATH, so only a mount can hide them, and only root can mount.
     let hide = "for d in /usr/lib/postgresql /usr/pgsql-*; do \
                 [ ! -d \"$d\" ] || mount -t tmpfs none \"$d\" || exit 77; done; exec \"$0\"";
     let probe = ["--mount", "--", "sh", "-c", "mount -t tmpfs none /mnt"];
