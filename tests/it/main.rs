@@ -10,6 +10,7 @@ mod clients;
 mod conformance;
 mod edge;
 mod house;
+mod hygiene;
 mod ipfs;
 mod jobs;
 mod lists;

@@ -5,6 +5,7 @@ mod body;
 pub(in crate::http) mod byteranges;
 mod error;
 mod forwarded;
+mod framing;
 pub(in crate::http) mod guard;
 mod origin;
 mod record;

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::answer::Answer;
 use super::body::Body;
 use super::error::HttpError;
+use super::framing;
 use super::guard::Guard;
 use super::origin::Origin;
 use super::record::{Record, Recorded};
@@ -60,6 +61,7 @@ impl Edge {
         record: &mut Record,
     ) -> Result<Answer, HttpError> {
         let (head, body) = request.into_parts();
+        framing::check(&head)?;
         visitors::check(&head, self.name())?;
         let endpoint = route(&head.method, &head.uri)?;
         record.routed(&endpoint);

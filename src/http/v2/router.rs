@@ -84,7 +84,7 @@ fn uploads(
     if *method != Method::POST {
         return Err(HttpError::MethodNotAllowed("POST"));
     }
-    if let Some(digest) = query.first("mount") {
+    if let Some(digest) = single(query, "mount")? {
         let digest = parse_digest(digest)?;
         // A source with an illegal name holds nothing: the client gets an upload session, as for any other miss.
         return Ok(match query.first("from").map(str::parse).transpose() {
@@ -92,7 +92,7 @@ fn uploads(
             Err(_) => Endpoint::Push(repository, Push::Start(None)),
         });
     }
-    if let Some(digest) = query.first("digest") {
+    if let Some(digest) = single(query, "digest")? {
         return Ok(Endpoint::Push(repository, Push::Monolithic(parse_digest(digest)?)));
     }
     let algorithm = query.first("digest-algorithm").map(str::parse::<Algorithm>).transpose();
@@ -109,7 +109,9 @@ fn upload(
         Method::GET | Method::HEAD => Push::Status(id),
         Method::PATCH => Push::Append(id),
         Method::DELETE => Push::Cancel(id),
-        Method::PUT => Push::Finish(id, parse_digest(query.first("digest").unwrap_or_default())?),
+        Method::PUT => {
+            Push::Finish(id, parse_digest(single(query, "digest")?.unwrap_or_default())?)
+        }
         _ => return Err(HttpError::MethodNotAllowed("GET, HEAD, PATCH, PUT, DELETE")),
     };
     Ok(Endpoint::Push(repository, what))
@@ -164,6 +166,19 @@ fn referrers(
 
 fn page(query: &Query) -> Result<PageRequest, HttpError> {
     PageRequest::parse(query).map_err(|error| HttpError::unsupported(error.to_string()))
+}
+
+/// The digest in the parameter `key`. Two of them would let a proxy and this server see two different contents.
+fn single<'a>(query: &'a Query, key: &str) -> Result<Option<&'a str>, HttpError> {
+    let mut values = query.all(key);
+    let first = values.next();
+    match values.next() {
+        None => Ok(first),
+        Some(_) => {
+            let message = format!("the query has more than one {key}");
+            Err(HttpError::bad_request(ErrorCode::DigestInvalid, message))
+        }
+    }
 }
 
 fn parse_digest(text: &str) -> Result<Digest, HttpError> {

@@ -1,0 +1,52 @@
+//! What an answer always says to browsers, and which requests are refused because others could read them differently.
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::rig::server::{Server, builder, server};
+
+/// The first line of the answer to a head, and the whole answer.
+async fn raw(server: &Server, head: &str) -> (String, String) {
+    let mut stream = TcpStream::connect(server.addr).await.unwrap();
+    stream.write_all(format!("{head}connection: close\r\n\r\n").as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    (answer.lines().next().unwrap_or_default().to_owned(), answer)
+}
+
+#[tokio::test]
+async fn heads_that_two_servers_read_differently_are_refused() {
+    let server = server().await;
+    let host = "host: 127.0.0.1\r\n";
+    for (head, line) in [
+        ("GET /v2/ HTTP/1.1\r\n".to_owned(), "HTTP/1.1 400 Bad Request"),
+        (format!("GET /v2/ HTTP/1.1\r\n{host}{host}"), "HTTP/1.1 400 Bad Request"),
+        (format!("GET /v2/ HTTP/1.1\r\n{host}host: evil\r\n"), "HTTP/1.1 400 Bad Request"),
+        (format!("GET /v2/ HTTP/1.0\r\n{host}{host}"), "HTTP/1.0 400 Bad Request"),
+        (format!("GET /v2/ HTTP/1.1\r\n{host}"), "HTTP/1.1 200 OK"),
+        ("GET /v2/ HTTP/1.0\r\n".to_owned(), "HTTP/1.0 200 OK"),
+    ] {
+        assert_eq!(raw(&server, &head).await.0, line, "{head:?}");
+    }
+    let asks = builder().await.env("OPEN_REGISTRY_AUTH", "token").start().await;
+    let head = format!("GET /v2/ HTTP/1.1\r\n{host}authorization: Basic Og==\r\n");
+    assert_eq!(raw(&asks, &head).await.0, "HTTP/1.1 401 Unauthorized");
+    let (line, answer) = raw(&asks, &format!("{head}authorization: Bearer a.b.c\r\n")).await;
+    assert_eq!(line, "HTTP/1.1 400 Bad Request");
+    assert!(answer.contains("one authorization header only"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_digest_is_named_once() {
+    let client = server().await;
+    let (server, client) = (&client, client.client());
+    let digest = af_registry::stream::hashing::sha256(b"x");
+    let session = client.start_upload("twice").await;
+    let twice = format!("digest={digest}&digest={digest}");
+    client.ask("PUT", &format!("{session}?{twice}")).await.refused(400, "DIGEST_INVALID");
+    let uploads = "/v2/twice/blobs/uploads/";
+    client.ask("POST", &format!("{uploads}?{twice}")).await.refused(400, "DIGEST_INVALID");
+    let mounts = format!("{uploads}?mount={digest}&mount={digest}&from=a");
+    client.ask("POST", &mounts).await.refused(400, "DIGEST_INVALID");
+    assert!(server.log().iter().all(|line| line["level"] != "error"));
+}
