@@ -3,6 +3,7 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::rig::client::random;
 use crate::rig::server::{Server, builder, server};
 
 /// The first line of the answer to a head, and the whole answer.
@@ -49,4 +50,16 @@ async fn a_digest_is_named_once() {
     let mounts = format!("{uploads}?mount={digest}&mount={digest}&from=a");
     client.ask("POST", &mounts).await.refused(400, "DIGEST_INVALID");
     assert!(server.log().iter().all(|line| line["level"] != "error"));
+}
+
+#[tokio::test]
+async fn a_list_filters_by_sixteen_artifact_types() {
+    let server = server().await;
+    let digest = server.client().push_blob("types", &random(80, 10)).await;
+    let path = |count: usize| {
+        let types: Vec<_> = (0..count).map(|n| format!("artifactType=a/{n}")).collect();
+        format!("/v2/types/referrers/{digest}?{}", types.join("&"))
+    };
+    server.client().get(&path(16)).await.expect(200);
+    server.client().get(&path(17)).await.refused(400, "UNSUPPORTED");
 }

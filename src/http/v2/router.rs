@@ -12,6 +12,9 @@ use crate::oci::{
 /// Most tags beside a reference in one push (end-7b asks for at least ten).
 const MAX_TAGS: usize = 100;
 
+/// Most artifact types that a list of referrers filters by.
+const MAX_ARTIFACT_TYPES: usize = 16;
+
 /// Finds out what a request asks for.
 ///
 /// # Errors
@@ -159,7 +162,11 @@ fn referrers(
     query: &Query,
 ) -> Result<Endpoint, HttpError> {
     let artifact_types = query.all("artifactType").filter(|t| !t.is_empty());
-    let artifact_types = artifact_types.map(str::to_owned).collect();
+    let artifact_types: Vec<String> = artifact_types.map(str::to_owned).collect();
+    if artifact_types.len() > MAX_ARTIFACT_TYPES {
+        let most = format!("a list filters by at most {MAX_ARTIFACT_TYPES} artifact types");
+        return Err(HttpError::unsupported(most));
+    }
     let referrers = Referrers { subject, artifact_types, page: page(query)? };
     Ok(Endpoint::Pull(repository, Pull::Referrers(referrers)))
 }
