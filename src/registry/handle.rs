@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use super::RegistryError;
+use super::readiness::Readiness;
 use super::upload::Sessions;
 use crate::ipfs::Kubo;
 use crate::jobs::Nudge;
@@ -35,6 +36,7 @@ struct Parts {
     sessions: Sessions,
     transfers: Arc<Semaphore>,
     pins: Nudge,
+    readiness: Readiness,
 }
 
 /// The operations on blobs: get, read, mount and delete.
@@ -58,7 +60,15 @@ impl Registry {
     pub fn new(store: Store, ipfs: Kubo, limits: Limits) -> Self {
         let transfers = Arc::new(Semaphore::new(limits.uploads));
         let sessions = Sessions::default();
-        Self(Arc::new(Parts { store, ipfs, limits, sessions, transfers, pins: Nudge::default() }))
+        Self(Arc::new(Parts {
+            store,
+            ipfs,
+            limits,
+            sessions,
+            transfers,
+            pins: Nudge::default(),
+            readiness: Readiness::default(),
+        }))
     }
 
     /// The operations on blobs.
@@ -81,11 +91,15 @@ impl Registry {
         Lists(self)
     }
 
-    /// Checks that both partners answer.
+    /// Checks that both partners answer. The result is remembered for a second, so that probes cost them little.
     ///
     /// # Errors
     /// The failure of PostgreSQL, which is asked first, or that of Kubo.
-    pub async fn ready(&self) -> Result<(), RegistryError> {
+    pub async fn ready(&self) -> Result<(), Arc<RegistryError>> {
+        self.0.readiness.check(|| self.ask_partners()).await
+    }
+
+    async fn ask_partners(&self) -> Result<(), RegistryError> {
         self.store().ping().await?;
         self.ipfs().ready().await?;
         Ok(())

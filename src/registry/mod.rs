@@ -12,6 +12,7 @@ mod error;
 mod handle;
 pub mod list;
 pub mod manifest;
+mod readiness;
 pub mod upkeep;
 pub mod upload;
 

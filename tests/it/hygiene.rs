@@ -3,7 +3,7 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::rig::client::random;
+use crate::rig::client::{Client, random};
 use crate::rig::server::{Server, builder, server};
 
 /// The first line of the answer to a head, and the whole answer.
@@ -62,4 +62,30 @@ async fn a_list_filters_by_sixteen_artifact_types() {
     };
     server.client().get(&path(16)).await.expect(200);
     server.client().get(&path(17)).await.refused(400, "UNSUPPORTED");
+}
+
+/// How often PostgreSQL was asked whether it answers.
+async fn pings(server: &Server) -> u64 {
+    let metrics = Client { addr: server.metrics }.get("/metrics").await;
+    let text = String::from_utf8(metrics.body.to_vec()).unwrap();
+    let mut lines = text.lines().filter(|line| line.contains("_count{call=\"database/ping\""));
+    lines.next().map_or(0, |line| line.rsplit(' ').next().unwrap().parse().unwrap())
+}
+
+#[tokio::test]
+async fn a_burst_of_probes_asks_the_partners_once() {
+    const BURST: usize = 200;
+    let server = server().await;
+    let client = server.client();
+    let before = pings(&server).await;
+    let began = std::time::Instant::now();
+    let probes: Vec<_> =
+        (0..BURST).map(|_| tokio::spawn(async move { client.get("/readyz").await })).collect();
+    for probe in probes {
+        probe.await.unwrap().expect(200);
+    }
+    // Once, and once more for each second that the burst takes on a busy machine.
+    let most = began.elapsed().as_secs() + 1;
+    let asked = pings(&server).await - before;
+    assert!((1..=most).contains(&asked), "{asked} times, at most {most}");
 }

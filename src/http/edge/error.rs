@@ -1,5 +1,7 @@
 //! Every way a request can fail, and the one mapping to status, code and sentence.
 
+use std::sync::Arc;
+
 use hyper::header::{ALLOW, HeaderValue, LOCATION, RANGE, RETRY_AFTER, WWW_AUTHENTICATE};
 use hyper::{Response, StatusCode};
 use serde_json::{Value, json};
@@ -58,6 +60,9 @@ pub enum HttpError {
     /// The registry could not do it.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// A partner does not answer.
+    #[error("not ready: {0}")]
+    NotReady(Arc<RegistryError>),
     /// An upload's chunk does not continue it; here is where it may be continued.
     #[error("the chunk does not continue the upload, which holds {received} bytes")]
     OutOfOrder {
@@ -151,6 +156,7 @@ impl HttpError {
             }
             Self::Refused { error, .. } => auth_status(error),
             Self::Registry(error) => registry_status(error),
+            Self::NotReady(error) => registry_status(error),
         }
     }
 

@@ -17,6 +17,6 @@ pub(in crate::http) async fn ready(request: Request) -> Result<Answer, HttpError
     if request.edge.is_draining() {
         return Ok(respond::with(StatusCode::SERVICE_UNAVAILABLE, Body::full("draining\n")).into());
     }
-    request.registry().ready().await?;
+    request.registry().ready().await.map_err(HttpError::NotReady)?;
     Ok(respond::with(StatusCode::OK, Body::full("ready\n")).into())
 }
