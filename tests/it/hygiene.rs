@@ -3,7 +3,8 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::rig::client::{Client, random};
+use crate::rig::authority::Authority;
+use crate::rig::client::{Answer, Client, random};
 use crate::rig::server::{Server, builder, server};
 
 /// The first line of the answer to a head, and the whole answer.
@@ -62,6 +63,60 @@ async fn a_list_filters_by_sixteen_artifact_types() {
     };
     server.client().get(&path(16)).await.expect(200);
     server.client().get(&path(17)).await.refused(400, "UNSUPPORTED");
+}
+
+/// What a browser is told with every answer.
+#[track_caller]
+fn guarded(answer: &Answer) {
+    for (name, value) in [
+        ("content-security-policy", "default-src 'none'; sandbox; frame-ancestors 'none'"),
+        ("cross-origin-resource-policy", "same-origin"),
+        ("x-content-type-options", "nosniff"),
+        ("strict-transport-security", ""),
+    ] {
+        assert_eq!(answer.header(name), value, "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn browsers_run_nothing_of_an_answer() {
+    let server = server().await;
+    let client = server.client();
+    let bytes = random(81, 100_000);
+    let digest = client.push_blob("html", &bytes).await;
+    let (manifest, _) = client.push_image("html", "v1", &bytes).await;
+    let blob = format!("/v2/html/blobs/{digest}");
+    for answer in [
+        client.get("/v2/").await.expect(200),
+        client.get("/").await.expect(404),
+        client.get(&blob).await.expect(200),
+        client.head(&blob).await.expect(200),
+        client.get_with(&blob, &[("range", "bytes=0-9,20-29")]).await.expect(206),
+        client.get(&format!("/v2/html/manifests/{manifest}")).await.expect(200),
+        client.ask("POST", "/v2/html/blobs/uploads/").await.expect(202),
+        client.get("/healthz").await.expect(200),
+        client.get("/token").await,
+        Client { addr: server.metrics }.get("/metrics").await.expect(200),
+    ] {
+        guarded(&answer);
+    }
+}
+
+#[tokio::test]
+async fn who_came_by_tls_is_told_to_come_by_tls() {
+    let authority = Authority::new();
+    let server = builder().await.tls(&authority).start().await;
+    let url = format!("https://localhost:{}/v2/", server.addr.port());
+    let curl = |path: &str| {
+        let mut curl = std::process::Command::new("curl");
+        curl.args(["-sS", "-D", "-", "--cacert", authority.file_text()])
+            .arg(format!("{url}{path}"));
+        crate::rig::program::complete(&mut curl).to_lowercase()
+    };
+    for path in ["", "no/such/path"] {
+        let answer = curl(path);
+        assert!(answer.contains("strict-transport-security: max-age=31536000\r\n"), "{answer}");
+    }
 }
 
 /// How often PostgreSQL was asked whether it answers.

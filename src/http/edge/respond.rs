@@ -1,8 +1,8 @@
 //! Building answers.
 
 use hyper::header::{
-    CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION,
-    RANGE, X_CONTENT_TYPE_OPTIONS,
+    CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName,
+    HeaderValue, LOCATION, RANGE, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Response, StatusCode};
 use serde::Serialize;
@@ -11,13 +11,27 @@ use super::body::Body;
 use crate::oci::{Digest, Path, RepositoryName, header, received_range};
 use crate::registry::upload::UploadState;
 
+/// A browser that is shown pushed content runs nothing of it, loads nothing for it and frames it nowhere.
+const NOTHING_RUNS: &str = "default-src 'none'; sandbox; frame-ancestors 'none'";
+
+const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+
 /// An answer with a body.
 pub(in crate::http) fn with(status: StatusCode, body: Body) -> Response<Body> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
     // What clients pushed is served as data, whatever a browser would like to make of it.
-    response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let headers = response.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(NOTHING_RUNS));
+    headers.insert(RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
     response
+}
+
+/// Tells a browser that came by TLS to come by TLS only, for a year.
+pub(in crate::http) fn only_by_tls(headers: &mut HeaderMap) {
+    let year = HeaderValue::from_static("max-age=31536000");
+    headers.insert(STRICT_TRANSPORT_SECURITY, year);
 }
 
 /// An answer without a body. Says so with a Content-Length where HTTP lets it.

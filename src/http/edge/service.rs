@@ -19,10 +19,12 @@ use super::guard::Guard;
 use super::origin::Origin;
 use super::record::{Record, Recorded};
 use super::request::Request;
+use super::respond;
 use super::shared::Edge;
 use super::visitors;
 use crate::auth::AuthError;
 use crate::http::v2::{dispatch, route};
+use crate::net::Secured;
 use crate::registry::RegistryError;
 use crate::telemetry::metrics;
 
@@ -30,6 +32,7 @@ impl Edge {
     async fn answer(&self, request: HyperRequest<Incoming>) -> Response<Recorded> {
         let mut record = Record::begin(request.method(), request.uri().path());
         let head = request.method() == Method::HEAD;
+        let by_tls = request.extensions().get::<Secured>().is_some();
         let has_body = !http_body::Body::is_end_stream(request.body());
         let Answer { mut response, facts } = match self.handle(request, &mut record).await {
             Ok(answer) => answer,
@@ -48,6 +51,9 @@ impl Edge {
         let id = HeaderValue::from_str(&record.request_id.to_string());
         if let Ok(id) = id {
             response.headers_mut().insert(HeaderName::from_static("x-request-id"), id);
+        }
+        if by_tls {
+            respond::only_by_tls(response.headers_mut());
         }
         if head {
             response = without_body(response);
