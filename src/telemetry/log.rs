@@ -82,17 +82,63 @@ pub fn init(format: Format, filter: &Filter) -> Result<(), LogError> {
     };
     let filter = EnvFilter::try_new(&filter.0).map_err(|e| LogError::Filter(e.to_string()))?;
     let lines: Box<dyn Layer<Registry> + Send + Sync> = if json {
-        Box::new(JsonLines { writer: io::stderr })
+        Box::new(JsonLines { writer: visible })
     } else {
         let colours = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        Box::new(
-            text::layer().compact().with_target(false).with_ansi(colours).with_writer(io::stderr),
-        )
+        Box::new(text::layer().compact().with_target(false).with_ansi(colours).with_writer(visible))
     };
     tracing_subscriber::registry()
         .with(lines.with_filter(filter))
         .try_init()
         .map_err(|_| LogError::AlreadySet)
+}
+
+/// Standard error, to which no raw control character of a client gets.
+fn visible() -> Visible<io::Stderr> {
+    Visible(io::stderr())
+}
+
+/// Writes C1 control characters and DEL as escapes: some terminals obey them, and JSON lets them stand raw. Both formats
+/// give whole events, so that no character is split between two writes, and C1 characters occur in values only.
+struct Visible<W>(W);
+
+impl<W: Write> Write for Visible<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match escaped(bytes) {
+            Some(escaped) => self.0.write_all(&escaped),
+            None => self.0.write_all(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// The same text with every C1 character (`C2 80` to `C2 9F` in UTF-8) and DEL written as `\u` and four digits; `None`
+/// when there is none.
+fn escaped(text: &[u8]) -> Option<Vec<u8>> {
+    let width = |rest: &[u8]| match rest {
+        [0x7f, ..] => 1,
+        [0xc2, 0x80..=0x9f, ..] => 2,
+        _ => 0,
+    };
+    (0..text.len()).find(|at| width(&text[*at..]) > 0)?;
+    let (mut escaped, mut rest) = (Vec::with_capacity(text.len() + 64), text);
+    while let Some(first) = rest.first() {
+        let taken = width(rest);
+        match taken {
+            0 => escaped.push(*first),
+            _ => escaped.extend(format!("\\u{:04x}", rest[taken - 1]).bytes()),
+        }
+        rest = &rest[taken.max(1)..];
+    }
+    Some(escaped)
 }
 
 /// Writes each event as one line of JSON.
@@ -249,7 +295,7 @@ mod tests {
     fn written(log: impl FnOnce()) -> String {
         let lines = Lines::default();
         let writer = lines.clone();
-        let layer = JsonLines { writer: move || writer.clone() };
+        let layer = JsonLines { writer: move || Visible(writer.clone()) };
         subscriber::with_default(tracing_subscriber::registry().with(layer), log);
         let bytes = lines.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap()
@@ -298,6 +344,24 @@ mod tests {
         assert_eq!(object["level"], "info");
         assert_eq!(object["event"], "log");
         assert!(object["target"].as_str().unwrap().contains("telemetry::log"));
+    }
+
+    #[test]
+    fn no_control_character_is_raw_in_a_line() {
+        let path = "/\u{1b}[31m\u{7f}\u{80}\u{85}\u{9b}31m\u{9f}\u{a0}\u{e9}\u{fffd}\n";
+        let line = written(|| info!(path, "GET {path}"));
+        assert!(!line.trim_end_matches('\n').contains(char::is_control), "{line:?}");
+        let object: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(object["path"], path);
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let layer = text::layer().compact().with_ansi(false);
+        let layer = layer.with_writer(move || Visible(writer.clone()));
+        let subscriber = tracing_subscriber::registry().with(layer);
+        subscriber::with_default(subscriber, || info!(path = %path, "GET {path}"));
+        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        assert!(text.contains("\\u009b31m") && text.contains("\u{a0}\u{e9}"), "{text:?}");
+        assert!(!text.contains(|c: char| matches!(c, '\u{1b}' | '\u{7f}'..='\u{9f}')), "{text:?}");
     }
 
     #[test]
