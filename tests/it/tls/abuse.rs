@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use data_encoding::BASE64;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -107,6 +108,36 @@ async fn a_trusted_proxy_says_whose_connection_it_is() {
     silent.write_all(b"\r\n\r\n\0\r\n").await.unwrap();
     assert_eq!(silent.read(&mut [0; 1]).await.unwrap_or(0), 0);
     counted(&server, "proxy_header_time", 1).await;
+}
+
+#[tokio::test]
+async fn the_address_of_a_proxy_header_counts_whatever_its_client_writes() {
+    let server = builder()
+        .await
+        .env("OPEN_REGISTRY_AUTH", "token")
+        .env("OPEN_REGISTRY_PROXY_PROTOCOL", "true")
+        .env("OPEN_REGISTRY_TRUSTED_PROXIES", "127.0.0.1")
+        .env("OPEN_REGISTRY_LIMIT_ADDRESS_FAILURES", "2")
+        .start()
+        .await;
+    let guess = async |source: [u8; 4], forwarded: u8| {
+        let user = format!("Basic {}", BASE64.encode(format!("user{forwarded}:x").as_bytes()));
+        let mut stream = TcpStream::connect(server.addr).await.unwrap();
+        let head = format!(
+            "GET /v2/ HTTP/1.1\r\nhost: x\r\nx-forwarded-for: 198.51.100.{forwarded}\r\n\
+             authorization: {user}\r\nconnection: close\r\n\r\n"
+        );
+        stream.write_all(&[&announced(source)[..], head.as_bytes()].concat()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer.get(9..12).unwrap_or_default().to_owned()
+    };
+    let client = [192, 0, 2, 7];
+    assert_eq!(guess(client, 1).await, "401");
+    assert_eq!(guess(client, 2).await, "401");
+    assert_eq!(guess(client, 3).await, "429");
+    // Neither does it count for the address that the client wrote.
+    assert_eq!(guess([203, 0, 113, 8], 3).await, "401");
 }
 
 #[tokio::test]
