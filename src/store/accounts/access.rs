@@ -13,7 +13,7 @@ use crate::store::error::StoreError;
 
 /// What callers may do.
 #[derive(Clone, Copy, Debug)]
-pub struct AccessRights<'s>(pub(in crate::store) &'s Database);
+pub struct AccessRights<'s>(pub(crate) &'s Database);
 
 impl AccessRights<'_> {
     /// Whether `action` is allowed. For actions without a lookup; a lookup checks the right in its own statement.

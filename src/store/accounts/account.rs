@@ -16,7 +16,7 @@ use crate::store::error::StoreError;
 
 /// All accounts.
 #[derive(Clone, Copy, Debug)]
-pub struct Accounts<'s>(pub(in crate::store) &'s Database);
+pub struct Accounts<'s>(pub(crate) &'s Database);
 
 /// A user or a robot. `Debug` does not print the hash.
 #[derive(Clone, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use crate::store::error::StoreError;
 
 /// The grants of all accounts.
 #[derive(Clone, Copy, Debug)]
-pub struct Grants<'s>(pub(in crate::store) &'s Database);
+pub struct Grants<'s>(pub(crate) &'s Database);
 
 /// A role of an account in all repositories that a pattern covers.
 #[derive(Clone, Debug, PartialEq, Eq)]

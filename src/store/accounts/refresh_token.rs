@@ -11,7 +11,7 @@ use crate::store::error::StoreError;
 
 /// The refresh tokens of all accounts.
 #[derive(Clone, Copy, Debug)]
-pub struct RefreshTokens<'s>(pub(in crate::store) &'s Database);
+pub struct RefreshTokens<'s>(pub(crate) &'s Database);
 
 /// A refresh token that is valid if its bearer knows the secret. `Debug` does not print the hash.
 #[derive(Clone, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use crate::store::error::StoreError;
 
 /// All keys that sign tokens.
 #[derive(Clone, Copy, Debug)]
-pub struct SigningKeys<'s>(pub(in crate::store) &'s Database);
+pub struct SigningKeys<'s>(pub(crate) &'s Database);
 
 /// A key whose signatures are trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]

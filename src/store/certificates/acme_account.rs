@@ -6,7 +6,7 @@ use crate::store::error::StoreError;
 
 /// The accounts at all directories.
 #[derive(Clone, Copy, Debug)]
-pub struct AcmeAccounts<'s>(pub(in crate::store) &'s Database);
+pub struct AcmeAccounts<'s>(pub(crate) &'s Database);
 
 impl AcmeAccounts<'_> {
     /// The sealed credentials of the account at a directory.

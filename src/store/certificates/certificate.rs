@@ -10,7 +10,7 @@ use crate::store::error::StoreError;
 
 /// All certificates that were ordered.
 #[derive(Clone, Copy, Debug)]
-pub struct Certificates<'s>(pub(in crate::store) &'s Database);
+pub struct Certificates<'s>(pub(crate) &'s Database);
 
 /// The key of a certificate in its table.
 #[derive(Clone, Debug, PartialEq, Eq)]

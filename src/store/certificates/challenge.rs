@@ -6,7 +6,7 @@ use crate::store::error::StoreError;
 
 /// The challenges of all host names.
 #[derive(Clone, Copy, Debug)]
-pub struct Challenges<'s>(pub(in crate::store) &'s Database);
+pub struct Challenges<'s>(pub(crate) &'s Database);
 
 impl Challenges<'_> {
     /// The digest that proves `name`, if a validation is under way.

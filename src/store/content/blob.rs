@@ -17,7 +17,7 @@ use crate::store::error::StoreError;
 
 /// The blobs of all repositories.
 #[derive(Clone, Copy, Debug)]
-pub struct Blobs<'s>(pub(in crate::store) &'s Database);
+pub struct Blobs<'s>(pub(crate) &'s Database);
 
 /// A blob that a repository holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,15 +51,15 @@ pub enum Unlink {
 }
 
 /// The row that [`commit`] writes.
-pub(in crate::store) struct NewBlob<'a> {
-    pub(in crate::store) repository: &'a str,
-    pub(in crate::store) digest: &'a str,
-    pub(in crate::store) cid: &'a str,
-    pub(in crate::store) size: i64,
-    pub(in crate::store) upload: Option<Uuid>,
-    pub(in crate::store) superseded: &'a [String],
+pub(crate) struct NewBlob<'a> {
+    pub(crate) repository: &'a str,
+    pub(crate) digest: &'a str,
+    pub(crate) cid: &'a str,
+    pub(crate) size: i64,
+    pub(crate) upload: Option<Uuid>,
+    pub(crate) superseded: &'a [String],
     /// Whether the CID is in the queue for unpinning.
-    pub(in crate::store) queued: bool,
+    pub(crate) queued: bool,
 }
 
 impl Blobs<'_> {
@@ -141,7 +141,7 @@ impl Blobs<'_> {
 }
 
 /// Makes an upload a blob; the row has the CID that the blob has from now on. Runs after [`lock`].
-pub(in crate::store) async fn commit(
+pub(crate) async fn commit(
     connection: &Connection,
     new: &NewBlob<'_>,
 ) -> Result<Option<Row>, Error> {
@@ -151,10 +151,7 @@ pub(in crate::store) async fn commit(
         .await
 }
 
-pub(in crate::store) async fn lock(
-    connection: &Connection,
-    digest: &str,
-) -> Result<Option<Row>, Error> {
+pub(crate) async fn lock(connection: &Connection, digest: &str) -> Result<Option<Row>, Error> {
     connection.row(Query::BlobLock, &[&digest]).await
 }
 

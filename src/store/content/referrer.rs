@@ -16,7 +16,7 @@ const PAGE_BYTES: i64 = 4 << 20;
 
 /// The referrers of all subjects.
 #[derive(Clone, Copy, Debug)]
-pub struct Referrers<'s>(pub(in crate::store) &'s Database);
+pub struct Referrers<'s>(pub(crate) &'s Database);
 
 /// A manifest that names a subject, with the fields of its descriptor.
 #[derive(Clone, Debug, PartialEq)]

@@ -9,7 +9,7 @@ use crate::store::error::StoreError;
 
 /// The tags of all repositories.
 #[derive(Clone, Copy, Debug)]
-pub struct Tags<'s>(pub(in crate::store) &'s Database);
+pub struct Tags<'s>(pub(crate) &'s Database);
 
 impl Tags<'_> {
     /// Removes a tag; its manifest stays. Answers whether there was one.

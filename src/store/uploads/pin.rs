@@ -32,7 +32,7 @@ use crate::store::error::StoreError;
 
 /// The pins that rows need.
 #[derive(Clone, Copy, Debug)]
-pub struct Pins<'s>(pub(in crate::store) &'s Database);
+pub struct Pins<'s>(pub(crate) &'s Database);
 
 /// A CID that Kubo stores and that a row is about to name. It holds a transaction open, so nothing slow may happen
 /// before it ends, except to pin the CID again when [`Claim::pin_lost`] says so. If it is dropped, nothing changes.

@@ -17,7 +17,7 @@ const FORGOTTEN_AT_ONCE: i64 = 1000;
 
 /// The queue of CIDs to unpin.
 #[derive(Clone, Copy, Debug)]
-pub struct Unpins<'s>(pub(in crate::store) &'s Database);
+pub struct Unpins<'s>(pub(crate) &'s Database);
 
 /// A CID that no row names, and that no row can begin to name while this value lives. Unpin it in Kubo, then call
 /// [`UnpinClaim::done`]. If it is dropped, the CID stays in the queue.

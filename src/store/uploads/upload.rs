@@ -22,7 +22,7 @@ const EXPIRED_AT_ONCE: i64 = 100;
 
 /// The upload sessions of all repositories.
 #[derive(Clone, Copy, Debug)]
-pub struct Uploads<'s>(pub(in crate::store) &'s Database);
+pub struct Uploads<'s>(pub(crate) &'s Database);
 
 /// A piece of an upload that Kubo holds and pins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,10 +129,7 @@ impl Uploads<'_> {
 }
 
 /// Ends the sessions that a transaction has locked, and the transaction. Returns their number.
-pub(in crate::store) async fn discard_locked(
-    lease: Lease,
-    locked: &[Row],
-) -> Result<u64, StoreError> {
+pub(crate) async fn discard_locked(lease: Lease, locked: &[Row]) -> Result<u64, StoreError> {
     let ids = locked.iter().map(|row| row.try_get("id")).collect::<Result<Vec<Uuid>, _>>()?;
     if ids.is_empty() {
         lease.rollback().await?;

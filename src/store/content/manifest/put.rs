@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio_postgres::types::Json;
 use tokio_postgres::{Error, Row};
 
-use super::Manifests;
+use super::manifests::Manifests;
 use crate::oci::{Digest, RepositoryName, Tag};
 use crate::store::content::repository;
 use crate::store::db::connection::Connection;

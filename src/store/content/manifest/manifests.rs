@@ -1,0 +1,129 @@
+//! Finding and deleting manifests.
+
+use bytes::Bytes;
+use tokio_postgres::{Error, Row};
+
+use crate::oci::{Digest, Reference, RepositoryName};
+use crate::rights::{Access, Action};
+use crate::store::db::connection::Connection;
+use crate::store::db::database::Database;
+use crate::store::db::retry::retrying;
+use crate::store::db::row::{parsed, unsigned};
+use crate::store::db::statements::Query;
+use crate::store::error::StoreError;
+
+/// The manifests of all repositories.
+#[derive(Clone, Copy, Debug)]
+pub struct Manifests<'s>(pub(crate) &'s Database);
+
+/// A manifest and its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the other fields are their names")]
+pub struct StoredManifest {
+    pub digest: Digest,
+    pub media_type: String,
+    /// The exact bytes that were pushed.
+    pub raw: Bytes,
+}
+
+/// The properties of a manifest, without its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the other fields are their names")]
+pub struct ManifestHead {
+    pub digest: Digest,
+    pub media_type: String,
+    /// Length in bytes.
+    pub size: u64,
+}
+
+impl Manifests<'_> {
+    /// Finds a manifest of a repository.
+    ///
+    /// # Errors
+    /// [`StoreError::Denied`] when the caller may not pull from the repository.
+    pub async fn get(
+        self,
+        access: &Access,
+        reference: &Reference,
+    ) -> Result<Option<StoredManifest>, StoreError> {
+        let row = match reference {
+            Reference::Digest(digest) => self.get_by_digest(access, digest.as_str()).await?,
+            Reference::Tag(tag) => self.get_by_tag(access, tag.as_str()).await?,
+        };
+        if row.try_get::<_, Option<&str>>("digest")?.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(StoredManifest {
+            digest: parsed(&row, "digest")?,
+            media_type: row.try_get("content_type")?,
+            raw: row.try_get::<_, Vec<u8>>("raw")?.into(),
+        }))
+    }
+
+    /// As [`get`](Self::get), without the bytes.
+    ///
+    /// # Errors
+    /// [`StoreError::Denied`] when the caller may not pull from the repository.
+    pub async fn head(
+        self,
+        access: &Access,
+        reference: &Reference,
+    ) -> Result<Option<ManifestHead>, StoreError> {
+        let row = match reference {
+            Reference::Digest(digest) => self.head_by_digest(access, digest.as_str()).await?,
+            Reference::Tag(tag) => self.head_by_tag(access, tag.as_str()).await?,
+        };
+        if row.try_get::<_, Option<&str>>("digest")?.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(ManifestHead {
+            digest: parsed(&row, "digest")?,
+            media_type: row.try_get("content_type")?,
+            size: unsigned(&row, "size")?,
+        }))
+    }
+
+    async fn get_by_digest(self, access: &Access, digest: &str) -> Result<Row, StoreError> {
+        self.0.gated_read(Query::ManifestGetByDigest, access, Action::Pull, [&digest]).await
+    }
+
+    async fn get_by_tag(self, access: &Access, tag: &str) -> Result<Row, StoreError> {
+        self.0.gated_read(Query::ManifestGetByTag, access, Action::Pull, [&tag]).await
+    }
+
+    async fn head_by_digest(self, access: &Access, digest: &str) -> Result<Row, StoreError> {
+        self.0.gated_read(Query::ManifestHeadByDigest, access, Action::Pull, [&digest]).await
+    }
+
+    async fn head_by_tag(self, access: &Access, tag: &str) -> Result<Row, StoreError> {
+        self.0.gated_read(Query::ManifestHeadByTag, access, Action::Pull, [&tag]).await
+    }
+
+    /// Takes a manifest from a repository, with its tags there. Answers whether the repository held it.
+    pub async fn delete(
+        self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<bool, StoreError> {
+        let (repository, digest) = (repository.as_str(), digest.as_str());
+        let deleted = retrying(|| async {
+            let lease = self.0.lease().await?;
+            let lock = lock_link(&lease, repository, digest);
+            lease.transaction(lock, delete(&lease, repository, digest)).await
+        });
+        let (_, deleted) = deleted.await?;
+        Ok(deleted > 0)
+    }
+}
+
+async fn lock_link(
+    connection: &Connection,
+    repository: &str,
+    digest: &str,
+) -> Result<Option<Row>, Error> {
+    connection.row(Query::ManifestLockLink, &[&repository, &digest]).await
+}
+
+async fn delete(connection: &Connection, repository: &str, digest: &str) -> Result<u64, Error> {
+    connection.count(Query::ManifestDelete, &[&repository, &digest]).await
+}
