@@ -1,3 +1,3 @@
--- Lets one transaction at a time create the first user. The next statement has a snapshot of its own, which holds what
+-- Lets one transaction at a time create the first user. The next statement has a snapshot of its own, so it sees what
 -- the previous transaction did. The key of the lock is two integers, as that of migrations is.
 SELECT pg_advisory_xact_lock(1634887525, 2)

@@ -1,6 +1,7 @@
 -- Finds or creates a repository and returns its id. $1 name.
 -- The update changes nothing; with it, the statement also returns a row that another transaction has inserted since the
--- statement began. It sets no column of a key, because that would lock the row against foreign keys to it.
+-- statement began. It sets a column that is in no key, because an update of a key would make transactions wait that
+-- reference the row.
 WITH found AS (
     SELECT id FROM repositories WHERE name = $1
 ), made AS (

@@ -1,5 +1,5 @@
--- At most $2 upload sessions of a repository. No index supports this, because there are never more sessions than one
--- day's. $1 repository.
+-- Locks and returns at most $2 upload sessions of a repository. No index supports this: idle sessions expire after a
+-- day, so there are few. $1 repository.
 SELECT u.id
 FROM uploads u
 JOIN repositories r ON r.id = u.repository_id

@@ -11,12 +11,13 @@ use crate::store::db::database::Database;
 use crate::store::db::statements::Query;
 use crate::store::error::StoreError;
 
-/// What callers may do.
+/// The rights of callers.
 #[derive(Clone, Copy, Debug)]
 pub struct AccessRights<'s>(pub(crate) &'s Database);
 
 impl AccessRights<'_> {
-    /// Whether `action` is allowed. For actions without a lookup; a lookup checks the right in its own statement.
+    /// Whether `action` is allowed. An action that looks something up need not ask, because its own statement checks the
+    /// right.
     pub async fn allowed(self, access: &Access, action: Action) -> Result<bool, StoreError> {
         match self.0.gated_read(Query::AccessAllowed, access, action, []).await {
             Ok(_) => Ok(true),

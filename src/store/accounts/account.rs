@@ -14,7 +14,7 @@ use crate::store::db::retry::retrying;
 use crate::store::db::statements::Query;
 use crate::store::error::StoreError;
 
-/// All accounts.
+/// The accounts of users and robots.
 #[derive(Clone, Copy, Debug)]
 pub struct Accounts<'s>(pub(crate) &'s Database);
 
@@ -98,12 +98,12 @@ impl Accounts<'_> {
         rows.iter().map(Account::from_row).collect()
     }
 
-    /// Creates a user without any right. Answers whether the name was free.
+    /// Creates a user without any right. Returns whether the name was free.
     pub async fn add_user(self, name: &str, secret_hash: &str) -> Result<bool, StoreError> {
         self.add(name, None, secret_hash, None).await
     }
 
-    /// Creates a robot of `namespace` without any right. It expires after `life`. Answers whether the name was free.
+    /// Creates a robot of `namespace` without any right. It expires after `life`. Returns whether the name was free.
     pub async fn add_robot(
         self,
         name: &str,
@@ -126,7 +126,7 @@ impl Accounts<'_> {
         Ok(self.0.count(Query::AccountAdd, params).await? > 0)
     }
 
-    /// Creates a user with every right if there is no user yet. Answers whether it did. When several callers try at the
+    /// Creates a user with every right if there is no user yet. Returns whether it did. When several callers try at the
     /// same time, on any instances, exactly one succeeds.
     pub async fn add_first_admin(self, name: &str, secret_hash: &str) -> Result<bool, StoreError> {
         let added = retrying(|| async {
@@ -138,7 +138,7 @@ impl Accounts<'_> {
     }
 
     /// Gives an account a new secret that expires after `life`. The old secret and every token issued for it end.
-    /// Answers whether there is such an account.
+    /// Returns whether there is such an account.
     pub async fn renew_secret(
         self,
         name: &str,
@@ -150,18 +150,18 @@ impl Accounts<'_> {
         Ok(self.0.count(Query::AccountRenewSecret, params).await? > 0)
     }
 
-    /// Ends every token that was issued to an account. Its secret stays. Answers whether there is such an account.
+    /// Ends every token that was issued to an account. Its secret stays. Returns whether there is such an account.
     pub async fn renew_revision(self, name: &str) -> Result<bool, StoreError> {
         Ok(self.0.count(Query::AccountRenewRevision, [&name]).await? > 0)
     }
 
-    /// Disables or enables an account. Tokens issued before end in either case. Answers whether there is such an
+    /// Disables or enables an account. Tokens issued before end in either case. Returns whether there is such an
     /// account.
     pub async fn set_disabled(self, name: &str, disabled: bool) -> Result<bool, StoreError> {
         Ok(self.0.count(Query::AccountSetDisabled, [&name, &disabled]).await? > 0)
     }
 
-    /// Removes an account with its grants and refresh tokens. Answers whether there was one.
+    /// Removes an account with its grants and refresh tokens. Returns whether there was one.
     pub async fn remove(self, name: &str) -> Result<bool, StoreError> {
         Ok(self.0.count(Query::AccountRemove, [&name]).await? > 0)
     }

@@ -21,7 +21,7 @@ pub struct Grant {
     pub role: Role,
 }
 
-/// How [`Grants::add`] ended.
+/// Outcome of [`Grants::add`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Granted {
     /// The account holds the role.
@@ -54,7 +54,7 @@ impl Grants<'_> {
         }
     }
 
-    /// Revokes one role, or all roles, that an account holds on exactly this pattern. Answers whether it held any.
+    /// Revokes one role, or all roles, that an account holds on exactly this pattern. Returns whether it held any.
     pub async fn remove(
         self,
         account: &str,

@@ -26,9 +26,9 @@ pub struct SigningKey {
     /// Private key, sealed under the signing secret.
     pub sealed: Vec<u8>,
     pub created_at: SystemTime,
-    /// When it begins to sign.
+    /// Time from which it signs.
     pub signs_from: SystemTime,
-    /// When its signatures are no longer trusted; `None` for the newest key.
+    /// Time from which its signatures are no longer trusted; `None` for the newest key.
     pub retires_at: Option<SystemTime>,
     /// Whether it is the key that signs now, by the database's clock.
     pub signs: bool,
@@ -71,7 +71,7 @@ impl SigningKeys<'_> {
         added.await.map(drop)
     }
 
-    /// Adds a key if there is none. Answers whether it did. When several callers try at the same time, on any instances,
+    /// Adds a key if there is none. Returns whether it did. When several callers try at the same time, on any instances,
     /// exactly one succeeds.
     pub async fn add_first(
         self,

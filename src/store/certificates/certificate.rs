@@ -39,7 +39,7 @@ pub struct IssuedCertificate {
     pub chain: String,
     /// Private key in PEM form, sealed.
     pub sealed: Vec<u8>,
-    /// When it was stored. Differs from that of the certificate before.
+    /// Time of storage, which distinguishes it from the certificate before.
     pub issued_at: SystemTime,
 }
 
@@ -60,7 +60,7 @@ impl Certificates<'_> {
     }
 
     /// Claims the right to order for the time `lease`, if it is free and an order is due. With `useless` an order is due
-    /// because the stored certificate cannot be used. Answers whether the caller has the right; of several instances one
+    /// because the stored certificate cannot be used. Returns whether the caller has the right; of several instances one
     /// gets it.
     pub async fn claim(
         self,
@@ -74,7 +74,7 @@ impl Certificates<'_> {
         Ok(self.0.count(Query::CertificateClaim, params).await? > 0)
     }
 
-    /// Stores a certificate that is to be renewed after the time `renew_in`, and releases the right to order. Answers
+    /// Stores a certificate that is to be renewed after the time `renew_in`, and releases the right to order. Returns
     /// `false`, and stores nothing, when another instance has the right by now.
     pub async fn put(
         self,

@@ -22,7 +22,7 @@ pub struct Blobs<'s>(pub(crate) &'s Database);
 /// A blob that a repository holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LinkedBlob {
-    /// Where Kubo stores the bytes.
+    /// CID under which Kubo stores the bytes.
     pub cid: Cid,
     /// Length in bytes.
     pub size: u64,
@@ -30,7 +30,7 @@ pub struct LinkedBlob {
     pub quarantined: bool,
 }
 
-/// Where [`Blobs::mount`] looks for the blob.
+/// The repositories in which [`Blobs::mount`] looks for the blob.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MountSource {
     /// One repository, if the caller may pull from it.
@@ -39,7 +39,7 @@ pub enum MountSource {
     Any(Grantee),
 }
 
-/// How [`Blobs::unlink`] ended.
+/// Outcome of [`Blobs::unlink`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unlink {
     /// The repository no longer holds the blob.
@@ -84,7 +84,7 @@ impl Blobs<'_> {
         }))
     }
 
-    /// Links a blob of `source` to `target`. Answers whether `target` holds the blob now, which it does not when the
+    /// Links a blob of `source` to `target`. Returns whether `target` holds the blob now, which it does not when the
     /// source has no such blob, the caller may not pull it, or it is in quarantine.
     pub async fn mount(
         self,
@@ -113,7 +113,7 @@ impl Blobs<'_> {
         Ok(mounted.await? > 0)
     }
 
-    /// Takes a blob from a repository in which nothing references it. Its row and its bytes stay.
+    /// Removes a blob from a repository in which nothing references it. Its row and its bytes stay.
     pub async fn unlink(
         self,
         repository: &RepositoryName,
@@ -132,7 +132,7 @@ impl Blobs<'_> {
         })
     }
 
-    /// Marks a blob whose bytes at `cid` are lost or wrong. Answers whether it was not marked before. A blob that has
+    /// Marks a blob whose bytes at `cid` are lost or wrong. Returns whether it was not marked before. A blob that has
     /// another CID by now is left alone.
     pub async fn quarantine(self, digest: &Digest, cid: &Cid) -> Result<bool, StoreError> {
         let (digest, cid) = (digest.as_str(), cid.to_string());

@@ -12,7 +12,7 @@ use crate::store::error::StoreError;
 pub struct Tags<'s>(pub(crate) &'s Database);
 
 impl Tags<'_> {
-    /// Removes a tag; its manifest stays. Answers whether there was one.
+    /// Removes a tag; its manifest stays. Returns whether there was one.
     pub async fn delete(self, repository: &RepositoryName, tag: &Tag) -> Result<bool, StoreError> {
         let (repository, tag) = (repository.as_str(), tag.as_str());
         Ok(self.0.count(Query::TagDelete, [&repository, &tag]).await? > 0)

@@ -1,4 +1,4 @@
-//! Sending statements to PostgreSQL: one alone, several at once, or a transaction.
+//! Sending single statements to PostgreSQL, and borrowing a connection for several.
 //!
 //! Every function here ends within [`CALL`](super::retry::CALL), so that no caller sets a time limit of its own.
 

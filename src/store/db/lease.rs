@@ -21,7 +21,7 @@ use crate::store::error::StoreError;
 #[derive(Debug)]
 pub(crate) struct Lease {
     connection: PooledConnection<'static, Opener>,
-    /// When the call must have ended.
+    /// End of the time that the call has.
     deadline: Instant,
 }
 

@@ -44,7 +44,7 @@ pub struct Claim {
     queued: bool,
 }
 
-/// How [`Claim::record_part`] ended.
+/// Outcome of [`Claim::record_part`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recorded {
     /// The part belongs to the upload.
@@ -68,14 +68,14 @@ pub struct Commit {
     pub size: u64,
     /// The session that ends with the commit.
     pub upload: Option<Uuid>,
-    /// CIDs beside the session's parts that were pinned during the upload and are needless now.
+    /// CIDs, other than those of the session's parts, that were pinned during the upload and are no longer needed.
     pub superseded: Vec<Cid>,
 }
 
 /// A blob that is committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Committed {
-    /// Where Kubo stores the bytes: at the claimed CID, or at the CID of an earlier push of the same digest.
+    /// CID under which Kubo stores the bytes: the claimed one, or that of an earlier push of the same digest.
     pub cid: Cid,
 }
 

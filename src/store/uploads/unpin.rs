@@ -93,7 +93,7 @@ pub(super) async fn enqueue(connection: &Connection, cids: &[&str]) -> Result<u6
     connection.count(Query::UnpinEnqueue, &[&cids]).await
 }
 
-/// Waits until other claims of the CID have ended, and keeps them waiting until the transaction ends.
+/// Waits until other claims of the CID have ended. Later claims wait until this transaction ends.
 pub(super) async fn lock(connection: &Connection, cid: &str) -> Result<Option<Row>, Error> {
     connection.row(Query::UnpinLock, &[&cid]).await
 }

@@ -31,7 +31,7 @@ pub struct Part {
     pub offset: u64,
     /// Length in bytes.
     pub size: u64,
-    /// Where Kubo stores the bytes.
+    /// CID under which Kubo stores the bytes.
     pub cid: Cid,
 }
 
@@ -93,7 +93,7 @@ impl Uploads<'_> {
         Ok(Some(Upload { id, received, algorithm, parts }))
     }
 
-    /// Ends a session and queues its parts for unpinning. Answers whether there was one.
+    /// Ends a session and queues its parts for unpinning. Returns whether there was one.
     pub async fn cancel(
         self,
         repository: &RepositoryName,

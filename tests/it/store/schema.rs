@@ -1,4 +1,4 @@
-//! Migrations: concurrent starts, other versions of the schema, foreign tables, and few rights.
+//! Migrations: concurrent starts, other versions of the schema, tables of another program, and few rights.
 
 use af_registry::store::{Store, StoreError};
 
@@ -53,7 +53,7 @@ async fn a_newer_schema_and_a_changed_migration_stop_the_start() {
 }
 
 #[tokio::test]
-async fn a_database_with_foreign_tables_of_the_same_names_is_rejected_and_unchanged() {
+async fn a_database_with_other_tables_of_the_same_names_is_rejected_and_unchanged() {
     let settings = shared().empty_database("").await;
     let admin = connect(&settings).await;
     admin.batch_execute("CREATE TABLE manifests (mine INTEGER)").await.unwrap();

@@ -99,7 +99,7 @@ impl Manifests<'_> {
         self.0.gated_read(Query::ManifestHeadByTag, access, Action::Pull, [&tag]).await
     }
 
-    /// Takes a manifest from a repository, with its tags there. Answers whether the repository held it.
+    /// Removes a manifest from a repository, with its tags there. Returns whether the repository held it.
     pub async fn delete(
         self,
         repository: &RepositoryName,

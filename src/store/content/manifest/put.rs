@@ -37,7 +37,7 @@ pub struct NewManifest {
     pub blobs: Vec<Digest>,
     /// Blobs that are linked to the manifest if the repository holds them.
     pub loose_blobs: Vec<Digest>,
-    /// What an index lists. The repository must hold each as manifest or as blob, unless `allow_sparse`.
+    /// Entries of an index. The repository must hold each as manifest or as blob, unless `allow_sparse`.
     pub children: Vec<Digest>,
     /// Whether children may be missing.
     pub allow_sparse: bool,
@@ -45,7 +45,7 @@ pub struct NewManifest {
     pub tags: Vec<Tag>,
 }
 
-/// How [`Manifests::put`] ended.
+/// Outcome of [`Manifests::put`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Put {
     /// The manifest is stored and tagged.
@@ -54,7 +54,7 @@ pub enum Put {
     Missing(Vec<Digest>),
 }
 
-/// Row ids, by digest, of what the manifest names and the repository holds.
+/// Row ids, by digest, of the blobs and manifests that the new manifest names and the repository holds.
 #[derive(Default)]
 struct Held {
     blobs: HashMap<String, i64>,

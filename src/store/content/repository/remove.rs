@@ -17,7 +17,7 @@ const UNLINKED_AT_ONCE: i64 = 1000;
 const EMPTYINGS: u32 = 5;
 
 impl Repositories<'_> {
-    /// Removes a repository with its tags, uploads and links. The blobs and manifests themselves stay. Answers whether
+    /// Removes a repository with its tags, uploads and links. The blobs and manifests themselves stay. Returns whether
     /// there was one. Works in many small steps; after an interruption, call it again to finish.
     ///
     /// # Errors

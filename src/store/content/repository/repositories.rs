@@ -15,7 +15,7 @@ use crate::store::error::StoreError;
 /// Most repositories whose contents one statement counts.
 const SUMMED_AT_ONCE: i64 = 100;
 
-/// All repositories.
+/// The repositories of this registry.
 #[derive(Clone, Copy, Debug)]
 pub struct Repositories<'s>(pub(crate) &'s Database);
 
