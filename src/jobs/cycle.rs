@@ -11,6 +11,10 @@ use super::schedule;
 use super::turn::{Instance, Run, Turn};
 use crate::telemetry::metrics;
 
+/// Shortest time between a run and the next one that a nudge wakes. A busy registry nudges with every push, and each run of
+/// a shared job writes to the database twice.
+const REST: Duration = Duration::from_secs(1);
+
 /// Runs the job at once, and then whenever it is due or nudged, until `stop`.
 ///
 /// A nudge also ends the pause after a failure, so that one bad item does not delay new ones. An item that failed has a
@@ -39,9 +43,15 @@ pub(super) async fn drive<J: Job>(job: J, instance: Instance, stop: Cancellation
         tokio::select! {
             () = stop.cancelled() => return,
             () = sleep(pause) => {}
-            () = job.nudged() => urgent = true,
+            () = nudged(&job) => urgent = true,
         }
     }
+}
+
+/// Waits for a nudge that comes a while after the last run.
+async fn nudged<J: Job>(job: &J) {
+    sleep(REST).await;
+    job.nudged().await;
 }
 
 /// Logs what an operator may want to know of a run.
