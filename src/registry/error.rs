@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use super::upload::UploadKey;
 use crate::ipfs::IpfsError;
 use crate::oci::{Digest, ManifestError};
 use crate::store::StoreError;
@@ -41,6 +42,8 @@ pub enum RegistryError {
     /// A chunk that does not begin where the upload ends. The upload stays open.
     #[error("the chunk does not continue the upload, which holds {received} bytes")]
     OutOfOrder {
+        /// The upload.
+        key: UploadKey,
         /// Bytes that are durably stored.
         received: u64,
     },

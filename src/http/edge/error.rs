@@ -10,7 +10,7 @@ use thiserror::Error;
 use super::body::Body;
 use super::respond;
 use crate::auth::AuthError;
-use crate::oci::{ErrorCode, ManifestError, MediaTypeError, received_range};
+use crate::oci::{ErrorCode, ManifestError, MediaTypeError, Path, received_range};
 use crate::registry::{Fault, RegistryError};
 
 /// Seconds after which a client may try again when we are overloaded or a partner is down.
@@ -63,14 +63,6 @@ pub enum HttpError {
     /// A partner does not answer.
     #[error("not ready: {0}")]
     NotReady(Arc<RegistryError>),
-    /// An upload's chunk does not continue it; here is where it may be continued.
-    #[error("the chunk does not continue the upload, which holds {received} bytes")]
-    OutOfOrder {
-        /// Path of the session.
-        location: String,
-        /// Bytes it holds.
-        received: u64,
-    },
 }
 
 impl HttpError {
@@ -102,8 +94,9 @@ impl HttpError {
             Self::RangeUnsatisfiable(size) => {
                 respond::content_range(headers, &crate::oci::unsatisfied_range(*size))
             }
-            Self::OutOfOrder { location, received } => {
-                respond::insert(headers, LOCATION, location);
+            // A client resumes the upload at this Location, after this Range.
+            Self::Registry(RegistryError::OutOfOrder { key, received }) => {
+                respond::insert(headers, LOCATION, &Path::upload(&key.repository, key.id));
                 respond::insert(headers, RANGE, &received_range(*received));
             }
             Self::Refused { error: AuthError::TooMany { retry }, .. } => {
@@ -151,7 +144,7 @@ impl HttpError {
             Self::MethodNotAllowed(_) => (StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Unsupported),
             Self::TooManyTags(_) => (StatusCode::URI_TOO_LONG, ErrorCode::Unsupported),
             Self::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::SizeInvalid),
-            Self::RangeUnsatisfiable(_) | Self::OutOfOrder { .. } => {
+            Self::RangeUnsatisfiable(_) => {
                 (StatusCode::RANGE_NOT_SATISFIABLE, ErrorCode::BlobUploadInvalid)
             }
             Self::Refused { error, .. } => auth_status(error),

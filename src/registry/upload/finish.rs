@@ -36,7 +36,7 @@ impl Uploads<'_> {
         body: impl Incoming,
     ) -> Result<Stored, RegistryError> {
         let mut locked = self.lock(key).await?;
-        check_chunk(chunk, locked.upload.received, body.size_hint().exact())?;
+        check_chunk(key, chunk, locked.upload.received, body.size_hint().exact())?;
         let _slot = self.transfer_slot().await?;
         let mut body = CountedBody::new(body, chunk);
         if locked.upload.received == 0
@@ -51,7 +51,7 @@ impl Uploads<'_> {
             }
             return stored;
         }
-        self.store_frames(&mut locked, digest.algorithm(), body).await?;
+        self.store_frames(key, &mut locked, digest.algorithm(), body).await?;
         self.commit_parts(key, locked, digest).await
     }
 }

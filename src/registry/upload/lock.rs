@@ -29,7 +29,9 @@ impl Uploads<'_> {
         match self.lock(key).await {
             Ok(locked) => Ok(UploadState { id: key.id, received: locked.upload.received }),
             // The other request is still writing. The rows say what is stored so far.
-            Err(RegistryError::OutOfOrder { received }) => Ok(UploadState { id: key.id, received }),
+            Err(RegistryError::OutOfOrder { received, .. }) => {
+                Ok(UploadState { id: key.id, received })
+            }
             Err(error) => Err(error),
         }
     }
@@ -43,7 +45,7 @@ impl Uploads<'_> {
         let before = self.row(key).await?;
         let session = self.0.sessions().session(key.id.0).lock_owned();
         let Ok(session) = timeout(WRITER_WAIT, session).await else {
-            return Err(RegistryError::OutOfOrder { received: before.received });
+            return Err(RegistryError::OutOfOrder { key: key.clone(), received: before.received });
         };
         // The writer before may have added bytes or ended the upload.
         match self.row(key).await {

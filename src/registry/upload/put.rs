@@ -44,7 +44,7 @@ impl Uploads<'_> {
         let started = self.start(&repository, &subject, Some(algorithm)).await?;
         let key = UploadKey { repository, id: started.id, subject };
         let mut locked = self.lock(&key).await?;
-        if let Err(error) = self.store_frames(&mut locked, algorithm, body).await {
+        if let Err(error) = self.store_frames(&key, &mut locked, algorithm, body).await {
             self.cancel(&key).await?;
             return Err(error);
         }

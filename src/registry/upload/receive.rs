@@ -46,23 +46,24 @@ impl Uploads<'_> {
         body: impl Incoming,
     ) -> Result<UploadState, RegistryError> {
         let mut locked = self.lock(key).await?;
-        check_chunk(chunk, locked.upload.received, body.size_hint().exact())?;
+        check_chunk(key, chunk, locked.upload.received, body.size_hint().exact())?;
         let algorithm = locked.upload.algorithm.unwrap_or(Algorithm::Sha256);
         let _slot = self.transfer_slot().await?;
-        self.store_frames(&mut locked, algorithm, CountedBody::new(body, chunk)).await?;
+        self.store_frames(key, &mut locked, algorithm, CountedBody::new(body, chunk)).await?;
         Ok(UploadState { id: key.id, received: locked.upload.received })
     }
 
     /// Stores the frames of `body` as parts. The caller must hold the upload's lock and a transfer slot.
     pub(super) async fn store_frames(
         self,
+        key: &UploadKey,
         locked: &mut LockedUpload,
         algorithm: Algorithm,
         mut body: CountedBody<impl Incoming>,
     ) -> Result<(), RegistryError> {
         let tail = self.tail(&locked.upload).await?;
         let hasher = locked.session.hasher_at(locked.upload.received, algorithm);
-        let mut writer = PartWriter::new(self.0, locked, hasher, tail).await?;
+        let mut writer = PartWriter::new(self.0, key, locked, hasher, tail).await?;
         match writer.write_all(&mut body).await {
             Ok(()) => writer.finish().await,
             Err(error) => {
@@ -98,13 +99,14 @@ impl Uploads<'_> {
 
 /// Refuses a chunk that does not continue the upload, or whose body is announced with another length.
 pub(super) fn check_chunk(
+    key: &UploadKey,
     chunk: Option<Chunk>,
     received: u64,
     length: Option<u64>,
 ) -> Result<(), RegistryError> {
     let Some(chunk) = chunk else { return Ok(()) };
     if chunk.first != received {
-        return Err(RegistryError::OutOfOrder { received });
+        return Err(RegistryError::OutOfOrder { key: key.clone(), received });
     }
     if length.is_some_and(|length| length != chunk.size()) {
         return Err(RegistryError::SizeMismatch);

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::UploadKey;
 use super::incoming::{CountedBody, Incoming};
 use super::lock::LockedUpload;
 use super::part::{OpenPart, PART_BYTES, StoringPart};
@@ -23,6 +24,7 @@ struct ClosedPart {
 /// before it.
 pub(super) struct PartWriter<'r> {
     registry: &'r Registry,
+    key: &'r UploadKey,
     session: &'r mut Session,
     upload: &'r mut Upload,
     hasher: Option<Hasher>,
@@ -35,6 +37,7 @@ pub(super) struct PartWriter<'r> {
 impl<'r> PartWriter<'r> {
     pub(super) async fn new(
         registry: &'r Registry,
+        key: &'r UploadKey,
         locked: &'r mut LockedUpload,
         hasher: Option<Hasher>,
         tail: Option<Bytes>,
@@ -46,7 +49,7 @@ impl<'r> PartWriter<'r> {
             open.append(tail).await?;
         }
         let (session, upload) = (&mut *locked.session, &mut locked.upload);
-        Ok(Self { registry, session, upload, hasher, offset, open, closed: None })
+        Ok(Self { registry, key, session, upload, hasher, offset, open, closed: None })
     }
 
     /// Writes all frames of the body. They are hashed in this task, so it lets other tasks run after every [`STRIDE`].
@@ -106,7 +109,9 @@ impl<'r> PartWriter<'r> {
         let part = Part { offset, size, cid };
         match claim.record_part(self.upload.id, self.upload.received, part).await? {
             Recorded::Done => {}
-            Recorded::Moved { received } => return Err(RegistryError::OutOfOrder { received }),
+            Recorded::Moved { received } => {
+                return Err(RegistryError::OutOfOrder { key: self.key.clone(), received });
+            }
             Recorded::Gone => return Err(RegistryError::UploadUnknown),
         }
         self.upload.received = offset + size;

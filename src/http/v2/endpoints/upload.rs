@@ -7,9 +7,9 @@ use crate::http::HttpError;
 use crate::http::edge::answer::{Answer, Facts};
 use crate::http::edge::request::Request;
 use crate::http::edge::respond;
-use crate::oci::{Algorithm, Digest, Path, UploadId};
+use crate::oci::{Algorithm, Chunk, Digest, UploadId};
 use crate::registry::RegistryError;
-use crate::registry::upload::{Stored, UploadKey};
+use crate::registry::upload::{Stored, UploadKey, UploadState};
 
 /// Opens a session (end-4a, end-4c).
 pub(in crate::http) async fn start(
@@ -72,13 +72,10 @@ pub(in crate::http) async fn append(
     id: UploadId,
 ) -> Result<Answer, HttpError> {
     request.refuse_encoding()?;
-    let chunk = match request.chunk() {
-        Ok(chunk) => chunk,
-        Err(error) => return Err(misplaced(&request, &may, id, error).await),
-    };
+    let key = key(&may, id);
+    let chunk = chunk(&request, &key).await?;
     let (registry, body) = (request.registry().clone(), request.body());
-    let received = registry.uploads().receive(key(&may, id), chunk, body).await;
-    let state = received.map_err(|error| located(&may, id, error))?;
+    let state = registry.uploads().receive(key, chunk, body).await?;
     Ok(respond::upload(StatusCode::ACCEPTED, may.repository(), state).into())
 }
 
@@ -90,14 +87,11 @@ pub(in crate::http) async fn finish(
     digest: Digest,
 ) -> Result<Answer, HttpError> {
     request.refuse_encoding()?;
-    let chunk = match request.chunk() {
-        Ok(chunk) => chunk,
-        Err(error) => return Err(misplaced(&request, &may, id, error).await),
-    };
+    let key = key(&may, id);
+    let chunk = chunk(&request, &key).await?;
     let (registry, body) = (request.registry().clone(), request.body());
     let uploads = registry.uploads();
-    let stored = uploads.finish(key(&may, id), digest.clone(), chunk, body).await;
-    let stored = stored.map_err(|error| located(&may, id, error))?;
+    let stored = uploads.finish(key, digest.clone(), chunk, body).await?;
     Ok(created(&may, &digest, stored))
 }
 
@@ -115,31 +109,19 @@ fn key(may: &Authorized<Push>, id: UploadId) -> UploadKey {
     UploadKey { repository: may.repository().clone(), id, subject: may.subject().to_owned() }
 }
 
-/// A 416 says where to go on: clients resume from its Location and Range.
-fn located(may: &Authorized<Push>, id: UploadId, error: RegistryError) -> HttpError {
-    match error {
-        RegistryError::OutOfOrder { received } => {
-            HttpError::OutOfOrder { location: Path::upload(may.repository(), id), received }
+/// The chunk that Content-Range announces. When the value is malformed, the answer says how far the session got, if
+/// there is such a session.
+async fn chunk(request: &Request, key: &UploadKey) -> Result<Option<Chunk>, HttpError> {
+    let malformed = match request.chunk() {
+        Ok(chunk) => return Ok(chunk),
+        Err(malformed) => malformed,
+    };
+    match request.registry().uploads().status(key).await {
+        Ok(UploadState { received, .. }) => {
+            Err(RegistryError::OutOfOrder { key: key.clone(), received }.into())
         }
-        other => other.into(),
-    }
-}
-
-/// The answer to a Content-Range that is none: where the session stands, if there is such a session.
-async fn misplaced(
-    request: &Request,
-    may: &Authorized<Push>,
-    id: UploadId,
-    error: HttpError,
-) -> HttpError {
-    let registry = request.registry();
-    match registry.uploads().status(&key(may, id)).await {
-        Ok(state) => HttpError::OutOfOrder {
-            location: Path::upload(may.repository(), id),
-            received: state.received,
-        },
-        Err(RegistryError::UploadUnknown) => RegistryError::UploadUnknown.into(),
-        Err(_) => error,
+        Err(RegistryError::UploadUnknown) => Err(RegistryError::UploadUnknown.into()),
+        Err(_) => Err(malformed),
     }
 }
 
