@@ -29,6 +29,13 @@ pub enum Path {
     Manifest { repository: RepositoryName, reference: Reference },
     /// `/v2/<name>/tags/list`
     Tags { repository: RepositoryName },
+    /// `/v2/<name>/_af/content/<digest>`, an extension of this registry.
+    Content {
+        /// Repository of the blob.
+        repository: RepositoryName,
+        /// Digest of the blob.
+        digest: Digest,
+    },
     /// `/v2/<name>/referrers/<digest>`
     Referrers { repository: RepositoryName, digest: Digest },
 }
@@ -113,6 +120,11 @@ impl Path {
                 Ok(Self::Referrers { repository, digest })
             }
             "manifests" => Self::parse_manifest(name.parse()?, last),
+            "content" => {
+                let name = name.strip_suffix("/_af").ok_or(PathError::Unknown)?;
+                let (repository, digest) = parse_digest(name, last, DigestOf::Blob)?;
+                Ok(Self::Content { repository, digest })
+            }
             _ => Err(PathError::Unknown),
         }
     }
@@ -143,6 +155,7 @@ impl Path {
             | Self::Upload { repository, .. }
             | Self::Manifest { repository, .. }
             | Self::Tags { repository }
+            | Self::Content { repository, .. }
             | Self::Referrers { repository, .. } => Some(repository),
         }
     }
@@ -197,6 +210,9 @@ impl fmt::Display for Path {
                 write!(f, "/v2/{repository}/manifests/{reference}")
             }
             Self::Tags { repository } => write!(f, "/v2/{repository}/tags/list"),
+            Self::Content { repository, digest } => {
+                write!(f, "/v2/{repository}/_af/content/{digest}")
+            }
             Self::Referrers { repository, digest } => {
                 write!(f, "/v2/{repository}/referrers/{digest}")
             }
@@ -244,7 +260,11 @@ mod tests {
             ("/v2/a/tags/list".to_owned(), Path::Tags { repository: name("a") }),
             (
                 format!("/v2/a/referrers/{DIGEST}"),
-                Path::Referrers { repository: name("a"), digest },
+                Path::Referrers { repository: name("a"), digest: digest.clone() },
+            ),
+            (
+                format!("/v2/a/b/_af/content/{DIGEST}"),
+                Path::Content { repository: name("a/b"), digest },
             ),
             // Names that look like nouns.
             (
@@ -278,7 +298,7 @@ mod tests {
         assert_eq!(Path::parse("/v2/a/blobs/uploads"), Ok(uploads));
         for colon in ["%3A", "%3a"] {
             let encoded = DIGEST.replace(':', colon);
-            for noun in ["blobs", "manifests", "referrers"] {
+            for noun in ["blobs", "manifests", "referrers", "_af/content"] {
                 let plain = Path::parse(&format!("/v2/a/{noun}/{DIGEST}"));
                 assert_eq!(Path::parse(&format!("/v2/a/{noun}/{encoded}")), plain);
                 assert!(plain.is_ok());
@@ -303,6 +323,9 @@ mod tests {
             ("/v2/a/manifests/", PathError::Unknown),
             ("/v2/a/tags/list/", PathError::Unknown),
             ("/v2/a/_catalog", PathError::Unknown),
+            ("/v2/a/content/x", PathError::Unknown),
+            ("/v2/_af/content/x", PathError::Unknown),
+            ("/v2/a/_af/content/x", digest(DigestOf::Blob, DigestError::Malformed)),
             ("/v2//manifests/x", PathError::Name(NameError::Malformed)),
             ("/v2/a//b/manifests/x", PathError::Name(NameError::Malformed)),
             ("/v2/A/tags/list", PathError::Name(NameError::Malformed)),

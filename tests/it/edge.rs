@@ -21,6 +21,7 @@ async fn the_base_says_that_this_is_a_registry() {
     }
     let extensions = client.get("/v2/_oci/ext/discover").await.expect(200).json();
     assert_eq!(extensions["extensions"][0]["name"], "_catalog");
+    assert_eq!(extensions["extensions"][1]["name"], "_af");
     assert_eq!(client.get("/healthz").await.expect(200).body, "ok\n");
     assert_eq!(client.get("/readyz").await.expect(200).body, "ready\n");
 }

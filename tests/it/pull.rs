@@ -1,6 +1,8 @@
 //! Pulling blobs: whole, in ranges and with conditions, both through Kubo's gateway and through its `cat`.
 
+use af_registry::stream::hashing::sha256;
 use bytes::Bytes;
+use serde_json::json;
 
 use crate::rig::client::random;
 use crate::rig::server::{Server, builder, server};
@@ -29,6 +31,43 @@ async fn head_and_get_describe_a_blob() {
     assert!(client.head(&path).await.body.is_empty());
     // Some clients encode the colon of the digest.
     client.get(&path.replace("sha256:", "sha256%3A")).await.expect(200);
+}
+
+#[tokio::test]
+async fn the_content_of_a_blob_is_its_cid_and_size() {
+    let server = server().await;
+    let client = server.client();
+    let bytes = random(37, 3 * MIB + 5);
+    let digest = client.push_blob("content", &bytes).await;
+    let path = format!("/v2/content/_af/content/{digest}");
+    let cid = crate::rig::kubo::shared().cid_of(&bytes);
+    let answer = client.get(&path).await.expect(200);
+    let expected = json!({ "digest": digest.as_str(), "cid": cid, "size": bytes.len() });
+    assert_eq!(answer.json(), expected);
+    assert_eq!(answer.header("content-type"), "application/json");
+    let head = client.head(&path).await.expect(200);
+    assert_eq!(head.header("content-length"), answer.body.len().to_string());
+    assert!(head.body.is_empty());
+    server.logged("content", |line| line["ipfs_cid"] == cid.as_str()).await;
+
+    // What is not there is answered as for the blob.
+    let absent = sha256(b"absent");
+    for digest in [absent.as_str(), "sha256:x", "md5:00"] {
+        let [content, blob] = ["_af/content", "blobs"].map(|noun| {
+            let path = format!("/v2/content/{noun}/{digest}");
+            async move { client.get(&path).await }
+        });
+        let (content, blob) = (content.await, blob.await);
+        assert_eq!((content.status, content.json()), (blob.status, blob.json()), "{digest}");
+    }
+    client.get(&format!("/v2/content/_af/content/{absent}")).await.refused(404, "BLOB_UNKNOWN");
+    client.get(&format!("/v2/elsewhere/_af/content/{digest}")).await.refused(404, "BLOB_UNKNOWN");
+    let refused = client.ask("PUT", &path).await.refused(405, "UNSUPPORTED");
+    assert_eq!(refused.header("allow"), "GET, HEAD");
+    assert!(
+        server.database().store.blobs().quarantine(&digest, &cid.parse().unwrap()).await.unwrap()
+    );
+    client.get(&path).await.refused(404, "BLOB_UNKNOWN");
 }
 
 #[tokio::test]

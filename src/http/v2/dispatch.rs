@@ -52,6 +52,7 @@ async fn pull(
     match what {
         Pull::Blob(digest) => blob::get(request, may, digest).await,
         Pull::BlobHead(digest) => blob::head(request, may, digest).await,
+        Pull::Content(digest) => blob::content(request, may, digest).await,
         Pull::Manifest(reference) => manifest::get(request, may, reference).await,
         Pull::ManifestHead(reference) => manifest::head(request, may, reference).await,
         Pull::Tags(page) => tag::list(request, may, page).await,

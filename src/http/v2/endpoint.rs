@@ -57,6 +57,8 @@ pub enum Pull {
     Blob(Digest),
     /// HEAD a blob (end-2).
     BlobHead(Digest),
+    /// GET the CID and size of a blob, an extension of this registry.
+    Content(Digest),
     /// GET a manifest (end-3).
     Manifest(Reference),
     /// HEAD a manifest (end-3).
@@ -174,6 +176,7 @@ impl Pull {
         match self {
             Self::Blob(_) => "blob_pull",
             Self::BlobHead(_) => "blob_head",
+            Self::Content(_) => "content",
             Self::Manifest(_) => "manifest_pull",
             Self::ManifestHead(_) => "manifest_head",
             Self::Tags(_) => "tags",

@@ -36,6 +36,9 @@ pub fn route(method: &Method, uri: &Uri) -> Result<Endpoint, HttpError> {
         Path::Referrers { repository, digest } => {
             read(method, referrers(repository, digest, &query)?)
         }
+        Path::Content { repository, digest } => {
+            read(method, Endpoint::Pull(repository, Pull::Content(digest)))
+        }
         Path::Blob { repository, digest } => blob(method, repository, digest),
         Path::Uploads { repository } => uploads(method, repository, &query),
         Path::Upload { repository, id } => upload(method, repository, id, &query),

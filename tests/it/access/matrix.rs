@@ -128,6 +128,7 @@ fn needs(endpoint: &Endpoint) -> Needs {
         Endpoint::Mount(_) => Needs::Right(Push, 201, 201),
         Endpoint::Pull(_, what) => match what {
             http::Pull::Blob(_) | http::Pull::BlobHead(_) => Needs::Right(Pull, 200, 404),
+            http::Pull::Content(_) => Needs::Right(Pull, 200, 404),
             http::Pull::Manifest(_) | http::Pull::ManifestHead(_) => Needs::Right(Pull, 200, 404),
             http::Pull::Tags(_) => Needs::Right(Pull, 200, 404),
             http::Pull::Referrers(_) => Needs::Right(Pull, 200, 200),
@@ -147,7 +148,7 @@ fn needs(endpoint: &Endpoint) -> Needs {
 }
 
 /// A request of each endpoint. `{…}` is filled in.
-const REQUESTS: [(&str, &str); 23] = [
+const REQUESTS: [(&str, &str); 24] = [
     ("GET", "/v2/"),
     ("GET", "/v2/_oci/ext/discover"),
     ("GET", "/v2/_catalog"),
@@ -158,6 +159,7 @@ const REQUESTS: [(&str, &str); 23] = [
     ("POST", "/token"),
     ("GET", "/v2/{repository}/blobs/{blob}"),
     ("HEAD", "/v2/{repository}/blobs/{blob}"),
+    ("GET", "/v2/{repository}/_af/content/{blob}"),
     ("GET", "/v2/{repository}/manifests/latest"),
     ("HEAD", "/v2/{repository}/manifests/latest"),
     ("GET", "/v2/{repository}/tags/list"),

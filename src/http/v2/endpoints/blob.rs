@@ -1,9 +1,10 @@
-//! `/v2/<name>/blobs/<digest>`.
+//! `/v2/<name>/blobs/<digest>` and `/v2/<name>/_af/content/<digest>`.
 
 use hyper::header::{
     ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue,
 };
 use hyper::{Response, StatusCode};
+use serde_json::json;
 
 use crate::auth::{Authorized, Delete, Pull};
 use crate::http::edge::answer::{Answer, Facts};
@@ -24,6 +25,21 @@ pub(in crate::http) async fn head(
     describe(response.headers_mut(), &blob);
     respond::insert(response.headers_mut(), CONTENT_LENGTH, &blob.size.to_string());
     Ok(noted(response, &blob))
+}
+
+/// Answers with the CID of a blob, by which any IPFS gateway serves it, and its size.
+pub(in crate::http) async fn content(
+    request: Request,
+    may: Authorized<Pull>,
+    digest: Digest,
+) -> Result<Answer, HttpError> {
+    let blob = request.registry().blobs().head(may.access(), &digest).await?;
+    let content = json!({
+        "digest": blob.digest.as_str(),
+        "cid": blob.cid.to_string(),
+        "size": blob.size,
+    });
+    Ok(noted(respond::json(StatusCode::OK, &content), &blob))
 }
 
 /// Serves a blob, or ranges of it (end-2).

@@ -21,6 +21,11 @@ pub(in crate::http) fn extensions(_: LoggedIn) -> Answer {
         "description": "lists repositories",
         "url": "https://distribution.github.io/distribution/spec/api/#catalog",
         "endpoints": ["/v2/_catalog"],
+    }, {
+        "name": "_af",
+        "description": "tells the IPFS CID and the size of a blob",
+        "url": "https://docs.ipfs.tech/concepts/content-addressing/",
+        "endpoints": ["/v2/<name>/_af/content/<digest>"],
     }]);
     respond::json(StatusCode::OK, &json!({ "extensions": extensions })).into()
 }
