@@ -1,4 +1,4 @@
-//! Permission as a value.
+//! Permissions as values, which only this room can create.
 
 use std::marker::PhantomData;
 
@@ -6,19 +6,19 @@ use crate::oci::RepositoryName;
 use crate::rights::{Access, Grantee};
 use crate::store::MountSource;
 
-/// May read a repository, if the rows say so at the moment of the read: it goes with the lookup.
+/// The right to read a repository. The lookup of the content checks it in PostgreSQL.
 #[derive(Clone, Copy, Debug)]
 pub struct Pull;
 
-/// May add to a repository, and use the upload sessions that this caller opened there.
+/// The right to add to a repository, and to use the upload sessions that this caller opened there.
 #[derive(Clone, Copy, Debug)]
 pub struct Push;
 
-/// May take away from a repository.
+/// The right to delete from a repository.
 #[derive(Clone, Copy, Debug)]
 pub struct Delete;
 
-/// Permission to do `A` in one repository.
+/// Permission for the action `A` in one repository.
 #[derive(Clone, Debug)]
 pub struct Authorized<A> {
     access: Access,
@@ -31,25 +31,25 @@ impl<A> Authorized<A> {
         Self { access, subject, action: PhantomData }
     }
 
-    /// Where it holds.
+    /// Repository for which the permission is valid.
     pub fn repository(&self) -> &RepositoryName {
         &self.access.repository
     }
 
-    /// Who holds it.
+    /// Name of the caller; empty for an anonymous one.
     pub fn subject(&self) -> &str {
         &self.subject
     }
 }
 
 impl Authorized<Pull> {
-    /// What a lookup needs to know of who asks.
+    /// The repository and caller for the check in the lookup.
     pub fn access(&self) -> &Access {
         &self.access
     }
 }
 
-/// Proof that a caller has logged in, or brought a token.
+/// Proof that a caller has logged in or has a token.
 #[derive(Clone, Copy, Debug)]
 pub struct LoggedIn(());
 
@@ -59,7 +59,7 @@ impl LoggedIn {
     }
 }
 
-/// Permission to link a blob into a repository, out of what this caller may read.
+/// Permission to mount a blob into a repository.
 #[derive(Clone, Debug)]
 pub struct Mounting {
     target: Authorized<Push>,
@@ -76,18 +76,18 @@ impl Mounting {
         Self { target, source }
     }
 
-    /// Into where.
+    /// Permission to add to the repository that gets the blob.
     pub fn target(&self) -> &Authorized<Push> {
         &self.target
     }
 
-    /// Out of where.
+    /// Repositories that may have the blob.
     pub fn source(&self) -> &MountSource {
         &self.source
     }
 }
 
-/// Permission to see the names of the repositories that this caller may read.
+/// Permission to list the repositories that this caller may read.
 #[derive(Clone, Copy, Debug)]
 pub struct Listing(Grantee);
 
@@ -96,7 +96,7 @@ impl Listing {
         Self(grantee)
     }
 
-    /// Who asks.
+    /// The caller, as the statement needs it.
     pub fn grantee(self) -> Grantee {
         self.0
     }

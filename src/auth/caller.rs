@@ -1,4 +1,4 @@
-//! Whoever sent a request, once their credentials were found right.
+//! The caller of a request, whose credentials are verified.
 
 use std::time::Duration;
 
@@ -6,34 +6,34 @@ use super::AuthError;
 use crate::oci::RepositoryName;
 use crate::rights::{Action, Grantee, Kind, Scope};
 
-/// Whoever sent a request.
+/// The caller of a request.
 #[derive(Clone, Debug)]
 pub struct Caller {
     subject: String,
     grantee: Grantee,
-    /// What a token is good for; `None` when no token bounds what may be done.
+    /// Scopes of the caller's token; `None` without a token.
     scopes: Option<Vec<Scope>>,
     expired: Option<Duration>,
 }
 
 impl Caller {
-    /// Anybody, where no login is asked for.
+    /// Any caller of a server that asks for no login.
     pub fn everyone() -> Self {
         Self { subject: String::new(), grantee: Grantee::Everyone, scopes: None, expired: None }
     }
 
-    /// Somebody who did not say who they are.
+    /// A caller without credentials.
     pub fn anonymous() -> Self {
         Self { subject: String::new(), grantee: Grantee::Anonymous, scopes: None, expired: None }
     }
 
-    /// Somebody who gave name and password, or a certificate.
+    /// A caller with a password or a client certificate.
     pub(super) fn account(name: String, revision: i64) -> Self {
         let grantee = Grantee::Account(revision);
         Self { subject: name, grantee, scopes: None, expired: None }
     }
 
-    /// The bearer of a token, which ran out `expired` ago, if it did.
+    /// A caller with a token, which has expired for so long if at all.
     pub(super) fn bearer(
         subject: String,
         grantee: Grantee,
@@ -43,13 +43,13 @@ impl Caller {
         Self { subject, grantee, scopes: Some(scopes), expired }
     }
 
-    /// The name under which the caller's doings are noted; empty for nobody in particular.
+    /// Name of the account; empty for an anonymous caller.
     pub fn subject(&self) -> &str {
         &self.subject
     }
 
-    /// Why this caller is refused what they have no right to: their token lacks scopes, they have not logged in, or they
-    /// are simply denied.
+    /// The reason to refuse this caller a right: a token lacks scopes, an anonymous caller must log in, anyone else is
+    /// denied.
     pub fn refusal(&self) -> AuthError {
         match self.grantee {
             _ if self.is_bearer() => AuthError::Scope,
@@ -62,17 +62,17 @@ impl Caller {
         self.grantee
     }
 
-    /// How long ago the caller's token ran out.
+    /// Time since the caller's token expired, if it has.
     pub(super) fn expired(&self) -> Option<Duration> {
         self.expired
     }
 
-    /// Whether a token says what may be done.
+    /// Whether the caller has a token, whose scopes limit them.
     pub(super) fn is_bearer(&self) -> bool {
         self.scopes.is_some()
     }
 
-    /// Whether the caller's token, if there is one, is good for `action` in `repository`.
+    /// Whether no token limits the caller, or its scopes cover `action` in `repository`.
     pub(super) fn covers(&self, repository: &RepositoryName, action: Action) -> bool {
         let covers = |scope: &Scope| {
             matches!(&scope.kind, Kind::Repository(name) if name == repository)
@@ -81,7 +81,7 @@ impl Caller {
         self.scopes.as_ref().is_none_or(|scopes| scopes.iter().any(covers))
     }
 
-    /// Whether the caller's token, if there is one, is good for the list of repositories.
+    /// Whether no token limits the caller, or its scopes cover the list of repositories.
     pub(super) fn covers_catalog(&self) -> bool {
         let covers = |scope: &Scope| scope.kind == Kind::Catalog;
         self.scopes.as_ref().is_none_or(|scopes| scopes.iter().any(covers))

@@ -1,8 +1,8 @@
-//! The gate: every request that is not open to everyone asks here for the right that it needs.
+//! The gate, which grants a caller the right that a request needs.
 //!
-//! The right to read is granted with the caller attached, and the statement that looks the content up checks the rows
-//! at the same time (see `gate` in `sql/migrations/0003_access.sql`). That costs one round trip, and a right that was
-//! revoked a moment ago is gone. A right without such a lookup is checked here.
+//! The gate checks a right to change a repository in PostgreSQL. It does not check the right to read there: the statement
+//! that looks up the content does (see `gate` in `sql/migrations/0003_access.sql`). So a read costs one round trip, and a
+//! revoked right ends at once.
 
 use std::time::Duration;
 
@@ -12,8 +12,11 @@ use super::{
 use crate::oci::RepositoryName;
 use crate::rights::{Access, Action, Grantee};
 
-/// How long after a completed blob an expired token may still push the manifest.
+/// Time after a completed blob in which an expired token may still push the manifest.
 const AFTER_PUSH: Duration = Duration::from_secs(10 * 60);
+
+/// The refusal of an expired token.
+const EXPIRED: AuthError = AuthError::Token("it has expired");
 
 /// Grants rights to one caller. A refusal is the same for a repository that exists and for one that does not.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +33,7 @@ impl Auth {
 }
 
 impl Gate<'_> {
-    /// Requires a login, or any token: one for an anonymous caller is enough.
+    /// Requires a login or a token. A token for an anonymous caller is enough.
     pub async fn login(self) -> Result<LoggedIn, AuthError> {
         live(self.caller)?;
         match self.caller.grantee() {
@@ -41,7 +44,7 @@ impl Gate<'_> {
                 match self.auth.store().accounts().get_by_revision(revision).await? {
                     Some(account) if account.usable => Ok(LoggedIn::new()),
                     _ if self.caller.is_bearer() => {
-                        Err(AuthError::Token("its account is not what it was"))
+                        Err(AuthError::Token("its account has changed or is disabled"))
                     }
                     _ => Err(AuthError::Credentials),
                 }
@@ -60,7 +63,7 @@ impl Gate<'_> {
         }
     }
 
-    /// Permission to read `repository`, which the lookup of the content has yet to confirm.
+    /// Permission to read `repository`. The lookup of the content has yet to confirm it.
     pub fn pull(self, repository: &RepositoryName) -> Result<Authorized<Pull>, AuthError> {
         live(self.caller)?;
         match self.caller.covers(repository, Action::Pull) {
@@ -86,11 +89,12 @@ impl Gate<'_> {
         self.change(repository, Action::Delete, Lenience::None).await
     }
 
-    /// Permission to add to `target` a blob of `source`, or of any repository that the caller may read.
+    /// Permission to mount a blob of `source` into `target`. Without a source, the blob may come from any repository that
+    /// the caller may read.
     ///
     /// # Errors
-    /// [`AuthError::Scope`] also when the caller may read the source and their token does not cover it: a token for
-    /// both helps. A caller who may not read the source learns nothing, and the mount becomes an upload.
+    /// [`AuthError::Scope`] also when the caller may read the source and only their token does not cover it: a token for
+    /// both repositories helps. A caller who may not read the source learns nothing, and the mount becomes an upload.
     pub async fn mount(
         self,
         target: &RepositoryName,
@@ -106,7 +110,7 @@ impl Gate<'_> {
         Ok(Mounting::new(may, source.cloned()))
     }
 
-    /// Permission to change `repository`, confirmed by the rows.
+    /// Permission to change `repository`, checked in PostgreSQL.
     async fn change<A>(
         self,
         repository: &RepositoryName,
@@ -121,7 +125,7 @@ impl Gate<'_> {
             return Err(AuthError::Scope);
         }
         if self.caller.expired().is_some() && !self.has_begun(repository, lenience).await? {
-            live(self.caller)?;
+            return Err(EXPIRED);
         }
         if self.caller.grantee() == Grantee::Anonymous
             || !self.is_granted(repository, action).await?
@@ -131,7 +135,7 @@ impl Gate<'_> {
         Ok(self.authorized(repository))
     }
 
-    /// Whether the caller has begun what `lenience` lets an expired token finish.
+    /// Whether the caller has started the push that `lenience` lets an expired token finish.
     async fn has_begun(
         self,
         repository: &RepositoryName,
@@ -167,6 +171,6 @@ impl Gate<'_> {
 fn live(caller: &Caller) -> Result<(), AuthError> {
     match caller.expired() {
         None => Ok(()),
-        Some(_) => Err(AuthError::Token("it ran out")),
+        Some(_) => Err(EXPIRED),
     }
 }

@@ -1,4 +1,4 @@
-//! Who sent a request, as far as its credentials say.
+//! Identifies the caller of a request by its credentials.
 
 use std::net::IpAddr;
 
@@ -6,11 +6,8 @@ use super::{Auth, AuthError, Caller, Credentials};
 use crate::rights::Grantee;
 
 impl Auth {
-    /// Who sent a request from `client` with `credentials`. Whether an account still is what it was when a token was
-    /// issued or a login remembered is for the gate to ask, of the rows.
-    ///
-    /// # Errors
-    /// [`AuthError::Credentials`], [`AuthError::Token`], [`AuthError::TooMany`], [`AuthError::Unavailable`].
+    /// Identifies the caller by `credentials` that the address `client` sent. The account may have changed since its token
+    /// was issued or its login was cached. The gate checks that.
     pub async fn identify(
         &self,
         credentials: &Credentials,
@@ -30,11 +27,10 @@ impl Auth {
         }
     }
 
-    /// Who sent a request with a client certificate that names `user`. The certificate's authority vouches for the
-    /// name; the account must be there and may not be a robot's.
+    /// Identifies the caller by a client certificate that names `user`. The certificate is verified already.
     ///
     /// # Errors
-    /// [`AuthError::Credentials`], [`AuthError::Unavailable`].
+    /// [`AuthError::Credentials`] when there is no such account, it is disabled, or it belongs to a robot.
     pub async fn identify_certified(&self, user: &str) -> Result<Caller, AuthError> {
         if !self.asks_for_login() {
             return Ok(Caller::everyone());
@@ -47,12 +43,12 @@ impl Auth {
         }
     }
 
-    /// Forgets the login of a caller who was refused, if the account is not any more what the login found: the next
-    /// request logs in anew, with the rights that it has by then.
+    /// Checks the cached login of a caller who was refused. If the account has changed since, the login is forgotten, so
+    /// that the caller can log in again with the rights of today.
     ///
     /// # Errors
-    /// [`AuthError::Unavailable`].
-    pub async fn look_again(&self, caller: &Caller) -> Result<(), AuthError> {
+    /// [`AuthError::Credentials`] when the login is out of date.
+    pub async fn recheck(&self, caller: &Caller) -> Result<(), AuthError> {
         let Grantee::Account(revision) = caller.grantee() else { return Ok(()) };
         if caller.is_bearer() {
             return Ok(());

@@ -1,9 +1,9 @@
-//! What an expired token may still finish.
+//! The work that an expired token may still finish.
 
 use crate::oci::UploadId;
 
-/// What an expired token may still finish. A client that streams a layer for longer than its token lives learns of the
-/// expiry only when the layer is there, and cannot start again.
+/// The work that an expired token may still finish. A client that streams a layer for longer than its token lives learns
+/// that the token has expired only after the whole layer is sent, and cannot start again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lenience {
     /// An expired token is refused.

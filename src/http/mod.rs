@@ -1,8 +1,9 @@
-//! The edge: one request's way from a parsed head to an answer. The only room with status codes and headers.
+//! HTTP: the way of a request from its parsed head to the response. No other room knows routes, status codes or the headers
+//! of the API.
 //!
-//! `edge` runs one request: route, authorize, dispatch, render errors, count, log, in that order, once. `v2` holds the
-//! distribution API: its router turns method and URI into an [`Endpoint`], `dispatch` is one exhaustive match over it,
-//! `endpoints/<noun>` holds one function a verb. `ops` holds the two small servers beside the API.
+//! `edge/service.rs` runs each request: it routes, authorizes, dispatches, renders errors, counts and logs. `v2` is the
+//! distribution API: the router finds the [`Endpoint`], and `dispatch` calls its handler in `endpoints/<noun>.rs` with the
+//! permission that the endpoint needs. `ops` holds two small servers on ports of their own.
 
 mod edge;
 mod ops;

@@ -1,4 +1,4 @@
-//! The edge: what a registry says to requests of every kind, good, bad and rude.
+//! The edge: responses to valid, malformed and hostile requests, and the log and metrics of each.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use crate::rig::client::{full, random, request};
 use crate::rig::server::{Server, builder, server};
 
 #[tokio::test]
-async fn the_base_says_that_this_is_a_registry() {
+async fn version_extensions_and_health_respond() {
     let server = server().await;
     let client = server.client();
     for path in ["/v2/", "/v2"] {
@@ -27,7 +27,7 @@ async fn the_base_says_that_this_is_a_registry() {
 }
 
 #[tokio::test]
-async fn unknown_paths_and_verbs_are_told_apart() {
+async fn an_unknown_path_is_404_and_a_wrong_method_405() {
     let server = server().await;
     let client = server.client();
     for path in [
@@ -55,7 +55,7 @@ async fn unknown_paths_and_verbs_are_told_apart() {
 }
 
 #[tokio::test]
-async fn names_that_are_none_are_refused_everywhere() {
+async fn illegal_names_are_refused_everywhere() {
     let server = server().await;
     let client = server.client();
     let digest = af_registry::stream::hashing::sha256(b"");
@@ -78,7 +78,7 @@ async fn names_that_are_none_are_refused_everywhere() {
 }
 
 #[tokio::test]
-async fn every_answer_has_an_id_that_the_log_knows() {
+async fn the_log_has_a_line_with_the_id_of_each_response() {
     let server = server().await;
     let bytes = random(60, 4321);
     let digest = server.client().push_blob("logged/blob", &bytes).await;
@@ -102,7 +102,7 @@ async fn every_answer_has_an_id_that_the_log_knows() {
 }
 
 #[tokio::test]
-async fn the_metrics_see_every_push_and_pull() {
+async fn the_metrics_count_pushes_and_pulls() {
     let server = server().await;
     let client = server.client();
     let digest = client.push_blob("seen", &random(61, 5000)).await;
@@ -127,7 +127,7 @@ async fn the_metrics_see_every_push_and_pull() {
     metrics.get("/").await.expect(404);
 }
 
-/// Sends raw bytes and returns all that comes back until the server closes, and how long that took.
+/// Sends raw bytes. Returns what the server sends until it closes the connection, and the time that this took.
 async fn raw(server: &Server, bytes: &[u8]) -> (String, Duration) {
     let began = Instant::now();
     let mut stream = TcpStream::connect(server.addr).await.unwrap();
@@ -138,7 +138,7 @@ async fn raw(server: &Server, bytes: &[u8]) -> (String, Duration) {
 }
 
 #[tokio::test]
-async fn bytes_that_are_no_request_are_answered_and_cut() {
+async fn malformed_requests_get_an_error_and_the_connection_closes() {
     let server = server().await;
     for bytes in [
         &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03hello"[..],
@@ -161,7 +161,7 @@ async fn bytes_that_are_no_request_are_answered_and_cut() {
 }
 
 #[tokio::test]
-async fn slow_heads_stalled_bodies_and_idle_connections_are_ended() {
+async fn slow_heads_stalled_bodies_and_idle_connections_time_out() {
     let server = builder()
         .await
         .env("OPEN_REGISTRY_LIMIT_HEADER_TIME", "1s")
@@ -200,7 +200,7 @@ async fn a_refusal_reaches_a_client_that_is_still_sending() {
 }
 
 #[tokio::test]
-async fn connections_beyond_the_limit_are_turned_away() {
+async fn connections_beyond_the_limit_get_503() {
     let server = builder().await.env("OPEN_REGISTRY_LIMIT_CONNECTIONS", "4").start().await;
     let mut held = Vec::new();
     for _ in 0..4 {
@@ -219,7 +219,7 @@ async fn connections_beyond_the_limit_are_turned_away() {
 }
 
 #[tokio::test]
-async fn uploads_beyond_the_limit_wait_for_their_turn() {
+async fn uploads_beyond_the_limit_wait_and_succeed() {
     let server = builder().await.env("OPEN_REGISTRY_LIMIT_UPLOADS", "1").start().await;
     let client = server.client();
     let pushes: Vec<_> = (0..4)
@@ -234,7 +234,7 @@ async fn uploads_beyond_the_limit_wait_for_their_turn() {
 }
 
 #[tokio::test]
-async fn expect_continue_gets_its_refusal_before_the_body() {
+async fn a_refusal_comes_before_the_body_that_expects_100_continue() {
     let server = server().await;
     let head = "PATCH /v2/a/blobs/uploads/00000000-0000-4000-8000-000000000000 HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 1000000\r\nconnection: close\r\n\r\n";
     let (answer, _) = raw(&server, head.as_bytes()).await;

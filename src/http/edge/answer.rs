@@ -1,17 +1,17 @@
-//! What a handler returns.
+//! The result of a handler.
 
 use hyper::Response;
 
 use super::body::Body;
 use crate::ipld::Cid;
 
-/// A response, and what its log line says of the content.
+/// A response, and facts for its log line.
 pub(in crate::http) struct Answer {
     pub(in crate::http) response: Response<Body>,
     pub(in crate::http) facts: Facts,
 }
 
-/// What the log line of a request says of the content that it moved.
+/// What the log line of a request says about its content.
 #[derive(Clone, Debug, Default)]
 pub(in crate::http) struct Facts {
     pub(in crate::http) digest: Option<String>,

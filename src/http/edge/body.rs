@@ -1,4 +1,4 @@
-//! The one body of our answers.
+//! The body type of all responses.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -11,7 +11,7 @@ use crate::stream::paced::Paced;
 
 type Streamed = Pin<Box<dyn HttpBody<Data = Bytes, Error = RegistryError> + Send>>;
 
-/// Nothing, bytes that are all here, or bytes that come. An error of the last cuts the connection.
+/// A response body: empty, in memory, or streamed. An error of a stream cuts the connection.
 pub struct Body(Kind);
 
 enum Kind {
@@ -21,17 +21,17 @@ enum Kind {
 }
 
 impl Body {
-    /// No body.
+    /// A body without bytes.
     pub fn empty() -> Self {
         Self(Kind::Empty)
     }
 
-    /// All of it at once.
+    /// A body that is in memory.
     pub fn full(bytes: impl Into<Bytes>) -> Self {
         Self(Kind::Full(bytes.into()))
     }
 
-    /// Frame by frame, paced so that other requests on the same worker get their turn.
+    /// A body that arrives frame by frame. It yields at intervals, so that other requests on the same worker run.
     pub fn streamed<B>(body: B) -> Self
     where
         B: HttpBody<Data = Bytes, Error = RegistryError> + Send + 'static,

@@ -1,4 +1,4 @@
-//! `multipart/byteranges`: several ranges in one answer (RFC 9110, 14.6).
+//! `multipart/byteranges`: several ranges of a blob in one response (RFC 9110, 14.6).
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -14,13 +14,14 @@ use crate::oci::Byteranges;
 use crate::registry::blob::{Blob, BlobBody};
 use crate::registry::{Registry, RegistryError};
 
-/// A multipart answer, ready to be sent.
+/// A multipart body and its Content-Type.
 pub(in crate::http) struct Many {
     pub(in crate::http) content_type: String,
     pub(in crate::http) body: Body,
 }
 
-/// Opens the first range, so that a failure still gets a status; the others are opened when their turn comes.
+/// Opens the first range now, so that a failure still gets a status of its own. Each further range is opened when the one
+/// before it has been sent.
 pub(in crate::http) async fn open(
     registry: Registry,
     blob: Blob,
@@ -58,7 +59,7 @@ struct Multipart {
 }
 
 impl Multipart {
-    /// What comes after a part: the next one, or the end.
+    /// Moves on after a part: opens the next one, or returns the end of the body.
     fn advance(&mut self) -> Option<Bytes> {
         match self.parts.pop_front() {
             Some((head, range)) => {

@@ -1,4 +1,4 @@
-//! Every way a request can fail, and the one mapping to status, code and sentence.
+//! Every way in which a request can fail, with its status, error code and message.
 
 use std::sync::Arc;
 
@@ -13,51 +13,45 @@ use crate::auth::AuthError;
 use crate::oci::{ErrorCode, ManifestError, MediaTypeError, Path, received_range};
 use crate::registry::{Fault, RegistryError};
 
-/// Seconds after which a client may try again when we are overloaded or a partner is down.
+/// Seconds until a client should try again when the server is overloaded, or PostgreSQL or Kubo is down.
 const RETRY_SECONDS: &str = "5";
 
-/// Why a request is not answered as it hoped.
+/// Why a request failed.
 #[derive(Debug, Error)]
 pub enum HttpError {
-    /// Something in the request does not parse or does not hold.
+    /// A part of the request is malformed or not allowed.
     #[error("{message}")]
-    Request {
-        /// 400 or 404, or what the specification says.
-        status: StatusCode,
-        /// One of the specification's codes.
-        code: ErrorCode,
-        /// One sentence.
-        message: String,
-    },
-    /// Not a path of this server.
+    #[allow(missing_docs, reason = "the fields are their names")]
+    Request { status: StatusCode, code: ErrorCode, message: String },
+    /// This server does not have the path.
     #[error("no such path")]
     PathUnknown,
-    /// A path that does not have this verb; it has these.
-    #[error("this path answers {0} only")]
+    /// The path does not have this method. The field lists the methods that it has.
+    #[error("this path allows only {0}")]
     MethodNotAllowed(&'static str),
-    /// More tags in one push than are taken.
+    /// The push has more tags than this maximum.
     #[error("a push takes at most {0} tags")]
     TooManyTags(usize),
-    /// A request body that is read whole and exceeds its limit.
+    /// The request body exceeds the limit of what it holds.
     #[error("a {what} has at most {most} bytes")]
     TooLarge {
-        /// What the body holds.
+        /// Noun for the message, as in "manifest".
         what: &'static str,
         /// The limit in bytes.
         most: usize,
     },
-    /// A range outside the blob, whose size this is.
+    /// The range lies outside of the blob, which has this many bytes.
     #[error("the range lies outside of the blob, which has {0} bytes")]
     RangeUnsatisfiable(u64),
-    /// The caller is not let through.
+    /// The caller is refused.
     #[error("{error}")]
     Refused {
-        /// Why.
+        /// Reason of the refusal.
         error: AuthError,
-        /// The WWW-Authenticate value of a 401.
+        /// WWW-Authenticate of a response with status 401.
         challenge: Option<String>,
     },
-    /// The registry could not do it.
+    /// The registry failed or refused.
     #[error(transparent)]
     Registry(#[from] RegistryError),
     /// A partner does not answer.
@@ -82,7 +76,7 @@ impl HttpError {
         Self::bad_request(ErrorCode::Unsupported, message)
     }
 
-    /// The answer.
+    /// The response to the request.
     pub(in crate::http) fn render(&self) -> Response<Body> {
         let (status, code) = self.status_and_code();
         let mut response = respond::json(status, &json!({ "errors": self.errors(code) }));
@@ -104,7 +98,7 @@ impl HttpError {
             }
             Self::Refused { challenge: Some(challenge), .. } => {
                 respond::insert(headers, WWW_AUTHENTICATE, challenge);
-                // `docker manifest` logs in to nothing that does not say so.
+                // `docker manifest` logs in only where this header is set.
                 respond::version(headers);
             }
             _ if status == StatusCode::SERVICE_UNAVAILABLE => {
@@ -115,14 +109,15 @@ impl HttpError {
         response
     }
 
-    /// One entry for most; one for each digest that a manifest names in vain. A 5xx does not explain itself.
+    /// The errors of the response body. There is one, except for a manifest that names unknown digests, which has one for
+    /// each. A 5xx does not explain its cause to the client.
     fn errors(&self, code: ErrorCode) -> Vec<Value> {
         let message = match self.status_and_code().0 {
             StatusCode::SERVICE_UNAVAILABLE => {
-                "the registry cannot do this right now; try again".into()
+                "the registry is temporarily unavailable; try again later".into()
             }
-            status if status.is_server_error() => "the registry failed; its log says why".into(),
-            // Why a token does not hold helps who forges one.
+            status if status.is_server_error() => "the registry failed; its log has the reason under the x-request-id of this response".into(),
+            // The reason would help an attacker who forges tokens.
             _ if matches!(self, Self::Refused { error: AuthError::Token(_), .. }) => {
                 "the token is not valid".into()
             }
@@ -153,7 +148,7 @@ impl HttpError {
         }
     }
 
-    /// Whether the cause belongs into the log: it is ours, not the client's.
+    /// Whether the server caused the failure, so that its log must say why.
     pub(in crate::http) fn is_ours(&self) -> bool {
         self.status_and_code().0.is_server_error()
     }

@@ -1,4 +1,4 @@
-//! What proxies say of a client: its address and whether it speaks https.
+//! What trusted proxies say about a client: its address, and whether it uses https.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -10,19 +10,19 @@ use crate::config::Networks;
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
-/// A client as the proxies before this server see it.
+/// A client as the proxies in front of this server see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Forwarded {
-    /// Its address.
+    /// Address of the client.
     pub address: IpAddr,
-    /// Whether it speaks https; `None` when no trusted proxy said so.
+    /// Whether the client uses https; `None` when no trusted proxy says so.
     pub https: Option<bool>,
 }
 
 impl Forwarded {
-    /// Reads what `peer`, the other end of the connection, says of its client. Only trusted proxies are believed: the
-    /// list is walked from its end, where the nearest proxy wrote, to the first address that is none of them. An entry
-    /// that is no address makes it `peer` itself.
+    /// Finds the client behind `peer`, the other end of the connection. Only the entries of trusted proxies count: the
+    /// list is read from its end, where the nearest proxy wrote, up to the first address that is not a trusted proxy.
+    /// When an entry is not an address, the client is `peer` itself.
     pub fn of(peer: IpAddr, headers: &HeaderMap, proxies: &Networks) -> Self {
         let peer = peer.to_canonical();
         if !proxies.contain(peer) {
@@ -46,7 +46,7 @@ fn client(headers: &HeaderMap, proxies: &Networks) -> Option<IpAddr> {
     farthest
 }
 
-/// An address, with the port that some proxies add.
+/// Parses an address. Some proxies add a port, which is dropped.
 fn address(entry: &str) -> Option<IpAddr> {
     let bare = entry.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     let address = bare.unwrap_or(entry).parse().ok();
@@ -54,8 +54,8 @@ fn address(entry: &str) -> Option<IpAddr> {
     Some(address.to_canonical())
 }
 
-/// How the client reached the farthest proxy. A client that lies here is sent to another address than its own, and
-/// nobody else is.
+/// Whether the client reached the first proxy by https. A client that lies here only gets a wrong address in its own
+/// responses.
 fn https(headers: &HeaderMap) -> Option<bool> {
     let line = headers.get(FORWARDED_PROTO)?.to_str().ok()?;
     match line.split(',').next()?.trim().to_ascii_lowercase().as_str() {
@@ -81,9 +81,9 @@ mod tests {
     }
 
     #[test]
-    fn the_client_is_the_first_from_the_end_that_is_no_proxy() {
+    fn the_client_is_the_last_address_that_is_not_a_trusted_proxy() {
         for (peer, lines, client) in [
-            // A stranger may write what it likes.
+            // The peer is not a trusted proxy, so the header is ignored.
             ("203.0.113.9", &["192.0.2.1"][..], "203.0.113.9"),
             ("10.0.0.1", &[], "10.0.0.1"),
             ("10.0.0.1", &["192.0.2.1"], "192.0.2.1"),
@@ -93,7 +93,7 @@ mod tests {
             ("10.0.0.1", &["6.6.6.6", "192.0.2.1", "10.0.0.7,10.0.0.8"], "192.0.2.1"),
             ("fd00::1", &["[2001:db8::5]:4711"], "2001:db8::5"),
             ("10.0.0.1", &["192.0.2.1:80"], "192.0.2.1"),
-            // All of them ours: the request began at the farthest.
+            // All entries are trusted proxies. The request began at the farthest one.
             ("10.0.0.1", &["10.0.0.9, 10.0.0.7"], "10.0.0.9"),
         ] {
             assert_eq!(client_of(peer, lines), client, "{peer} {lines:?}");
@@ -101,16 +101,16 @@ mod tests {
     }
 
     #[test]
-    fn a_garbled_list_names_nobody_but_the_peer() {
+    fn in_a_malformed_list_the_client_is_the_peer() {
         for line in ["unknown", "", "192.0.2.1,,10.0.0.7", "192.0.2.1, x", "\u{e4}", "1.2.3.4.5"] {
             assert_eq!(client_of("10.0.0.1", &[line]), "10.0.0.1", "{line}");
         }
-        // What stands before the client is the client's own writing.
+        // The client wrote the entries before its own address, so they do not matter.
         assert_eq!(client_of("10.0.0.1", &["garbage, 192.0.2.1"]), "192.0.2.1");
     }
 
     #[test]
-    fn https_is_the_word_of_the_farthest_proxy() {
+    fn the_farthest_proxy_says_whether_the_client_uses_https() {
         let proxies = "10.0.0.1".parse().unwrap();
         let https = |peer: &str, line: &str| {
             let mut headers = HeaderMap::new();

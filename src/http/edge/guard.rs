@@ -1,4 +1,4 @@
-//! Identifies the caller of one request, and asks for the right that its endpoint needs.
+//! Identifies the caller of a request, and asks `auth` for the right that the endpoint needs.
 
 use hyper::header::{AUTHORIZATION, HeaderValue};
 use hyper::http::request::Parts;
@@ -14,7 +14,8 @@ use crate::auth::{
 use crate::net::{ClientIdentity, Secured};
 use crate::oci::RepositoryName;
 
-/// The gate of `auth` for one request. A refusal comes with the challenge that tells the client what to bring.
+/// Grants rights to the caller of one request. A refusal carries the challenge that tells the client which credentials it
+/// needs.
 pub(in crate::http) struct Guard<'a> {
     edge: &'a Edge,
     record: &'a mut Record,
@@ -100,21 +101,21 @@ impl<'a> Guard<'a> {
         asked.map_err(|error| self.refuse(error))
     }
 
-    /// The refusal of a caller whom a lookup, which checks the rows itself, has denied. A remembered login whose account
-    /// has changed since is forgotten, so that the next request logs in again.
+    /// The refusal when the lookup of the content, which checks the rows itself, has denied the caller. A cached login
+    /// whose account has changed is forgotten, so that the next request checks the password again.
     pub(in crate::http) async fn denied(&self) -> HttpError {
-        let looked = self.edge.auth().look_again(&self.caller).await;
-        self.refuse(looked.err().unwrap_or_else(|| self.caller.refusal()))
+        let rechecked = self.edge.auth().recheck(&self.caller).await;
+        self.refuse(rechecked.err().unwrap_or_else(|| self.caller.refusal()))
     }
 
-    /// Whether a right was refused to a remembered login whose account has changed since. The login is forgotten then,
-    /// and the caller has to be identified again.
+    /// Whether a right was refused because a cached login is out of date. The login is forgotten then, and the caller has
+    /// to be identified again.
     async fn is_outdated<R>(&self, asked: &Result<R, AuthError>) -> bool {
         matches!(asked, Err(AuthError::Denied | AuthError::Credentials))
-            && self.edge.auth().look_again(&self.caller).await.is_err()
+            && self.edge.auth().recheck(&self.caller).await.is_err()
     }
 
-    /// Identifies the caller. Credentials in the request count more than the certificate of its connection.
+    /// Identifies the caller. Credentials in the request have priority over the client certificate of its connection.
     async fn identify(&mut self) -> Result<Gate<'_>, HttpError> {
         let identified = self.identified().await;
         self.caller = identified.map_err(|error| self.refuse(error))?;
@@ -132,8 +133,8 @@ impl<'a> Guard<'a> {
         }
     }
 
-    /// Adds the challenge to a refusal, when credentials or other credentials would help (distribution specification,
-    /// "Token Authentication").
+    /// Adds a challenge to the refusal if other credentials could help (distribution specification, "Token
+    /// Authentication").
     fn refuse(&self, error: AuthError) -> HttpError {
         let flaw = match &error {
             AuthError::Token(_) => Some("invalid_token"),

@@ -1,4 +1,4 @@
-//! One request from head to answer: what every API of this server shares.
+//! The way of one request from its head to its response, which every API of this server shares.
 
 pub(in crate::http) mod answer;
 mod body;

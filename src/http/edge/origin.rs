@@ -1,4 +1,4 @@
-//! Whom a request comes from, by which way, and where its sender finds this server.
+//! The client of a request, and the address at which that client reached this server.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -9,30 +9,30 @@ use super::forwarded::Forwarded;
 use crate::config::{HostPort, Login, Networks};
 use crate::net::{Peer, Secured};
 
-/// The name under which clients find this server, as far as the settings say it.
+/// The public name of this server, as far as the settings give it.
 #[derive(Clone, Debug, Default)]
 pub struct Name {
-    /// `host[:port]`; otherwise the client's own word in Host is taken.
+    /// `host[:port]`. Without it, the Host of each request is used.
     pub host: Option<String>,
-    /// Whether it is reached by https; otherwise what is known of the connection decides.
+    /// Whether clients use https. Without it, each connection decides.
     pub https: Option<bool>,
-    /// Who may say whom a request comes from.
+    /// The proxies that are trusted to name the client.
     pub proxies: Networks,
     /// Whether clients log in; who is answered without a login depends on it.
     pub login: Login,
 }
 
-/// Whom a request comes from and by which way.
+/// The client of a request, and the address at which it reached this server.
 #[derive(Clone, Debug)]
 pub(in crate::http) struct Origin {
     /// Address of the client.
     pub(in crate::http) address: IpAddr,
-    /// `https://host[:port]` or `http://…`, as the client reached us.
+    /// `https://host[:port]` or `http://host[:port]`.
     base: String,
 }
 
 impl Origin {
-    /// Reads it off the head of a request and what the connection noted there.
+    /// Finds the origin in the head of a request, and in the extensions that the connection added to it.
     pub(in crate::http) fn of(parts: &Parts, name: &Name) -> Self {
         let peer = parts.extensions.get::<Peer>().map(|peer| peer.0.ip());
         let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
@@ -44,13 +44,13 @@ impl Origin {
         Self { address, base: format!("{scheme}://{host}") }
     }
 
-    /// Where tokens are given out.
+    /// The URL at which this server issues tokens.
     pub(in crate::http) fn realm(&self) -> String {
         format!("{}/token", self.base)
     }
 }
 
-/// The authority of the request, if it is made of what a host and a port are made of: it goes into a header.
+/// The host and port that the request names. `None` when they contain a character that must not go into a header.
 fn host(parts: &Parts) -> Option<&str> {
     let from_uri = parts.uri.authority().map(|authority| authority.as_str());
     let host = from_uri.or_else(|| parts.headers.get(HOST)?.to_str().ok())?;
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn the_realm_is_where_the_client_reached_us() {
+    fn the_realm_has_the_address_that_the_client_used() {
         let unnamed = Name::default();
         assert_eq!(realm("127.0.0.1:5000", &unnamed), "http://127.0.0.1:5000/token");
         assert_eq!(realm("[::1]:5000", &unnamed), "http://[::1]:5000/token");
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn the_realm_is_https_for_who_came_by_https() {
+    fn the_realm_is_https_for_clients_that_use_https() {
         let proxied = Name { proxies: "10.0.0.1".parse().unwrap(), ..Name::default() };
         let plain = Name { https: Some(false), ..proxied.clone() };
         let realm = |peer: [u8; 4], secured: bool, name: &Name| {
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_is_none_does_not_get_into_a_header() {
+    fn an_illegal_host_does_not_get_into_a_header() {
         for host in ["a\"b", "a b", "a/b", "a,b", ""] {
             assert_eq!(realm(host, &Name::default()), "http://localhost/token", "{host}");
         }

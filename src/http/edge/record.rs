@@ -1,4 +1,4 @@
-//! The one log line and the one count of each request, written when its answer has ended: sent, cut or dropped.
+//! The log line and the metrics of one request, written when its response has ended: sent, cut or dropped.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -17,7 +17,7 @@ use crate::http::v2::Endpoint;
 use crate::registry::RegistryError;
 use crate::telemetry::metrics;
 
-/// What is known of a request while it is answered. Writes its line when dropped.
+/// What the log line of a request will say. It is written when this is dropped.
 pub(in crate::http) struct Record {
     pub(in crate::http) request_id: Uuid,
     method: &'static str,
@@ -35,14 +35,14 @@ pub(in crate::http) struct Record {
     _in_flight: metrics::Raised,
 }
 
-/// How the answer ended.
+/// How a response ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Ending {
-    /// The client went away before the end.
+    /// The client closed the connection before the end.
     Dropped,
-    /// We cut it: the bytes were not what they should be.
+    /// The server cut it, because the rest of the body could not be read or was wrong.
     Cut,
-    /// Sent to its last byte.
+    /// The last byte was sent.
     Done,
 }
 
@@ -126,7 +126,7 @@ impl Drop for Record {
     }
 }
 
-/// A method as a label: a client must not be able to invent label values.
+/// The method as a label of metrics. A client must not be able to create new label values.
 fn bounded(method: &Method) -> &'static str {
     match *method {
         Method::DELETE => "DELETE",
@@ -140,7 +140,7 @@ fn bounded(method: &Method) -> &'static str {
 }
 
 pin_project! {
-    /// An answer's body that keeps the request's record until it ends.
+    /// A response body that holds the record of its request until it ends.
     pub struct Recorded {
         #[pin]
         body: Body,
@@ -174,7 +174,7 @@ impl HttpBody for Recorded {
                 if this.record.moves_blob {
                     metrics::sent(bytes);
                 }
-                // hyper does not ask again after the last byte that Content-Length promised.
+                // hyper stops polling after the last byte that Content-Length announced.
                 if this.body.is_end_stream() {
                     this.record.ending = Ending::Done;
                 }
@@ -182,7 +182,7 @@ impl HttpBody for Recorded {
             Poll::Ready(Some(Err(error))) => {
                 this.record.ending = Ending::Cut;
                 let request_id = this.record.request_id;
-                warn!(event = "answer_cut", %request_id, %error, "an answer was cut short: {error}");
+                warn!(event = "answer_cut", %request_id, %error, "a response was cut short: {error}");
             }
             Poll::Ready(None) => this.record.ending = Ending::Done,
             Poll::Pending => {}

@@ -52,18 +52,18 @@ impl Request {
     /// The chunk that Content-Range announces.
     ///
     /// # Errors
-    /// 416 for a value that is not a chunk: a client that resumes then asks where the upload stands.
+    /// 416 for a malformed value. A client that resumes an upload then asks how many bytes it has.
     pub(in crate::http) fn chunk(&self) -> Result<Option<Chunk>, HttpError> {
         let Some(value) = self.headers.get(CONTENT_RANGE) else { return Ok(None) };
         let parsed = value.to_str().ok().and_then(|value| value.parse().ok());
         parsed.map(Some).ok_or_else(|| HttpError::Request {
             status: StatusCode::RANGE_NOT_SATISFIABLE,
             code: ErrorCode::BlobUploadInvalid,
-            message: "the Content-Range of a chunk is written first-last, as in 0-1023".to_owned(),
+            message: "the Content-Range of a chunk must be first-last, as in 0-1023".to_owned(),
         })
     }
 
-    /// Refuses a body under a Content-Encoding with 415: digests are computed over the bytes as they are sent.
+    /// Refuses a body with a Content-Encoding: the digest is that of the bytes as they are sent.
     pub(in crate::http) fn refuse_encoding(&self) -> Result<(), HttpError> {
         match self.headers.get(CONTENT_ENCODING) {
             None => Ok(()),
@@ -71,7 +71,7 @@ impl Request {
             Some(_) => Err(HttpError::Request {
                 status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 code: ErrorCode::Unsupported,
-                message: "a push carries no Content-Encoding".to_owned(),
+                message: "a push must not have a Content-Encoding".to_owned(),
             }),
         }
     }
@@ -102,14 +102,14 @@ impl Request {
         self.body.is_end_stream()
     }
 
-    /// The body as a stream that fails when the client stops sending.
+    /// The body as a stream, which fails when no frame arrives within the limit.
     pub(in crate::http) fn body(self) -> Pin<Box<Stalling<Incoming>>> {
         let stall = self.edge.limits().body_stall;
         Box::pin(Stalling::new(self.body, stall))
     }
 
-    /// The whole body, of at most `most` bytes. `what` it holds and `broken`, the code for a body that ends early, go
-    /// into the error.
+    /// Reads the whole body, of at most `most` bytes. The message of an error names `what` was read. A body that ends
+    /// early has the error code `broken`.
     pub(in crate::http) async fn read(
         &mut self,
         what: &'static str,
@@ -130,7 +130,7 @@ impl Request {
         }
     }
 
-    /// The header's value, when it is there and is text.
+    /// The value of a header, if it has one and it is text.
     fn text(&self, name: HeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }

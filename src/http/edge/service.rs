@@ -1,4 +1,4 @@
-//! One request from head to answer: route, authorize, dispatch, render, count and log, in that order, once.
+//! One request from its head to its response: route, authorize, dispatch, render errors, count and log.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -40,8 +40,8 @@ impl Edge {
                 report(&error, record.request_id);
                 let mut response = error.render();
                 if has_body {
-                    // The rest of the body is not read. hyper closes the connection after the response, and the client
-                    // has to know that.
+                    // The rest of the request body stays unread, so hyper closes the connection after the response.
+                    // The header tells the client.
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
                 response.into()
@@ -83,7 +83,7 @@ impl Edge {
     }
 }
 
-/// Counts a refusal, and logs what the client is not told.
+/// Counts a refusal, and logs the reasons that the client must not learn.
 fn report(error: &HttpError, request_id: Uuid) {
     if let HttpError::Refused { error, .. } = error {
         if let Some(reason) = error.reason() {
@@ -98,7 +98,7 @@ fn report(error: &HttpError, request_id: Uuid) {
     }
 }
 
-/// HEAD gets the headers of GET, its Content-Length too, and nothing else.
+/// Drops the body of a response to HEAD and keeps its Content-Length.
 fn without_body(mut response: Response<Body>) -> Response<Body> {
     let length = http_body::Body::size_hint(response.body()).exact();
     if let (Some(length @ 1..), headers) = (length, response.headers_mut()) {
@@ -107,12 +107,12 @@ fn without_body(mut response: Response<Body>) -> Response<Body> {
     response.map(|_| Body::empty())
 }
 
-/// The edge as hyper calls it.
+/// The service that hyper calls for every request.
 #[derive(Clone)]
 pub struct EdgeService(Edge);
 
 impl EdgeService {
-    /// Serves `edge`.
+    /// A service that answers with `edge`.
     pub fn new(edge: Edge) -> Self {
         Self(edge)
     }

@@ -1,4 +1,4 @@
-//! What all requests share: the registry, who may use it, the server's name and limits.
+//! The state that all requests share.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use super::origin::Name;
 use crate::auth::Auth;
 use crate::registry::Registry;
 
-/// The bounds of one request.
+/// Limits of one request.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Maximum size of a manifest, in bytes.
@@ -18,7 +18,7 @@ pub struct Limits {
     pub body_stall: Duration,
 }
 
-/// What all requests share. Cheap to clone.
+/// The state that all requests share. Cheap to clone.
 #[derive(Clone)]
 pub struct Edge(Arc<Fixed>);
 
@@ -31,7 +31,7 @@ struct Fixed {
 }
 
 impl Edge {
-    /// The edge of `registry` under `name`, with `auth` at its gate. `draining` is cancelled when the server begins to
+    /// Serves `registry` under `name`, to callers that `auth` accepts. `draining` is cancelled when the server begins to
     /// shut down.
     pub fn new(
         registry: Registry,

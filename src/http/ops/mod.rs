@@ -1,4 +1,4 @@
-//! The two small servers beside the API: the operator's port and the redirect to https.
+//! Two small servers on ports of their own: metrics for the operator, and the redirect to https.
 
 mod operator;
 mod redirect;

@@ -1,4 +1,4 @@
-//! The operator's own port: `/metrics`, and nothing that a client of the registry needs.
+//! The operator's port. It serves `/metrics` and nothing else.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -17,7 +17,7 @@ use crate::http::edge::respond;
 pub struct OperatorService(PrometheusHandle);
 
 impl OperatorService {
-    /// Renders what `handle` has gathered.
+    /// Renders the metrics of `handle`.
     pub fn new(handle: PrometheusHandle) -> Self {
         Self(handle)
     }

@@ -1,7 +1,7 @@
-//! The port without TLS: browsers are sent to https, everything else is refused.
+//! The port without TLS. It redirects browsers to https and refuses everything else.
 //!
-//! Only GET and HEAD of `/` are redirected. A client that followed from `/v2/` would have sent its credentials once
-//! readably, and would again with every request, without anybody noticing.
+//! Only GET and HEAD of `/` are redirected. A client that followed a redirect from `/v2/` would send its credentials
+//! unencrypted with every request, and nobody would notice.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -17,17 +17,18 @@ use crate::http::{Body, HttpError};
 use crate::oci::ErrorCode;
 use crate::telemetry::metrics::{self, Refusal};
 
-/// Sends browsers to https.
+/// Redirects browsers to https.
 #[derive(Clone, Debug)]
 pub struct RedirectService {
-    /// `host[:port]` that clients know.
+    /// The public name of the server, `host[:port]`.
     name: Option<String>,
-    /// The port that speaks https, for clients that name the host themselves.
+    /// The https port, which goes into a redirect to the host that the client named.
     port: u16,
 }
 
 impl RedirectService {
-    /// Redirects to `name`, which is `host[:port]`; without it to the host that the client named, at `port`.
+    /// Redirects to `name`, which is `host[:port]`. Without a name it redirects to the host that the client named, at
+    /// `port`.
     pub fn new(name: Option<String>, port: u16) -> Self {
         Self { name, port }
     }
@@ -57,12 +58,12 @@ impl RedirectService {
                 HttpError::Request {
                     status: StatusCode::FORBIDDEN,
                     code: ErrorCode::Denied,
-                    message: format!("this port is not encrypted; use {there}"),
+                    message: format!("this port does not encrypt; use {there}"),
                 }
                 .render()
             }
         };
-        // Nobody has more to ask here.
+        // There is nothing else to request here.
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         response
     }
@@ -114,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_name_the_host_is_the_clients_word() {
+    fn without_a_name_the_redirect_keeps_the_host_of_the_request() {
         let unnamed = RedirectService::new(None, 5000);
         for (host, there) in [
             ("10.0.0.7", "https://10.0.0.7:5000/"),

@@ -1,4 +1,4 @@
-//! Endpoint to handler: each handler gets the right that its endpoint needs.
+//! Calls the handler of an endpoint with the permission that the endpoint needs.
 
 use super::endpoint::{Delete, Endpoint, Open, Pull, Push};
 use super::endpoints::{blob, catalog, health, manifest, referrer, tag, token, upload, version};

@@ -123,7 +123,7 @@ impl Endpoint {
         }
     }
 
-    /// The repository that the request names, for a mount its target.
+    /// The repository that the request names. For a mount, it is the target.
     pub fn repository(&self) -> Option<&RepositoryName> {
         match self {
             Self::Open(_) | Self::Version | Self::Extensions | Self::Catalog(_) => None,
@@ -197,7 +197,7 @@ impl Push {
         }
     }
 
-    /// What an expired token may still finish by this request.
+    /// Whether an expired token may still send this request, to finish a push.
     pub fn lenience(&self) -> Lenience {
         match self {
             Self::Start(_) | Self::Monolithic(_) => Lenience::None,

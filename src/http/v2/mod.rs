@@ -1,4 +1,4 @@
-//! The distribution API (`/v2/`), and the few paths beside it on the same port.
+//! The distribution API under `/v2/`, and the paths for tokens, keys and health on the same port.
 
 mod dispatch;
 mod endpoint;

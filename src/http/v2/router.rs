@@ -1,4 +1,4 @@
-//! Method and URI to [`Endpoint`]: a pure function.
+//! Finds the endpoint of a request by its method and URI.
 
 use hyper::{Method, Uri};
 
@@ -9,17 +9,17 @@ use crate::oci::{
     Reference, RepositoryName, Tag, UploadId,
 };
 
-/// Most tags beside a reference in one push (end-7b asks for at least ten).
+/// Maximum number of further tags in one push (end-7b asks for at least ten).
 const MAX_TAGS: usize = 100;
 
-/// Most artifact types that a list of referrers filters by.
+/// Maximum number of artifact types that a list of referrers filters by.
 const MAX_ARTIFACT_TYPES: usize = 16;
 
-/// Finds out what a request asks for.
+/// Finds the endpoint of a request by its method and URI.
 ///
 /// # Errors
-/// The answer that the request gets instead: an unknown path, a verb the path does not have, or a part of path or
-/// query that does not parse.
+/// The error to respond with: the path is unknown, it does not have the method, or a part of the path or query is
+/// malformed.
 pub fn route(method: &Method, uri: &Uri) -> Result<Endpoint, HttpError> {
     if let Some(endpoint) = open(method, uri.path())? {
         return Ok(endpoint);
@@ -61,7 +61,7 @@ fn open(method: &Method, path: &str) -> Result<Option<Endpoint>, HttpError> {
     read(method, Endpoint::Open(what)).map(Some)
 }
 
-/// What can only be read: GET, and HEAD as the same without a body.
+/// An endpoint that can only be read. HEAD is handled as GET without a body.
 fn read(method: &Method, endpoint: Endpoint) -> Result<Endpoint, HttpError> {
     match *method {
         Method::GET | Method::HEAD => Ok(endpoint),
@@ -92,7 +92,7 @@ fn uploads(
     }
     if let Some(digest) = single(query, "mount")? {
         let digest = parse_digest(digest)?;
-        // A source with an illegal name holds nothing: the client gets an upload session, as for any other miss.
+        // No repository has an illegal name. The client gets an upload session, as when the source lacks the blob.
         return Ok(match query.first("from").map(str::parse).transpose() {
             Ok(source) => Endpoint::Mount(Mount { target: repository, source, digest }),
             Err(_) => Endpoint::Push(repository, Push::Start(None)),
@@ -141,7 +141,7 @@ fn manifest(
     }
 }
 
-/// `?tag=` once a tag, or several in one with commas between (end-7b); only beside a digest.
+/// The tags of `?tag=`, which may repeat or hold several tags with commas (end-7b). Only a push by digest may have them.
 fn tags(reference: &Reference, query: &Query) -> Result<Vec<Tag>, HttpError> {
     let mut tags = Vec::new();
     for tag in query.all("tag").flat_map(|tags| tags.split(',')).filter(|tag| !tag.is_empty()) {
@@ -154,7 +154,7 @@ fn tags(reference: &Reference, query: &Query) -> Result<Vec<Tag>, HttpError> {
         return Err(HttpError::TooManyTags(MAX_TAGS));
     }
     if !tags.is_empty() && matches!(reference, Reference::Tag(_)) {
-        return Err(HttpError::unsupported("?tag= goes with a push by digest only".to_owned()));
+        return Err(HttpError::unsupported("?tag= is only allowed in a push by digest".to_owned()));
     }
     Ok(tags)
 }
@@ -199,21 +199,21 @@ fn digest_invalid(error: DigestError) -> HttpError {
     HttpError::bad_request(ErrorCode::DigestInvalid, error.to_string())
 }
 
-/// What a path that does not parse is answered with.
+/// The error for a path that does not parse.
 fn path_error(method: &Method, error: PathError) -> HttpError {
     let message = error.to_string();
     let reads = matches!(*method, Method::GET | Method::HEAD | Method::DELETE);
     match error {
         PathError::Foreign | PathError::Unknown => HttpError::PathUnknown,
         PathError::Name(_) => HttpError::name(message),
-        // Nothing is ever stored under an algorithm that this registry does not compute.
+        // This registry stores nothing under an algorithm that it does not support, so there is nothing to find.
         PathError::Digest { of, error: DigestError::Unsupported(_), .. } if reads => match of {
             DigestOf::Blob => HttpError::not_found(ErrorCode::BlobUnknown, message),
             DigestOf::Manifest => HttpError::not_found(ErrorCode::ManifestUnknown, message),
             DigestOf::Subject => HttpError::bad_request(ErrorCode::DigestInvalid, message),
         },
         PathError::Digest { .. } => HttpError::bad_request(ErrorCode::DigestInvalid, message),
-        // Not the code TAG_INVALID: containers/image would take it for a fault of the manifest's format.
+        // Not TAG_INVALID: containers/image takes that code for an error in the format of the manifest.
         PathError::Tag { .. } if reads => HttpError::not_found(ErrorCode::ManifestUnknown, message),
         PathError::Tag { .. } => HttpError::name(message),
         PathError::UploadId { .. } => {

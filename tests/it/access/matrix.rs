@@ -1,4 +1,4 @@
-//! Every route for every kind of caller, on a public repository, a private one, and one that is not there.
+//! Every endpoint for every kind of caller, on a public repository, a private one, and one that does not exist.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ use af_registry::rights::Role;
 /// Kinds of callers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Who {
-    Nobody,
+    Anonymous,
     Stranger,
     Expired,
     Reader,
@@ -29,7 +29,7 @@ enum Who {
 }
 
 const WHO: [Who; 9] = [
-    Who::Nobody,
+    Who::Anonymous,
     Who::Stranger,
     Who::Expired,
     Who::Reader,
@@ -43,7 +43,7 @@ const WHO: [Who; 9] = [
 impl Who {
     fn name(self) -> &'static str {
         match self {
-            Self::Nobody => "",
+            Self::Anonymous => "",
             Self::Stranger => "stranger",
             Self::Expired => "expired",
             Self::Reader => "reader",
@@ -55,10 +55,10 @@ impl Who {
         }
     }
 
-    /// A name that may stand in a repository's.
+    /// The part of a repository's name that stands for this caller.
     fn place(self) -> &'static str {
         match self {
-            Self::Nobody => "nobody",
+            Self::Anonymous => "anonymous",
             Self::Robot => "robot",
             other => other.name(),
         }
@@ -66,7 +66,7 @@ impl Who {
 
     fn may(self, right: Right) -> bool {
         match self {
-            Self::Nobody | Self::Stranger | Self::Expired | Self::Disabled => false,
+            Self::Anonymous | Self::Stranger | Self::Expired | Self::Disabled => false,
             Self::Reader => right == Right::Pull,
             Self::Writer | Self::Robot => right != Right::Delete,
             Self::Deleter => right != Right::Push,
@@ -91,14 +91,15 @@ enum Right {
     Delete,
 }
 
-/// How a caller says who they are.
+/// How a caller identifies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum By {
     Basic,
     Bearer,
 }
 
-/// What is needed for a route, and what who may is answered: with content there, and without the repository.
+/// What an endpoint needs, and the status for a caller who has it. For a right there are two: the status in a repository
+/// with content, and in one that does not exist.
 enum Needs {
     Nothing(u16),
     Login(u16),
@@ -106,16 +107,17 @@ enum Needs {
     Right(Right, u16, u16),
 }
 
-/// What a request is answered.
+/// The response that a case expects or gets.
 #[derive(Debug, PartialEq, Eq)]
 enum Expected {
     Status(u16),
-    /// 401 with a challenge that says this is wrong with the token.
+    /// 401 with a challenge, which names this error of the token if there is one.
     Challenge(Option<&'static str>),
     Denied,
 }
 
-/// The table. A new endpoint does not compile without a line here, and fails below without a request in `REQUESTS`.
+/// What each endpoint needs. A new endpoint does not compile without an arm here, and a test fails without a request in
+/// `REQUESTS`.
 fn needs(endpoint: &Endpoint) -> Needs {
     use Right::{Delete, Pull, Push};
     match endpoint {
@@ -147,7 +149,7 @@ fn needs(endpoint: &Endpoint) -> Needs {
     }
 }
 
-/// A request of each endpoint. `{…}` is filled in.
+/// A request for each endpoint. The parts in braces are replaced.
 const REQUESTS: [(&str, &str); 24] = [
     ("GET", "/v2/"),
     ("GET", "/v2/_oci/ext/discover"),
@@ -175,7 +177,7 @@ const REQUESTS: [(&str, &str); 24] = [
     ("DELETE", "/v2/{repository}/blobs/{loose}"),
 ];
 
-/// Beside the last: it takes the image away.
+/// The request that comes last, because it deletes the image.
 const LAST: (&str, &str) = ("DELETE", "/v2/{repository}/manifests/latest");
 
 const SMALL: &[u8] = b"small";
@@ -193,13 +195,13 @@ struct Case {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_route_asks_the_one_gate() {
+async fn every_endpoint_checks_its_right_for_every_caller() {
     let server = guarded().await;
     let stage = Stage::set(&server).await;
     let mut cases = Vec::new();
     for who in WHO {
         for by in [By::Basic, By::Bearer] {
-            if by == By::Basic && [Who::Expired, Who::Nobody].contains(&who) {
+            if by == By::Basic && [Who::Expired, Who::Anonymous].contains(&who) {
                 continue;
             }
             for place in PLACES {
@@ -217,8 +219,10 @@ async fn every_route_asks_the_one_gate() {
         let answer = stage.ask(case).await;
         let endpoint = endpoint(case);
         let expected = expected(case, &endpoint);
-        let told = told(&answer);
-        if told != expected && !(remembered(case) && still_fits(case, &endpoint, &told)) {
+        let outcome = outcome(&answer);
+        if outcome != expected
+            && !(may_be_cached(case) && is_as_anonymous(case, &endpoint, &outcome))
+        {
             let Case { who, place, by, method, path, .. } = case;
             wrong.push(format!(
                 "{who:?} by {by:?}, {place:?}: {method} {path}: {expected:?}, not {} {:?}",
@@ -227,7 +231,7 @@ async fn every_route_asks_the_one_gate() {
         }
         if !matches!(expected, Expected::Status(_)) && case.place != Place::Public {
             let key = format!("{:?} {:?} {}", case.who, case.by, endpoint.name());
-            refusals.push((key, told_whole(&answer, case)));
+            refusals.push((key, whole_outcome(&answer, case)));
         }
     }
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
@@ -238,7 +242,7 @@ async fn every_route_asks_the_one_gate() {
     }
 }
 
-/// The enums that hold the endpoints, as the compiler sees them.
+/// The source of the enums of endpoints.
 const ENDPOINTS: &str = include_str!("../../../src/http/v2/endpoint.rs");
 
 #[test]
@@ -275,7 +279,8 @@ fn variant(endpoint: &Endpoint) -> String {
     whole.split(['(', ' ']).next().unwrap().to_owned()
 }
 
-/// Every variant that the source declares. A variant of `Endpoint` that has an enum of its own stands for those.
+/// Every variant that the source declares. A variant of `Endpoint` that carries an enum is left out: the variants of that
+/// enum are in the list.
 fn declared() -> BTreeSet<String> {
     let mut variants = BTreeSet::new();
     let mut name = "";
@@ -307,11 +312,11 @@ fn endpoint(case: &Case) -> Endpoint {
 fn expected(case: &Case, endpoint: &Endpoint) -> Expected {
     let Case { who, place, by, .. } = case;
     let invalid = Expected::Challenge(Some("invalid_token"));
-    // A password that no longer lets in is not looked at where no login is needed, and nowhere else good for anything.
+    // The password of a disabled account is refused wherever it is checked. An endpoint that needs no login ignores it.
     let locked = *who == Who::Disabled && *by == By::Basic;
     match needs(endpoint) {
         Needs::Nothing(_) if *endpoint == Endpoint::Open(http::Open::TokenGet) => match (by, who) {
-            (By::Bearer, Who::Nobody) => Expected::Status(200),
+            (By::Bearer, Who::Anonymous) => Expected::Status(200),
             (By::Bearer, _) => Expected::Status(400),
             (By::Basic, Who::Disabled) => Expected::Status(401),
             (By::Basic, _) => Expected::Status(200),
@@ -319,17 +324,17 @@ fn expected(case: &Case, endpoint: &Endpoint) -> Expected {
         Needs::Nothing(status) => Expected::Status(status),
         _ if locked => Expected::Challenge(None),
         _ if *who == Who::Expired => invalid,
-        Needs::Login(_) | Needs::Catalog(_) if *who == Who::Nobody => Expected::Challenge(None),
+        Needs::Login(_) | Needs::Catalog(_) if *who == Who::Anonymous => Expected::Challenge(None),
         Needs::Login(_) if *who == Who::Disabled => invalid,
         Needs::Login(status) | Needs::Catalog(status) => Expected::Status(status),
         Needs::Right(right, there, absent) => {
-            // A token that was given out for its own account is worth what that account is worth now: nobody's.
+            // A token of an account that was disabled since has no rights beyond those of an anonymous caller.
             let public = *place == Place::Public && right == Right::Pull;
             if who.may(right) || public {
                 return Expected::Status(if *place == Place::Absent { absent } else { there });
             }
             match (who, by) {
-                (Who::Nobody, _) => Expected::Challenge(None),
+                (Who::Anonymous, _) => Expected::Challenge(None),
                 (_, By::Bearer) => Expected::Challenge(Some("insufficient_scope")),
                 (_, By::Basic) => Expected::Denied,
             }
@@ -337,26 +342,26 @@ fn expected(case: &Case, endpoint: &Endpoint) -> Expected {
     }
 }
 
-/// Whether the login may be one that was right within the last minute: it is not looked up again by then, and the rows
-/// give it nothing any more.
-fn remembered(case: &Case) -> bool {
+/// Whether the server may still have this login in its cache, where it stays for a minute although the account is disabled
+/// by now.
+fn may_be_cached(case: &Case) -> bool {
     case.who == Who::Disabled && case.by == By::Basic
 }
 
-/// What a remembered login is worth: nobody's.
-fn still_fits(case: &Case, endpoint: &Endpoint, told: &Expected) -> bool {
+/// Whether a cached login got the response of an anonymous caller. Its account has no rights any more.
+fn is_as_anonymous(case: &Case, endpoint: &Endpoint, outcome: &Expected) -> bool {
     match needs(endpoint) {
         Needs::Right(Right::Pull, there, _) if case.place == Place::Public => {
-            *told == Expected::Status(there)
+            *outcome == Expected::Status(there)
         }
         Needs::Right(..) => false,
-        Needs::Catalog(status) => *told == Expected::Status(status),
+        Needs::Catalog(status) => *outcome == Expected::Status(status),
         Needs::Login(_) | Needs::Nothing(_) => false,
     }
 }
 
-/// What an answer says.
-fn told(answer: &Answer) -> Expected {
+/// The outcome of a response.
+fn outcome(answer: &Answer) -> Expected {
     let challenge = answer.header("www-authenticate");
     match answer.status.as_u16() {
         401 if challenge.is_empty() => Expected::Status(401),
@@ -375,8 +380,8 @@ fn told(answer: &Answer) -> Expected {
     }
 }
 
-/// All that a refusal says but what it was asked for.
-fn told_whole(answer: &Answer, case: &Case) -> String {
+/// The whole of a refusal, without the name of the repository and the headers that differ between responses.
+fn whole_outcome(answer: &Answer, case: &Case) -> String {
     let mut headers: Vec<_> = answer
         .headers
         .iter()
@@ -389,7 +394,7 @@ fn told_whole(answer: &Answer, case: &Case) -> String {
     text.replace(&repository, "{repository}")
 }
 
-/// A server with everybody on it.
+/// A server with an account for each kind of caller.
 struct Stage<'a> {
     server: &'a Server,
     client: Client,
@@ -443,7 +448,7 @@ impl<'a> Stage<'a> {
         format!("m/{}/{by}/{place}", who.place())
     }
 
-    /// An image, and a blob that belongs to none.
+    /// Pushes an image, and a blob that no manifest needs.
     async fn furnish(&self, who: Who, by: By, place: Place) {
         if place == Place::Absent {
             return;
@@ -465,7 +470,7 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// The login of a caller by Basic.
+    /// The Basic credentials of a caller.
     fn login(&self, who: Who) -> String {
         match who {
             Who::Robot => basic(who.name(), &self.robot),
@@ -493,14 +498,14 @@ impl<'a> Stage<'a> {
             .replace("{loose}", sha256(&self.loose).as_str())
             .replace("{small}", sha256(SMALL).as_str());
         let authorization = match (who, by) {
-            (Who::Nobody, _) => None,
+            (Who::Anonymous, _) => None,
             (_, By::Basic) => Some(self.login(who)),
             (_, By::Bearer) => Some(format!("Bearer {}", self.token(who, method, &path).await)),
         };
         Case { who, place, by, method, path, authorization }
     }
 
-    /// A session of the caller's own, or of root's when the caller cannot have one.
+    /// An upload session that the caller opened. When the caller may not open one, root did.
     async fn upload(&self, who: Who, place: Place, repository: &str, path: &str) -> String {
         let unknown = format!("/v2/{repository}/blobs/uploads/{}", uuid::Uuid::nil());
         if !path.starts_with("{upload}") || place == Place::Absent {
@@ -513,7 +518,7 @@ impl<'a> Stage<'a> {
         answer.expect(202).header("location").to_owned()
     }
 
-    /// A token for what the request needs.
+    /// A token with the scopes that the request needs.
     async fn token(&self, who: Who, method: &str, path: &str) -> String {
         let scope = routed(method, path).scope();
         let scopes: Vec<&str> = scope.split(' ').filter(|scope| !scope.is_empty()).collect();

@@ -1,4 +1,4 @@
-//! Who may do what, as clients meet it: every route for every kind of caller, tokens, and what outlives them.
+//! Rights as clients see them: every endpoint for every kind of caller, and the life of tokens and logins.
 
 mod matrix;
 mod token;
@@ -17,7 +17,7 @@ use crate::rig::server::{Server, builder};
 /// The password of every user here.
 pub(crate) const PASSWORD: &str = "correct horse";
 
-/// What seals the signing keys of every server here.
+/// The secret that encrypts the signing keys of every server here.
 pub(crate) const SIGNING_SECRET: &str = "a secret of thirty-two characters";
 
 /// A server that asks for login, with one administrator, `root`.
@@ -29,7 +29,7 @@ async fn guarded() -> Server {
         .env("OPEN_REGISTRY_ADMIN_USER", "root")
         .env("OPEN_REGISTRY_ADMIN_PASSWORD", PASSWORD)
         .env("OPEN_REGISTRY_DOMAIN", "registry.test")
-        // What is wrong on purpose here would soon be too often.
+        // The tests fail logins on purpose, which must not reach a limit.
         .env("OPEN_REGISTRY_LIMIT_LOGIN_FAILURES", "100000")
         .env("OPEN_REGISTRY_LIMIT_ADDRESS_FAILURES", "100000")
         .start()
@@ -43,7 +43,7 @@ pub(crate) async fn user(store: &Store, name: &str, grants: &[(&str, Role)]) {
     grant(store, name, grants).await;
 }
 
-/// Adds a robot with grants and answers its secret.
+/// Adds a robot with grants and returns its secret.
 async fn robot(store: &Store, name: &str, grants: &[(&str, Role)]) -> String {
     let secret = new_robot_secret();
     let hash = robot_secret_hash(&secret);
@@ -65,7 +65,7 @@ fn basic(name: &str, password: &str) -> String {
     format!("Basic {}", BASE64.encode(format!("{name}:{password}").as_bytes()))
 }
 
-/// A token for scopes, as clients get it; with `authorization` or for nobody.
+/// Asks for a token with these scopes as clients do. Without `authorization` it is a token for an anonymous caller.
 async fn token_for(client: Client, authorization: Option<&str>, scopes: &[&str]) -> String {
     let scopes: String = scopes.iter().map(|scope| format!("&scope={scope}")).collect();
     let headers: Vec<_> = authorization.map(|text| ("authorization", text)).into_iter().collect();

@@ -1,4 +1,4 @@
-//! Tokens over HTTP: how they are got, what they are good for, and when no longer.
+//! Tokens over HTTP: how clients get them, what they allow, and when they end.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -15,7 +15,7 @@ use super::{PASSWORD, SIGNING_SECRET, basic, guarded, token_for, user};
 use crate::rig::client::{Answer, Client, OCI_INDEX, full, nothing, random, request};
 use crate::rig::server::Server;
 
-/// What signs the server's tokens, taken out of its database.
+/// Signs tokens with the key of a server, which it takes from the server's database.
 struct Forge {
     kid: String,
     key: RsaKeyPair,
@@ -55,7 +55,7 @@ fn now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs().try_into().unwrap()
 }
 
-/// The same token as if it had run out so many seconds ago.
+/// The same token, but expired so many seconds ago.
 pub(super) async fn aged(server: &Server, token: &str, seconds: i64) -> String {
     let mut claims = claims(token);
     let shift = now() - seconds - claims["exp"].as_i64().unwrap();
@@ -108,11 +108,11 @@ async fn a_challenge_names_realm_service_and_scope() {
 }
 
 #[tokio::test]
-async fn tokens_are_got_as_clients_get_them() {
+async fn clients_get_tokens_by_each_of_their_ways() {
     let server = guarded().await;
     let client = server.client();
     let root = basic("root", PASSWORD);
-    // docker login: no scope.
+    // `docker login` asks for no scope.
     let path = "/token?account=root&client_id=docker&offline_token=true&service=registry.test";
     let answer = client.get_with(path, &[("authorization", &root)]).await.expect(200);
     let login = answer.json();
@@ -122,7 +122,7 @@ async fn tokens_are_got_as_clients_get_them() {
         (&login["access_token"], Some(900))
     );
     ask(client, login["token"].as_str().unwrap(), "GET", "/v2/").await.expect(200);
-    // From then on docker comes with what it was given instead of the password.
+    // After the login, docker uses the refresh token instead of the password.
     let refresh = login["refresh_token"].as_str().unwrap();
     let form = format!(
         "grant_type=refresh_token&service=registry.test&client_id=docker&refresh_token={refresh}\
@@ -131,9 +131,9 @@ async fn tokens_are_got_as_clients_get_them() {
     let answer = post(client, &form).await.expect(200).json();
     let token = answer["access_token"].as_str().unwrap().to_owned();
     ask(client, &token, "POST", "/v2/a/b/blobs/uploads/").await.expect(202);
-    // A refresh token is none to come to a repository with.
+    // A refresh token gives no access by itself.
     ask(client, refresh, "GET", "/v2/").await.refused(401, "UNAUTHORIZED");
-    // containerd and BuildKit, and the plain form.
+    // The form of containerd and BuildKit, then a form without a grant type.
     for form in [
         format!(
             "grant_type=password&username=root&password={}&service=x&client_id=containerd&scope=repository:a:pull",
@@ -145,7 +145,10 @@ async fn tokens_are_got_as_clients_get_them() {
         ),
     ] {
         let answer = post(client, &form).await.expect(200).json();
-        assert!(answer.get("refresh_token").is_none(), "none was asked for: {answer}");
+        assert!(
+            answer.get("refresh_token").is_none(),
+            "a refresh token that was not asked for: {answer}"
+        );
         let token = answer["token"].as_str().unwrap();
         ask(client, token, "GET", "/v2/a/tags/list").await.refused(404, "NAME_UNKNOWN");
     }
@@ -158,7 +161,7 @@ async fn tokens_are_got_as_clients_get_them() {
     }
     post(client, "grant_type=client_credentials").await.refused(400, "UNSUPPORTED");
     post(client, &"x=y&".repeat(20_000)).await.refused(413, "SIZE_INVALID");
-    // A new password ends what was handed out under the old one.
+    // A new password revokes the tokens that were issued before.
     let hash = af_registry::accounts::hash_password(&Secret::new("another one")).await.unwrap();
     assert!(server.database().store.accounts().renew_secret("root", &hash, None).await.unwrap());
     post(client, &format!("grant_type=refresh_token&refresh_token={refresh}")).await.expect(401);
@@ -166,7 +169,7 @@ async fn tokens_are_got_as_clients_get_them() {
 }
 
 #[tokio::test]
-async fn a_token_is_good_for_what_it_names_and_its_account_may() {
+async fn a_token_allows_its_scopes_while_its_account_has_the_rights() {
     let server = guarded().await;
     let (client, store) = (server.client(), &server.database().store);
     user(store, "ann", &[("team/*", Role::Push)]).await;
@@ -184,13 +187,13 @@ async fn a_token_is_good_for_what_it_names_and_its_account_may() {
         let answer = ask(client, &token, method, path).await.refused(401, "UNAUTHORIZED");
         assert!(answer.header("www-authenticate").ends_with("error=\"insufficient_scope\""));
     }
-    // Two hundred scopes: the token stays small enough for a header.
+    // A request may ask for two hundred scopes, and the token still fits into a header.
     let names: Vec<String> = (0..200).map(|n| format!("repository:team/{n}:pull,push")).collect();
     let scopes: Vec<&str> = names.iter().map(String::as_str).collect();
     let token = token_for(client, Some(&ann), &scopes).await;
     assert!(token.len() < 8192, "{}", token.len());
     ask(client, &token, "GET", "/v2/team/0/tags/list").await.expect(404);
-    // The grant goes, and the token with it.
+    // A revoked grant ends the token's right at once.
     let token = token_for(client, Some(&ann), &["repository:team/a:pull"]).await;
     ask(client, &token, "GET", "/v2/team/a/tags/list").await.expect(404);
     assert!(store.grants().remove("ann", &"team/*".parse().unwrap(), None).await.unwrap());
@@ -235,12 +238,12 @@ async fn forged_tokens_are_refused() {
         assert!(answer.header("www-authenticate").contains("error=\"invalid_token\""), "{what}");
         assert_eq!(answer.json()["errors"][0]["message"], "the token is not valid", "{what}");
     }
-    // Clocks differ by so much.
+    // Clocks may differ by this much.
     ask(client, &aged(&server, &good, 30).await, "GET", "/v2/").await.expect(200);
 }
 
 #[tokio::test]
-async fn a_push_that_outlives_its_token_comes_to_its_end() {
+async fn a_push_may_finish_after_its_token_has_expired() {
     let server = guarded().await;
     let (client, store) = (server.client(), &server.database().store);
     user(store, "ann", &[("a", Role::Push)]).await;
@@ -257,13 +260,13 @@ async fn a_push_that_outlives_its_token_comes_to_its_end() {
         let headers = [("authorization", &*format!("Bearer {token}")), ("content-type", OCI_INDEX)];
         client.send(request("PUT", "/v2/a/manifests/x", &headers, full(index))).await
     };
-    // Nothing begins with it.
+    // An expired token starts nothing new.
     ask(client, &old, "POST", "/v2/a/blobs/uploads/").await.expect(401);
     ask(client, &old, "GET", "/v2/a/tags/list").await.expect(401);
     put_index(&old).await.expect(401);
     let session = ask(client, &token, "POST", "/v2/a/blobs/uploads/").await.expect(202);
     let session = session.header("location").to_owned();
-    // Neither somebody else's nor one of another day goes on with it.
+    // The expired token of another account does not continue the upload, nor does one that expired long ago.
     ask(client, &bobs_old, "GET", &session).await.expect(401);
     ask(client, &too_old, "GET", &session).await.expect(401);
     ask(client, &old, "GET", &session).await.expect(204);
@@ -275,7 +278,7 @@ async fn a_push_that_outlives_its_token_comes_to_its_end() {
     put_index(&bobs_old).await.expect(401);
     put_index(&old).await.expect(201);
     ask(client, &old, "POST", "/v2/a/blobs/uploads/").await.expect(401);
-    // A disabled account's push ends at once.
+    // Disabling the account stops its push at once.
     let session = ask(client, &token, "POST", "/v2/a/blobs/uploads/").await.expect(202);
     assert!(store.accounts().set_disabled("ann", true).await.unwrap());
     for token in [&old, &token] {
@@ -322,7 +325,7 @@ async fn lists_show_what_the_caller_may_pull() {
 }
 
 #[tokio::test]
-async fn a_mount_never_crosses_a_right() {
+async fn a_mount_takes_only_what_the_caller_may_read() {
     let server = guarded().await;
     let (client, store) = (server.client(), &server.database().store);
     user(store, "ann", &[("mine/*", Role::Push), ("shared", Role::Pull)]).await;
@@ -343,13 +346,13 @@ async fn a_mount_never_crosses_a_right() {
         let path = format!("/v2/mine/a/blobs/uploads/?mount={digest}{from}");
         client.send(request("POST", &path, &[("authorization", authorization)], nothing())).await
     };
-    // By name or without, what she may not read is not there.
+    // A blob that she may not read is not found, whether she names its repository or not.
     for from in ["&from=secret", "&from=nowhere", ""] {
         mount(&ann, &secret, from).await.expect(202);
     }
     let head = format!("/v2/mine/a/blobs/{secret}");
     client.get_with(&head, &[("authorization", &ann)]).await.refused(404, "BLOB_UNKNOWN");
-    // A token for the target alone is sent back for one that covers the source too, if that would help.
+    // A token for the target only is refused with a challenge for both repositories, if she may read the source.
     let token = token_for(client, Some(&ann), &["repository:mine/a:pull,push"]).await;
     let narrow = format!("Bearer {token}");
     let refused = mount(&narrow, &shared, "&from=shared").await.refused(401, "UNAUTHORIZED");
@@ -370,7 +373,7 @@ async fn a_mount_never_crosses_a_right() {
 }
 
 #[tokio::test]
-async fn a_remembered_login_follows_its_account() {
+async fn a_cached_login_ends_when_its_account_changes() {
     let server = guarded().await;
     let (client, store) = (server.client(), &server.database().store);
     user(store, "ann", &[("a", Role::Push)]).await;
@@ -386,7 +389,7 @@ async fn a_remembered_login_follows_its_account() {
     assert!(store.accounts().set_disabled("ann", true).await.unwrap());
     start().await.refused(401, "UNAUTHORIZED");
     list().await.refused(401, "UNAUTHORIZED");
-    // Each of these renews what a login finds; the right password goes on.
+    // Each of these changes the account. The right password works again at once.
     assert!(store.accounts().set_disabled("ann", false).await.unwrap());
     start().await.expect(202);
     assert!(store.accounts().renew_revision("ann").await.unwrap());
@@ -395,7 +398,7 @@ async fn a_remembered_login_follows_its_account() {
 }
 
 #[tokio::test]
-async fn a_password_is_not_tried_for_ever() {
+async fn failed_logins_are_limited() {
     let server = super::builder()
         .await
         .env("OPEN_REGISTRY_AUTH", "token")

@@ -1,4 +1,4 @@
-//! `/v2/<name>/blobs/<digest>` and `/v2/<name>/_af/content/<digest>`.
+//! `/v2/<name>/blobs/<digest>`, and `/v2/<name>/_af/content/<digest>` for the CID of a blob.
 
 use hyper::header::{
     ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue,
@@ -14,7 +14,7 @@ use crate::http::{Body, HttpError};
 use crate::oci::{Digest, Selection, content_range, media_type};
 use crate::registry::blob::Blob;
 
-/// Says what a blob is (end-2). Kubo is not asked; Range counts for nothing (RFC 9110, 14.2).
+/// Describes a blob (end-2) without asking Kubo. Range is ignored (RFC 9110, 14.2).
 pub(in crate::http) async fn head(
     request: Request,
     may: Authorized<Pull>,
@@ -27,7 +27,7 @@ pub(in crate::http) async fn head(
     Ok(noted(response, &blob))
 }
 
-/// Answers with the CID of a blob, by which any IPFS gateway serves it, and its size.
+/// Gives the CID of a blob, under which any IPFS gateway can serve it, and its size.
 pub(in crate::http) async fn content(
     request: Request,
     may: Authorized<Pull>,
@@ -94,7 +94,7 @@ pub(in crate::http) async fn delete(
     Ok(Answer { response: respond::empty(StatusCode::ACCEPTED), facts })
 }
 
-/// A blob never changes: its digest is its entity tag.
+/// The entity tag of a blob. It is the digest, since the blob of a digest never changes.
 fn etag(digest: &Digest) -> String {
     format!("\"{digest}\"")
 }

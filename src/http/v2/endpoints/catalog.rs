@@ -1,4 +1,4 @@
-//! `GET /v2/_catalog`.
+//! `/v2/_catalog`, which Docker added to the specification.
 
 use hyper::StatusCode;
 use hyper::header::LINK;
@@ -11,7 +11,7 @@ use crate::http::edge::request::Request;
 use crate::http::edge::respond;
 use crate::oci::{PageRequest, Path, next_link};
 
-/// Lists the repositories that the caller may pull in byte order, Docker's addition to the specification.
+/// Lists the repositories that the caller may pull, in byte order.
 pub(in crate::http) async fn list(
     request: Request,
     may: Listing,

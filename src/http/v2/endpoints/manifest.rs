@@ -11,7 +11,7 @@ use crate::http::{Body, HttpError};
 use crate::oci::{Digest, ErrorCode, Path, Reference, Tag, header};
 use crate::registry::manifest::Pushed;
 
-/// Says what a manifest is (end-3).
+/// Describes a manifest (end-3).
 pub(in crate::http) async fn head(
     request: Request,
     may: Authorized<Pull>,
@@ -24,7 +24,7 @@ pub(in crate::http) async fn head(
     Ok(noted(response, &head.digest, head.size))
 }
 
-/// Serves a manifest, exactly as it was pushed (end-3). Accept is not looked at: nothing is ever converted.
+/// Serves the exact bytes of a manifest (end-3). Accept is ignored, because this registry converts no manifests.
 pub(in crate::http) async fn get(
     request: Request,
     may: Authorized<Pull>,
@@ -72,7 +72,7 @@ pub(in crate::http) async fn put(
     Ok(noted(response, &accepted.digest, accepted.size))
 }
 
-/// Removes a tag, or a manifest with its tags (end-9).
+/// Deletes a tag, or a manifest with its tags (end-9).
 pub(in crate::http) async fn delete(
     request: Request,
     may: Authorized<Delete>,

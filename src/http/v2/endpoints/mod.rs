@@ -1,4 +1,4 @@
-//! The handlers: one noun a file, one function a verb. Typed arguments and a permission in, an answer out.
+//! The handlers. Each file holds one noun, each function one verb. A function takes typed arguments and a permission.
 
 pub(super) mod blob;
 pub(super) mod catalog;

@@ -1,4 +1,4 @@
-//! `GET /v2/<name>/referrers/<digest>`.
+//! `/v2/<name>/referrers/<digest>`.
 
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue, LINK};
@@ -11,8 +11,8 @@ use crate::http::v2::endpoint::Referrers;
 use crate::http::{Body, HttpError};
 use crate::oci::{Path, header, media_type, next_link};
 
-/// Lists what names a digest as its subject, as an image index (end-12). Never a 404: a client would take that for
-/// a registry without this endpoint.
+/// Lists the manifests that name a digest as their subject, in an image index (end-12). An unknown digest has an empty
+/// list: a client takes 404 for a registry without this endpoint.
 pub(in crate::http) async fn list(
     request: Request,
     may: Authorized<Pull>,

@@ -1,4 +1,4 @@
-//! `GET /v2/<name>/tags/list`.
+//! `/v2/<name>/tags/list`.
 
 use hyper::StatusCode;
 use hyper::header::LINK;
@@ -11,7 +11,7 @@ use crate::http::edge::request::Request;
 use crate::http::edge::respond;
 use crate::oci::{PageRequest, Path, next_link};
 
-/// Lists tags in byte order (end-8).
+/// Lists the tags of a repository in byte order (end-8).
 pub(in crate::http) async fn list(
     request: Request,
     may: Authorized<Pull>,

@@ -1,5 +1,7 @@
-//! `/token`: tokens for those who log in, and for nobody in particular. Docker's token protocol by GET, its use of
-//! OAuth 2 by POST; containerd and BuildKit come by POST first, the others by GET.
+//! `/token`, which issues tokens to users, robots and anonymous callers, and `/.well-known/jwks.json`.
+//!
+//! GET follows Docker's token protocol, POST its use of OAuth 2. containerd and BuildKit try POST first, the other clients
+//! use GET.
 
 use hyper::StatusCode;
 use hyper::header::{CACHE_CONTROL, HeaderValue};
@@ -13,23 +15,23 @@ use crate::http::edge::respond;
 use crate::oci::{ErrorCode, Query};
 use crate::rights::Scope;
 
-/// Most bytes of a form: two hundred scopes of long names.
+/// Maximum size of a form in bytes. It fits two hundred scopes with long names.
 const FORM_BYTES: usize = 64 << 10;
 
-/// Most scopes that one request is heard for.
+/// Maximum number of scopes in one request. The rest is ignored.
 const SCOPES: usize = 200;
 
-/// The client that does not say its name.
+/// The name of a client that gives none.
 const UNNAMED: &str = "unknown";
 
-/// Answers `GET /token?service=&scope=&offline_token=`, with Basic credentials or without.
+/// Issues a token for `GET /token?service=&scope=&offline_token=`, with or without Basic credentials.
 pub(in crate::http) async fn get(request: Request) -> Result<Answer, HttpError> {
     let query = parse_form(request.query())?;
     let login = match request.credentials()? {
         Credentials::None => Login::Anonymous,
         Credentials::Basic { user, password } => Login::Password { user, password },
         Credentials::Bearer(_) => {
-            let message = "a token is given for a user name and a password".to_owned();
+            let message = "log in with a user name and a password to get a token".to_owned();
             return Err(HttpError::unsupported(message));
         }
     };
@@ -37,11 +39,11 @@ pub(in crate::http) async fn get(request: Request) -> Result<Answer, HttpError> 
     issue(&request, login, &query, offline).await
 }
 
-/// Answers the form `grant_type=password|refresh_token`, and one of a plain `username` and `password`.
+/// Issues a token for a form: `grant_type=password` or `refresh_token`, or just `username` and `password`.
 pub(in crate::http) async fn post(mut request: Request) -> Result<Answer, HttpError> {
     let form = request.read("form", FORM_BYTES, ErrorCode::Unsupported).await?;
     let form = std::str::from_utf8(&form)
-        .map_err(|_| HttpError::unsupported("the form is not text".to_owned()))?;
+        .map_err(|_| HttpError::unsupported("the form is not UTF-8".to_owned()))?;
     let form = parse_form(form)?;
     let field = |name: &str| form.first(name).unwrap_or_default().to_owned();
     let login = match form.first("grant_type") {
@@ -51,7 +53,7 @@ pub(in crate::http) async fn post(mut request: Request) -> Result<Answer, HttpEr
             Login::Password { user: field("username"), password: field("password").into() }
         }
         Some(_) => {
-            let message = "grant_type is password or refresh_token".to_owned();
+            let message = "grant_type must be password or refresh_token".to_owned();
             return Err(HttpError::unsupported(message));
         }
     };
@@ -59,7 +61,7 @@ pub(in crate::http) async fn post(mut request: Request) -> Result<Answer, HttpEr
     issue(&request, login, &form, offline).await
 }
 
-/// The public keys (RFC 7517), for whoever checks tokens elsewhere.
+/// The public keys (RFC 7517), with which other servers can verify tokens.
 pub(in crate::http) fn keys(request: &Request) -> Answer {
     respond::json(StatusCode::OK, &request.edge.auth().jwks()).into()
 }
@@ -90,7 +92,7 @@ async fn issue(
         answer["refresh_token"] = refresh.into();
     }
     let mut response = respond::json(StatusCode::OK, &answer);
-    // RFC 6749, 5.1.
+    // RFC 6749, 5.1 asks for it.
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response.into())
 }

@@ -1,4 +1,4 @@
-//! `/v2/<name>/blobs/uploads/`.
+//! `/v2/<name>/blobs/uploads/` and the upload sessions below it.
 
 use hyper::StatusCode;
 
@@ -11,7 +11,7 @@ use crate::oci::{Algorithm, Chunk, Digest, UploadId};
 use crate::registry::RegistryError;
 use crate::registry::upload::{Stored, UploadKey, UploadState};
 
-/// Opens a session (end-4a, end-4c).
+/// Opens an upload session (end-4a, end-4c).
 pub(in crate::http) async fn start(
     request: Request,
     may: Authorized<Push>,
@@ -22,7 +22,7 @@ pub(in crate::http) async fn start(
     Ok(respond::upload(StatusCode::ACCEPTED, may.repository(), state).into())
 }
 
-/// Links a blob of a repository that the caller may pull; or opens a session (end-11).
+/// Links a blob of a repository that the caller may pull. When there is none, it opens an upload session (end-11).
 pub(in crate::http) async fn mount(
     request: Request,
     may: Mounting,
@@ -37,7 +37,8 @@ pub(in crate::http) async fn mount(
     start(request, may.target().clone(), None).await
 }
 
-/// Takes a whole blob (end-4b). Without a body and for another digest than that of nothing it opens a session.
+/// Stores a whole blob (end-4b). A request without a body opens an upload session, unless the digest is that of an empty
+/// blob.
 pub(in crate::http) async fn monolithic(
     request: Request,
     may: Authorized<Push>,
@@ -54,7 +55,7 @@ pub(in crate::http) async fn monolithic(
     Ok(created(&may, &digest, stored))
 }
 
-/// Says how far a session got (end-13).
+/// Tells how many bytes a session has stored (end-13).
 pub(in crate::http) async fn status(
     request: Request,
     may: Authorized<Push>,
@@ -65,7 +66,7 @@ pub(in crate::http) async fn status(
     Ok(respond::upload(StatusCode::NO_CONTENT, may.repository(), state).into())
 }
 
-/// Takes bytes into a session (end-5).
+/// Appends bytes to a session (end-5).
 pub(in crate::http) async fn append(
     request: Request,
     may: Authorized<Push>,
@@ -79,7 +80,7 @@ pub(in crate::http) async fn append(
     Ok(respond::upload(StatusCode::ACCEPTED, may.repository(), state).into())
 }
 
-/// Takes the last bytes, if any, and makes the session a blob (end-6).
+/// Appends the last bytes, if there are any, and makes the session a blob (end-6).
 pub(in crate::http) async fn finish(
     request: Request,
     may: Authorized<Push>,
@@ -95,7 +96,7 @@ pub(in crate::http) async fn finish(
     Ok(created(&may, &digest, stored))
 }
 
-/// Ends a session without a blob (end-14).
+/// Cancels a session (end-14).
 pub(in crate::http) async fn cancel(
     request: Request,
     may: Authorized<Push>,
@@ -109,8 +110,8 @@ fn key(may: &Authorized<Push>, id: UploadId) -> UploadKey {
     UploadKey { repository: may.repository().clone(), id, subject: may.subject().to_owned() }
 }
 
-/// The chunk that Content-Range announces. When the value is malformed, the answer says how far the session got, if
-/// there is such a session.
+/// The chunk that Content-Range announces. The error for a malformed value tells how many bytes the session has stored,
+/// if the session exists.
 async fn chunk(request: &Request, key: &UploadKey) -> Result<Option<Chunk>, HttpError> {
     let malformed = match request.chunk() {
         Ok(chunk) => return Ok(chunk),

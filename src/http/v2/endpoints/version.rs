@@ -1,4 +1,4 @@
-//! `GET /v2/`: this is a registry, and what it can do beside the specification.
+//! `/v2/` and `/v2/_oci/ext/discover`.
 
 use hyper::StatusCode;
 use serde_json::json;
@@ -7,14 +7,14 @@ use crate::auth::LoggedIn;
 use crate::http::edge::answer::Answer;
 use crate::http::edge::respond;
 
-/// Answers end-1, by which clients find out whether this is a registry and how to log in.
+/// Tells clients that this is a registry (end-1). The challenge of a refusal tells them how to log in.
 pub(in crate::http) fn get(_: LoggedIn) -> Answer {
     let mut response = respond::json(StatusCode::OK, &json!({}));
     respond::version(response.headers_mut());
     response.into()
 }
 
-/// Answers `_oci/ext/discover` (specification, extensions): Docker's catalog is the one.
+/// Lists the extensions of this registry (distribution specification, extension `_oci`).
 pub(in crate::http) fn extensions(_: LoggedIn) -> Answer {
     let extensions = json!([{
         "name": "_catalog",
@@ -23,7 +23,7 @@ pub(in crate::http) fn extensions(_: LoggedIn) -> Answer {
         "endpoints": ["/v2/_catalog"],
     }, {
         "name": "_af",
-        "description": "tells the IPFS CID and the size of a blob",
+        "description": "gives the IPFS CID and the size of a blob",
         "url": "https://docs.ipfs.tech/concepts/content-addressing/",
         "endpoints": ["/v2/<name>/_af/content/<digest>"],
     }]);
