@@ -11,7 +11,7 @@ use thiserror::Error;
 pub enum Algorithm {
     /// SHA-256, the algorithm of nearly every image.
     Sha256,
-    /// SHA-512.
+    /// SHA-512, the other registered algorithm that clients use.
     Sha512,
 }
 

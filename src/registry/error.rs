@@ -60,10 +60,10 @@ pub enum RegistryError {
     /// No transfer slot became free in time.
     #[error("too many uploads are under way")]
     Overloaded,
-    /// PostgreSQL failed.
+    /// PostgreSQL failed or did not answer in time.
     #[error(transparent)]
     Store(StoreError),
-    /// Kubo failed.
+    /// Kubo failed or did not answer in time.
     #[error(transparent)]
     Ipfs(#[from] IpfsError),
     /// A task ended without a result: it panicked, or the process is stopping.

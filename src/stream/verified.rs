@@ -91,7 +91,7 @@ impl<B: Body<Data = Bytes>> Body for Verified<B> {
         Poll::Ready(held.map(|data| Ok(Frame::data(data))))
     }
 
-    /// True only after the check, which a reader would skip if it saw the end before.
+    /// True only after the check: a reader that saw the end earlier would stop reading and skip it.
     fn is_end_stream(&self) -> bool {
         self.hasher.is_none()
     }
