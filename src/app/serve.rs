@@ -25,6 +25,7 @@ pub(super) async fn serve_until_stopped(
 ) {
     let limits = connection_limits(config);
     let background = Background::start(&domain, clients.keeper.take(), &recorder);
+    let registry = domain.registry.clone();
     let service = EdgeService::new(edge(config, domain, &shutdown));
     announce(&clients, &operator);
     let operator = SidePort::open("operator's port", |shutdown| {
@@ -46,6 +47,14 @@ pub(super) async fn serve_until_stopped(
     operator.close().await;
     if let Some(redirect) = redirect {
         redirect.close().await;
+    }
+    let left = wait_for("operations whose clients have gone", registry.settled()).await;
+    if left > 0 {
+        warn!(
+            event = "operations_cut",
+            count = left,
+            "cut {left} operations that did not end in time"
+        );
     }
     background.stop().await;
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use super::RegistryError;
+use super::detached::Detached;
 use super::readiness::Readiness;
 use super::upload::Sessions;
 use crate::ipfs::Kubo;
@@ -37,6 +38,7 @@ struct Parts {
     transfers: Arc<Semaphore>,
     pins: Nudge,
     readiness: Readiness,
+    detached: Detached,
 }
 
 /// The operations on blobs: get, read, mount and delete.
@@ -58,16 +60,15 @@ pub struct Lists<'r>(pub(super) &'r Registry);
 impl Registry {
     /// Puts the parts together. Nothing runs yet: the jobs in [`upkeep`](super::upkeep) do.
     pub fn new(store: Store, ipfs: Kubo, limits: Limits) -> Self {
-        let transfers = Arc::new(Semaphore::new(limits.uploads));
-        let sessions = Sessions::default();
         Self(Arc::new(Parts {
+            transfers: Arc::new(Semaphore::new(limits.uploads)),
+            sessions: Sessions::default(),
+            pins: Nudge::default(),
+            readiness: Readiness::default(),
+            detached: Detached::default(),
             store,
             ipfs,
             limits,
-            sessions,
-            transfers,
-            pins: Nudge::default(),
-            readiness: Readiness::default(),
         }))
     }
 
@@ -105,6 +106,12 @@ impl Registry {
         Ok(())
     }
 
+    /// Waits until the operations have ended whose callers went away, but at most a few seconds. Returns how many still
+    /// run. Call it after the last request.
+    pub async fn settled(&self) -> usize {
+        self.0.detached.settled().await
+    }
+
     pub(super) fn store(&self) -> &Store {
         &self.0.store
     }
@@ -126,6 +133,11 @@ impl Registry {
     /// Transfer slots: one for each upload that may transfer bytes.
     pub(super) fn transfers(&self) -> &Arc<Semaphore> {
         &self.0.transfers
+    }
+
+    /// Work that runs to its end even if its caller stops waiting.
+    pub(super) fn detached(&self) -> &Detached {
+        &self.0.detached
     }
 
     /// Wakes the job that drops pins.

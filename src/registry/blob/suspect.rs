@@ -24,7 +24,7 @@ impl Blobs<'_> {
     /// blob under quarantine if Kubo answers and the bytes are damaged.
     pub(super) fn suspect(self, blob: &Blob) {
         let (registry, blob) = (self.0.clone(), blob.clone());
-        tokio::spawn(async move {
+        self.0.detached().start(async move {
             match registry.blobs().check(&blob).await {
                 Finding::Damaged => registry.blobs().quarantine(blob),
                 Finding::Sound | Finding::Unknown => {}
@@ -41,7 +41,7 @@ impl Blobs<'_> {
             "the stored bytes of a blob do not match its digest; it is not served until it is pushed again"
         );
         let registry = self.0.clone();
-        tokio::spawn(async move {
+        self.0.detached().start(async move {
             if let Err(error) = registry.store().blobs().quarantine(&blob.digest, &blob.cid).await {
                 warn!(
                     event = "quarantine_failed", digest = %blob.digest, %error,

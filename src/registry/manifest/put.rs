@@ -3,7 +3,6 @@
 use bytes::Bytes;
 
 use crate::oci::{Algorithm, Descriptor, Digest, Manifest, Reference, RepositoryName, Tag};
-use crate::registry::detached::detached;
 use crate::registry::{Manifests, RegistryError};
 use crate::store::{NewManifest, Put};
 use crate::stream::hashing;
@@ -43,7 +42,8 @@ impl Manifests<'_> {
     /// [`RegistryError::ReferencesUnknown`].
     pub async fn put(self, pushed: Pushed) -> Result<Accepted, RegistryError> {
         let registry = self.0.clone();
-        detached(async move { registry.manifests().check_and_store(pushed).await }).await
+        let put = async move { registry.manifests().check_and_store(pushed).await };
+        self.0.detached().run(put).await
     }
 
     async fn check_and_store(self, pushed: Pushed) -> Result<Accepted, RegistryError> {

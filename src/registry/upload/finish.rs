@@ -6,7 +6,6 @@ use super::incoming::{CountedBody, Incoming};
 use super::receive::check_chunk;
 use crate::ipld::profile::LEAF_BYTES;
 use crate::oci::{Chunk, Digest};
-use crate::registry::detached::detached;
 use crate::registry::{RegistryError, Uploads};
 
 impl Uploads<'_> {
@@ -24,8 +23,9 @@ impl Uploads<'_> {
         body: impl Incoming,
     ) -> Result<Stored, RegistryError> {
         let registry = self.0.clone();
-        detached(async move { registry.uploads().finish_here(&key, &digest, chunk, body).await })
-            .await
+        let finish =
+            async move { registry.uploads().finish_here(&key, &digest, chunk, body).await };
+        self.0.detached().run(finish).await
     }
 
     async fn finish_here(

@@ -5,7 +5,6 @@ use super::commit::Stored;
 use super::incoming::{CountedBody, Incoming};
 use crate::ipld::profile::LEAF_BYTES;
 use crate::oci::{Digest, RepositoryName};
-use crate::registry::detached::detached;
 use crate::registry::{RegistryError, Uploads};
 
 impl Uploads<'_> {
@@ -22,10 +21,9 @@ impl Uploads<'_> {
         body: impl Incoming,
     ) -> Result<Stored, RegistryError> {
         let registry = self.0.clone();
-        detached(
-            async move { registry.uploads().put_here(repository, subject, &digest, body).await },
-        )
-        .await
+        let put =
+            async move { registry.uploads().put_here(repository, subject, &digest, body).await };
+        self.0.detached().run(put).await
     }
 
     async fn put_here(

@@ -14,7 +14,6 @@ use super::write::PartWriter;
 use super::{UploadKey, UploadState};
 use crate::ipld::profile::LEAF_BYTES;
 use crate::oci::{Algorithm, Chunk};
-use crate::registry::detached::detached;
 use crate::registry::{RegistryError, Uploads};
 use crate::store::Upload;
 use crate::telemetry::metrics::{self, Refusal};
@@ -36,7 +35,8 @@ impl Uploads<'_> {
         body: impl Incoming,
     ) -> Result<UploadState, RegistryError> {
         let registry = self.0.clone();
-        detached(async move { registry.uploads().receive_here(&key, chunk, body).await }).await
+        let receive = async move { registry.uploads().receive_here(&key, chunk, body).await };
+        self.0.detached().run(receive).await
     }
 
     async fn receive_here(
