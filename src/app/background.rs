@@ -3,23 +3,23 @@
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::task::JoinHandle;
 
-use super::clients::Keeper;
 use super::domain::Domain;
 use super::ending::wait_for;
-use crate::acme::KeepCertificate;
+use crate::acme::{Acme, KeepCertificate};
 use crate::jobs::{Jobs, TidyMetrics};
 
-/// The jobs, and the task that watches the files of the certificate.
+/// The jobs, and the tasks that watch the files of certificates.
 pub(super) struct Background {
     jobs: Jobs,
-    watch: Option<JoinHandle<()>>,
+    watches: Vec<JoinHandle<()>>,
 }
 
 impl Background {
     /// Starts every job that this server needs.
     pub(super) fn start(
         domain: &Domain,
-        certificate: Option<Keeper>,
+        acme: Option<Acme>,
+        watches: Vec<JoinHandle<()>>,
         recorder: &PrometheusHandle,
     ) -> Self {
         let Domain { store, registry, auth } = domain;
@@ -31,23 +31,18 @@ impl Background {
         if let Some(reload_keys) = auth.reload_keys() {
             jobs.start(reload_keys);
         }
-        let watch = match certificate {
-            Some(Keeper::Acme(acme)) => {
-                jobs.start(KeepCertificate::new(acme));
-                None
-            }
-            Some(Keeper::Files(watch)) => Some(watch),
-            None => None,
-        };
-        Self { jobs, watch }
+        if let Some(acme) = acme {
+            jobs.start(KeepCertificate::new(acme));
+        }
+        Self { jobs, watches }
     }
 
     /// Stops all of it. The partners must still run meanwhile.
     pub(super) async fn stop(self) {
-        if let Some(watch) = self.watch {
+        for watch in self.watches {
             watch.abort();
             // The error only says that the task was aborted.
-            let _ = wait_for("watch over the certificate's files", watch).await;
+            let _ = wait_for("watch over the files of certificates", watch).await;
         }
         wait_for("jobs", self.jobs.stop()).await;
     }

@@ -41,9 +41,7 @@ impl Https {
             }
             (None, None) => return Ok(None),
         };
-        let roots = tls.client_ca.as_deref();
-        let client_roots =
-            roots.map(|path| ClientRoots::read(path, tls.client_user)).transpose()?;
+        let client_roots = tls.clients.clone().map(ClientRoots::read).transpose()?;
         let bind = |port| bind(config.listen.host, port, "OPEN_REGISTRY_HTTP_REDIRECT_PORT");
         let redirect = tls.redirect_port.map(bind).transpose()?;
         Ok(Some(Self { certificate, client_roots, redirect }))
@@ -55,16 +53,10 @@ pub(super) struct Clients {
     pub(super) port: Listener,
     /// A port without TLS that redirects browsers to https.
     redirect: Option<Listener>,
-    /// Keeps the certificate up to date. `None` without TLS.
-    pub(super) keeper: Option<Keeper>,
-}
-
-/// The part of the server that keeps its certificate up to date.
-pub(super) enum Keeper {
-    /// The task that watches its files.
-    Files(JoinHandle<()>),
-    /// The ACME client, with which a job orders it.
-    Acme(Acme),
+    /// The ACME client, with which a job orders the certificate.
+    pub(super) acme: Option<Acme>,
+    /// The tasks that watch the files of certificates.
+    pub(super) watches: Vec<JoinHandle<()>>,
 }
 
 impl Clients {
@@ -76,13 +68,18 @@ impl Clients {
         store: &Store,
     ) -> Result<Self, AppError> {
         let Some(Https { certificate, client_roots, redirect }) = https else {
-            return Ok(Self { port, redirect: None, keeper: None });
+            return Ok(Self { port, redirect: None, acme: None, watches: Vec::new() });
         };
-        let (shown, challenges, keeper) = match certificate {
-            Certified::File(file) => (file.shown(), None, Keeper::Files(file.follow()?)),
+        let mut watches = Vec::new();
+        let (shown, challenges, acme) = match certificate {
+            Certified::File(file) => {
+                let shown = file.shown();
+                watches.push(file.follow()?);
+                (shown, None, None)
+            }
             Certified::Ordered(settings) => {
                 let acme = Acme::new(store.clone(), settings, &SigningSecret::of(config)?);
-                (acme.shown(), Some(acme.challenges()), Keeper::Acme(acme))
+                (acme.shown(), Some(acme.challenges()), Some(acme))
             }
         };
         // All instances share the signing secret, so each can resume a TLS session that another one began.
@@ -90,11 +87,9 @@ impl Clients {
         let tickets = EpochSealer::new(&secret, "TLS tickets");
         let http2 = config.tls.http2;
         let options = TlsOptions { http2, client_roots, challenges, tickets: Some(tickets) };
-        Ok(Self {
-            port: port.secured(ServerTls::new(shown, options)?),
-            redirect,
-            keeper: Some(keeper),
-        })
+        let tls = ServerTls::new(shown, options)?;
+        watches.extend(tls.follow_client_roots()?);
+        Ok(Self { port: port.secured(tls), redirect, acme, watches })
     }
 
     /// Opens the port that redirects browsers to https, if the configuration names one.

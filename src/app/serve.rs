@@ -1,5 +1,6 @@
 //! Serves clients and the operator until the server is told to stop.
 
+use std::mem;
 use std::pin::pin;
 
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -24,7 +25,8 @@ pub(super) async fn serve_until_stopped(
     shutdown: Shutdown,
 ) {
     let limits = connection_limits(config);
-    let background = Background::start(&domain, clients.keeper.take(), &recorder);
+    let (acme, watches) = (clients.acme.take(), mem::take(&mut clients.watches));
+    let background = Background::start(&domain, acme, watches, &recorder);
     let registry = domain.registry.clone();
     let service = EdgeService::new(edge(config, domain, &shutdown));
     announce(&clients, &operator);

@@ -43,7 +43,7 @@ pub use postgres::{Postgres, SslMode};
 pub use proxies::Proxies;
 pub use secret::Secret;
 pub use server_address::ServerAddress;
-pub use tls::{CertificateFiles, ClientUser, Tls};
+pub use tls::{CertificateFiles, ClientFiles, ClientUser, Tls};
 
 use login::Facts;
 use read::{Group, Source, command};

@@ -33,7 +33,7 @@ fn nothing_set_gives_a_private_registry_on_loopback() {
     assert_eq!(config.limits.body_stall, Duration::from_secs(60));
     assert_eq!((config.limits.connections, config.limits.uploads), (4096, 64));
     assert_eq!(config.limits.address_connections, 1024);
-    assert!(config.tls.files.is_none() && config.tls.client_ca.is_none() && !config.tls.http2);
+    assert!(config.tls.files.is_none() && config.tls.clients.is_none() && !config.tls.http2);
     assert_eq!(config.tls.handshake_time, Duration::from_secs(10));
     assert!(config.tls.redirect_port.is_none() && !config.proxies.protocol);
     assert_eq!(config.limits.manifest_bytes, 4 << 20);
@@ -194,6 +194,16 @@ fn only_a_private_registry_on_loopback_does_without_login_unless_told_so() {
         assert_eq!(login(&[host, given]), Login::Token);
         assert_eq!(login(&[host, given, none]), Login::Local);
     }
+}
+
+#[test]
+fn revocation_lists_need_their_authorities() {
+    let lists = ("OPEN_REGISTRY_TLS_CLIENT_CRL_FILE", "/clients.crl");
+    let line = refusal(&[lists]);
+    assert!(line.starts_with("OPEN_REGISTRY_TLS_CLIENT_CA_FILE: "), "{line}");
+    let authorities = ("OPEN_REGISTRY_TLS_CLIENT_CA_FILE", "/ca.pem");
+    let clients = load(&[lists, authorities]).unwrap().tls.clients.unwrap();
+    assert_eq!(clients.revocations, Some(PathBuf::from("/clients.crl")));
 }
 
 #[test]

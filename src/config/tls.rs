@@ -24,13 +24,22 @@ const CLIENT_CA_FILE: Setting = Setting {
     kind: Kind::Value("FILE"),
     default: None,
     help: "PEM file with the certificate authorities for client certificates. A client may then log in with a certificate \
-           that one of them issued. A client with any other certificate is refused.",
+           that one of them issued. A client with any other certificate is refused. The file \
+           is read again when it changes and on SIGHUP.",
+};
+const CLIENT_CRL_FILE: Setting = Setting {
+    env: "OPEN_REGISTRY_TLS_CLIENT_CRL_FILE",
+    kind: Kind::Value("FILE"),
+    default: None,
+    help: "PEM file with the revocation lists of these authorities. A client with a revoked certificate is refused, and so \
+           is one whose authority has no list here. The file is read again as the one of the authorities is.",
 };
 const CLIENT_USER: Setting = Setting {
     env: "OPEN_REGISTRY_TLS_CLIENT_USER",
     kind: Kind::Value("cn|dns|email"),
     default: Some("cn"),
-    help: "Which name in a client certificate is the user: the common name, the first DNS name or the first mail address.",
+    help: "Which name in a client certificate is the user: the common name, the DNS name or the mail address. A \
+           certificate with two of them names nobody.",
 };
 const HTTP2: Setting = Setting {
     env: "OPEN_REGISTRY_HTTP2",
@@ -58,6 +67,7 @@ pub(super) const GROUP: Group = Group {
         &CERT_FILE,
         &KEY_FILE,
         &CLIENT_CA_FILE,
+        &CLIENT_CRL_FILE,
         &CLIENT_USER,
         &HTTP2,
         &HANDSHAKE_TIME,
@@ -70,10 +80,8 @@ pub(super) const GROUP: Group = Group {
 pub struct Tls {
     /// Files of the certificate, if it comes from files.
     pub files: Option<CertificateFiles>,
-    /// PEM file with the authorities for client certificates. Without it clients are not asked for one.
-    pub client_ca: Option<PathBuf>,
-    /// Which name in a client certificate is the user.
-    pub client_user: ClientUser,
+    /// How client certificates are checked. Without it clients are not asked for one.
+    pub clients: Option<ClientFiles>,
     /// Whether HTTP/2 is offered beside HTTP/1.1.
     pub http2: bool,
     /// Longest time for a TLS handshake or a PROXY header.
@@ -91,14 +99,25 @@ pub struct CertificateFiles {
     pub key: PathBuf,
 }
 
+/// How client certificates are checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientFiles {
+    /// PEM file with the authorities.
+    pub authorities: PathBuf,
+    /// PEM file with their revocation lists.
+    pub revocations: Option<PathBuf>,
+    /// Which name in a client certificate is the user.
+    pub user: ClientUser,
+}
+
 /// Which name in a client certificate is the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientUser {
     /// The common name of the subject.
     CommonName,
-    /// The first DNS name among the alternative names.
+    /// The only DNS name among the alternative names.
     Dns,
-    /// The first mail address among the alternative names.
+    /// The only mail address among the alternative names.
     Email,
 }
 
@@ -115,10 +134,18 @@ impl Tls {
             (None, Some(_)) => return alone(&KEY_FILE, &CERT_FILE),
             (None, None) => None,
         };
+        let user = source.read(&CLIENT_USER, client_user)?;
+        let revocations = source.read_optional(&CLIENT_CRL_FILE, path)?;
+        let clients = match (source.read_optional(&CLIENT_CA_FILE, path)?, revocations) {
+            (Some(authorities), revocations) => {
+                Some(ClientFiles { authorities, revocations, user })
+            }
+            (None, Some(_)) => return alone(&CLIENT_CRL_FILE, &CLIENT_CA_FILE),
+            (None, None) => None,
+        };
         Ok(Self {
             files,
-            client_ca: source.read_optional(&CLIENT_CA_FILE, path)?,
-            client_user: source.read(&CLIENT_USER, client_user)?,
+            clients,
             http2: source.read(&HTTP2, value::switch)?,
             handshake_time: source.read(&HANDSHAKE_TIME, value::time)?,
             redirect_port: source.read_optional(&REDIRECT_PORT, value::count(0..=u16::MAX))?,
@@ -127,7 +154,7 @@ impl Tls {
 
     /// Whether any setting says that clients are to come by https.
     pub(super) fn is_wanted(&self) -> bool {
-        self.files.is_some() || self.client_ca.is_some() || self.redirect_port.is_some()
+        self.files.is_some() || self.clients.is_some() || self.redirect_port.is_some()
     }
 }
 

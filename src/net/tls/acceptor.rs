@@ -16,7 +16,7 @@ use super::challenge::ACME_TLS;
 use super::client::ClientIdentity;
 use super::error::TlsError;
 use super::provider::builder;
-use super::server::{Parts, ServerTls};
+use super::server::{Current, Parts, ServerTls};
 
 /// Read buffer below TLS, which itself reads one record of 16 KiB at a time.
 const BUFFER_BYTES: usize = 128 * 1024;
@@ -68,14 +68,11 @@ impl ServerTls {
         if parts.challenges.is_some() && is_validation(&started.client_hello()) {
             return parts.validate(started).await.map_err(HandshakeFailure::Failed);
         }
-        let stream = started
-            .into_stream(Arc::clone(&parts.config))
-            .await
-            .map_err(HandshakeFailure::Failed)?;
+        let Current { config, client_roots } = parts.current();
+        let stream = started.into_stream(config).await.map_err(HandshakeFailure::Failed)?;
         let (_, session) = stream.get_ref();
         let http2 = session.alpn_protocol() == Some(b"h2");
-        let client = parts
-            .client_roots
+        let client = client_roots
             .as_ref()
             .zip(session.peer_certificates())
             .and_then(|(roots, chain)| roots.identify(chain));

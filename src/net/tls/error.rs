@@ -19,12 +19,18 @@ pub enum TlsError {
     /// A PEM text contains no certificate.
     #[error("contains no certificate in PEM form")]
     NoCertificate,
+    /// A PEM text contains no revocation list.
+    #[error("contains no certificate revocation list in PEM form")]
+    NoRevocations,
     /// A PEM text contains no private key.
     #[error("contains no private key in PEM form, or an encrypted one")]
     NoKey,
     /// A certificate is malformed.
     #[error("the certificate is malformed: {0}")]
     Garbled(String),
+    /// A revocation list is malformed.
+    #[error("the certificate revocation list is malformed: {0}")]
+    GarbledRevocations(String),
     /// The key is of a kind that is not supported.
     #[error(
         "the key is of an unsupported kind; use RSA (2048 bits or more), ECDSA P-256, ECDSA P-384 or Ed25519"

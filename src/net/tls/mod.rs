@@ -18,6 +18,7 @@ mod server;
 #[cfg(test)]
 mod tests;
 mod tickets;
+mod watch;
 
 pub(super) use acceptor::{HandshakeFailure, Handshaken, SecureStream};
 pub use certificate::{Certificate, ShownCertificate};

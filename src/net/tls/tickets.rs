@@ -3,6 +3,7 @@
 //! An attacker who learns the key of a ticket can read the connections that were resumed with it (in TLS 1.2; TLS 1.3
 //! agrees on a new secret each time). So a key encrypts for an epoch of twelve hours and is accepted for one more.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustls::server::ProducesTickets;
@@ -15,13 +16,13 @@ const EPOCH: Duration = Duration::from_secs(12 * 60 * 60);
 /// Makes and opens tickets. A ticket is its epoch in eight bytes, big endian, and the sealed session.
 #[derive(Debug)]
 pub(super) struct Tickets {
-    sealer: EpochSealer,
+    sealer: Arc<EpochSealer>,
     /// The authorities for client certificates. A session that began under others cannot be resumed.
     context: Vec<u8>,
 }
 
 impl Tickets {
-    pub(super) fn new(sealer: EpochSealer, context: Vec<u8>) -> Self {
+    pub(super) fn new(sealer: Arc<EpochSealer>, context: Vec<u8>) -> Self {
         Self { sealer, context }
     }
 
@@ -73,7 +74,7 @@ mod tests {
     #[test]
     fn a_ticket_opens_in_its_epoch_and_the_next() {
         let secret = SigningSecret::new(Secret::new("a secret of some length")).unwrap();
-        let sealer = || EpochSealer::new(&secret, "TLS tickets");
+        let sealer = || Arc::new(EpochSealer::new(&secret, "TLS tickets"));
         let tickets = |context: &[u8]| Tickets::new(sealer(), context.to_vec());
         let (ours, others) = (tickets(b"roots"), tickets(b"other roots"));
         let ticket = ours.seal_at(1000, b"session");

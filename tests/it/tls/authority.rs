@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, SanType, date_time_ymd,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, RevokedCertParams, SanType, SerialNumber,
+    date_time_ymd,
 };
 use tempfile::TempDir;
 
@@ -66,17 +67,36 @@ impl Authority {
 
     /// A client's certificate with a common name, a DNS name and a mail address.
     pub(super) fn client(&self, name: &str) -> Pair {
-        let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.subject_alt_names = vec![
-            SanType::DnsName(format!("{name}.example").try_into().unwrap()),
-            SanType::Rfc822Name(format!("{name}@example.org").try_into().unwrap()),
-        ];
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        self.sign(client_named(name))
+    }
+
+    /// The same, under a serial number by which it can be revoked.
+    pub(super) fn client_numbered(&self, name: &str, serial: u64) -> Pair {
+        let mut params = client_named(name);
+        params.serial_number = Some(SerialNumber::from(serial));
         self.sign(params)
     }
 
-    fn sign(&self, params: CertificateParams) -> Pair {
+    /// The list of these revoked serial numbers, in PEM form.
+    pub(super) fn revocations(&self, serials: &[u64]) -> String {
+        let revoked = |serial: &u64| RevokedCertParams {
+            serial_number: SerialNumber::from(*serial),
+            revocation_time: date_time_ymd(2026, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let params = CertificateRevocationListParams {
+            this_update: date_time_ymd(2026, 1, 1),
+            next_update: date_time_ymd(2100, 1, 1),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: serials.iter().map(revoked).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        params.signed_by(&self.issuer).unwrap().pem().unwrap()
+    }
+
+    pub(super) fn sign(&self, params: CertificateParams) -> Pair {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         Pair { certificate: certificate.pem(), key: key.serialize_pem() }
@@ -91,6 +111,18 @@ impl Authority {
         files.write(pair);
         files
     }
+}
+
+/// What a client's certificate says.
+pub(super) fn client_named(name: &str) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.subject_alt_names = vec![
+        SanType::DnsName(format!("{name}.example").try_into().unwrap()),
+        SanType::Rfc822Name(format!("{name}@example.org").try_into().unwrap()),
+    ];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    params
 }
 
 fn named(name: &str) -> CertificateParams {

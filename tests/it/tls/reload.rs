@@ -15,6 +15,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::authority::Pair;
+use super::inside::s_client;
 use super::{Authority, Files, secured};
 use crate::rig::client::random;
 use crate::rig::server::{Builder, Server, builder};
@@ -144,4 +145,44 @@ async fn a_link_that_leads_elsewhere_is_noticed() {
     std::fs::rename(volume.join("..data_tmp"), volume.join("..data")).unwrap();
     told(&server, "certificate_renewed", 1).await;
     assert!(shows(&server, &authority, &pairs[1]).await);
+}
+
+#[tokio::test]
+async fn authorities_and_revocations_of_clients_are_read_anew() {
+    let (servers, clients, others) = (Authority::new(), Authority::new(), Authority::new());
+    let files = servers.files("shown", &servers.server("one"));
+    let lists = clients.path("clients.crl");
+    std::fs::write(&lists, clients.revocations(&[])).unwrap();
+    let server = secured(&files)
+        .await
+        .env("OPEN_REGISTRY_TLS_CLIENT_CA_FILE", clients.root().to_str().unwrap())
+        .env("OPEN_REGISTRY_TLS_CLIENT_CRL_FILE", lists.to_str().unwrap())
+        .start()
+        .await;
+    let ada = clients.files("ada", &clients.client_numbered("ada", 7));
+    let bob = clients.files("bob", &clients.client_numbered("bob", 8));
+    let eve = others.files("eve", &others.client_numbered("eve", 7));
+    let comes_in = async |who: &Files| {
+        let (crt, key) = (who.certificate.to_str().unwrap(), who.key.to_str().unwrap());
+        let text = s_client(server.addr, &servers.root(), &["-cert", crt, "-key", key]).await;
+        assert!(text.contains("HTTP/1.1 404") != text.contains("alert"), "{text}");
+        text.contains("HTTP/1.1 404")
+    };
+    assert!(comes_in(&ada).await && comes_in(&bob).await && !comes_in(&eve).await);
+    std::fs::write(&lists, clients.revocations(&[7])).unwrap();
+    told(&server, "client_authorities_renewed", 1).await;
+    assert!(!comes_in(&ada).await && comes_in(&bob).await);
+    // A list that cannot be read takes nothing back.
+    std::fs::write(&lists, "garbage").unwrap();
+    told(&server, "client_authorities_kept", 1).await;
+    assert!(!comes_in(&ada).await && comes_in(&bob).await);
+    std::fs::write(&lists, others.revocations(&[])).unwrap();
+    std::fs::copy(others.root(), clients.root()).unwrap();
+    hang_up(&server);
+    // They may be read between the two writes.
+    let began = std::time::Instant::now();
+    while !comes_in(&eve).await {
+        assert!(began.elapsed() < std::time::Duration::from_secs(60), "{:#?}", server.log());
+    }
+    assert!(!comes_in(&bob).await);
 }
