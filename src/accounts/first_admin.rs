@@ -13,8 +13,8 @@ pub struct FirstAdmin {
 }
 
 impl FirstAdmin {
-    /// A line that shows the operator a generated password. It must not go to the log, which is kept and sent on. `None`
-    /// when the operator chose the password.
+    /// A line that shows the operator a generated password. It must not go to the log, which is kept and sent on.
+    /// `None` when the operator chose the password.
     pub fn notice(&self) -> Option<String> {
         let password = self.password.as_ref()?.expose();
         Some(format!(
@@ -26,12 +26,12 @@ impl FirstAdmin {
 }
 
 impl Users<'_> {
-    /// Adds a user who may do everything, if there is no user yet. If `password` is empty, a random one is generated. When
-    /// several instances start at once, one of them adds the user, and the others get `None`.
+    /// Adds a user who may do everything, if there is no user yet. If `password` is empty, a random one is generated.
+    /// When several instances start at once, one of them adds the user, and the others get `None`.
     ///
     /// # Errors
-    /// [`AccountsError::Name`] and [`AccountsError::Password`] if there is no user yet, and the name or the password is not
-    /// acceptable.
+    /// [`AccountsError::Name`] and [`AccountsError::Password`] if there is no user yet, and the name or the password is
+    /// not acceptable.
     pub async fn add_first_admin(
         self,
         user: &str,

@@ -1,8 +1,8 @@
 //! Accounts and their rights, and every operation on them: users, robots, grants, visibility of repositories.
 //!
 //! Operations take typed values and return typed values. The returned values serialize to the JSON that users see. This
-//! room knows neither the command line nor HTTP, so both can offer the operations. A change takes effect at every running
-//! server with its next request, because servers check rights in the database.
+//! room knows neither the command line nor HTTP, so both can offer the operations. A change takes effect at every
+//! running server with its next request, because servers check rights in the database.
 //!
 //! Every operation may fail with [`AccountsError::Store`]. Its documentation names the other errors.
 

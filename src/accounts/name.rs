@@ -26,9 +26,9 @@ pub enum AccountNameError {
     Robot,
 }
 
-/// The name of an account: `[a-z0-9][a-z0-9._@-]{0,127}` for a user, `<namespace>+[a-z0-9][a-z0-9._-]{0,127}` for a robot,
-/// where the namespace is written like a repository's name. It never contains a colon, because a colon ends the name in
-/// Basic credentials.
+/// The name of an account: `[a-z0-9][a-z0-9._@-]{0,127}` for a user, `<namespace>+[a-z0-9][a-z0-9._-]{0,127}` for a
+/// robot, where the namespace is written like a repository's name. It never contains a colon, because a colon ends the
+/// name in Basic credentials.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AccountName {
     text: String,

@@ -54,9 +54,9 @@ impl Passwords {
             .map_err(|error| AccountsError::Internal(error.to_string()))
     }
 
-    /// Whether `password` has this `hash`. Without a hash the answer is no, and takes as long: a client must not be able to
-    /// tell a missing account from a wrong password by the time. The slot goes into the work and comes back with the
-    /// result, so that it stays occupied until the work is done, even if the caller stops waiting.
+    /// Whether `password` has this `hash`. Without a hash the answer is no, and takes as long: a client must not be
+    /// able to tell a missing account from a wrong password by the time. The slot goes into the work and comes back
+    /// with the result, so that it stays occupied until the work is done, even if the caller stops waiting.
     pub(crate) async fn compare(
         &self,
         hash: Option<String>,

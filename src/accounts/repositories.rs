@@ -66,8 +66,8 @@ impl<'a> Repositories<'a> {
         Ok(found.into_iter().map(RepositoryInfo::from).collect())
     }
 
-    /// Makes a repository public or private. If it does not exist, it is created, so that the visibility applies from the
-    /// first push.
+    /// Makes a repository public or private. If it does not exist, it is created, so that the visibility applies from
+    /// the first push.
     pub async fn set_visibility(
         self,
         name: &RepositoryName,

@@ -48,15 +48,16 @@ pub(super) struct Authority {
 }
 
 impl Auth {
-    /// Opens the state of a server that asks for a login. Loads the signing keys, or creates the first one. Starts no task.
+    /// Opens the state of a server that asks for a login. Loads the signing keys, or creates the first one. Starts no
+    /// task.
     ///
     /// # Errors
     /// [`AuthError::Unavailable`] if the database does not answer, and [`AuthError::Internal`] if the keys were sealed
     /// under another secret; its message is one line that names OPEN_REGISTRY_SIGNING_SECRET.
     pub async fn open(store: Store, settings: Settings) -> Result<Self, AuthError> {
         let sealer = Sealer::new(&settings.secret, "signing keys");
-        // A key stays valid until its last token is of no use any more. Another instance may go on signing with it until
-        // it reloads its keys.
+        // A key stays valid until its last token is of no use any more. Another instance may go on signing with it
+        // until it reloads its keys.
         let late = Duration::from_secs((LATEST + LEEWAY).unsigned_abs()) + 2 * RELOAD;
         let keys = SharedKeys::open(store.clone(), sealer, settings.token_life + late).await?;
         let keys = Arc::new(keys);

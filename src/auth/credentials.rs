@@ -26,8 +26,8 @@ pub enum Credentials {
 }
 
 impl Credentials {
-    /// Parses the value of `Authorization`. A missing header gives [`Credentials::None`]. So does an empty user name with an
-    /// empty password, which clients send that are configured to log in but have no login.
+    /// Parses the value of `Authorization`. A missing header gives [`Credentials::None`]. So does an empty user name
+    /// with an empty password, which clients send that are configured to log in but have no login.
     ///
     /// # Errors
     /// [`AuthError::Credentials`] for an unknown scheme and for a malformed Basic login, and [`AuthError::Token`] for a

@@ -1,7 +1,7 @@
 //! Limits on failed logins and on tokens.
 //!
-//! Both are counted by account and by address. For IPv6, an address means the /64 network that one customer has. A caller
-//! who exceeds a limit waits until the next attempt is earned; nobody is locked out for longer.
+//! Both are counted by account and by address. For IPv6, an address means the /64 network that one customer has. A
+//! caller who exceeds a limit waits until the next attempt is earned; nobody is locked out for longer.
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;

@@ -19,8 +19,8 @@ use crate::seal::random;
 use crate::store::{Account, Store};
 use crate::telemetry::metrics;
 
-/// Time for which a successful login is remembered. Clients log in again with every request or scope. The gate checks each time
-/// that the account still has the revision that the login found.
+/// Time for which a successful login is remembered. Clients log in again with every request or scope. The gate checks
+/// each time that the account still has the revision that the login found.
 const REMEMBERED_FOR: Duration = Duration::from_secs(60);
 
 /// Most logins that are remembered.
@@ -114,8 +114,8 @@ impl Logins {
         self.0.remembered.retain(|_, (account, _)| account.revision != revision);
     }
 
-    /// Checks a login in a task of its own. A failure must count even if the client hangs up early: otherwise such a client
-    /// could keep every core busy without ever reaching a limit.
+    /// Checks a login in a task of its own. A failure must count even if the client hangs up early: otherwise such a
+    /// client could keep every core busy without ever reaching a limit.
     async fn check(
         &self,
         user: &str,
@@ -174,8 +174,8 @@ impl Parts {
         result
     }
 
-    /// Does one lookup and one argon2, regardless of what is wrong, so that the time reveals nothing. Only the right secret
-    /// of a robot needs no argon2.
+    /// Does one lookup and one argon2, regardless of what is wrong, so that the time reveals nothing. Only the right
+    /// secret of a robot needs no argon2.
     async fn compare(
         &self,
         user: &str,
@@ -195,8 +195,8 @@ impl Parts {
         }
         let user_account = account.filter(|account| !account.is_robot());
         let slot = self.passwords.slot().await?;
-        // Checked again, because other logins may have failed while this one waited for its slot. Of a thousand concurrent
-        // guesses, only those that run at the same time can exceed the limit.
+        // Checked again, because other logins may have failed while this one waited for its slot. Of a thousand
+        // concurrent guesses, only those that run at the same time can exceed the limit.
         self.limits.may_try(Some(user), client)?;
         let hash = user_account.as_ref().map(|account| account.secret_hash.clone());
         let (right, slot) = self.passwords.compare(hash, password, slot).await?;

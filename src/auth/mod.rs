@@ -2,8 +2,8 @@
 //!
 //! [`Auth::identify`] turns the credentials of a request into a [`Caller`]. [`Auth::gate`] grants the caller rights as
 //! [`Authorized`] values. A handler that touches a repository takes such a value, and only this room can create one.
-//! [`Tokens::issue`] issues access tokens. With a token, a client need not send its password with every request, and the
-//! token is limited to its scopes.
+//! [`Tokens::issue`] issues access tokens. With a token, a client need not send its password with every request, and
+//! the token is limited to its scopes.
 //!
 //! This room parses the value of `Authorization`. It knows nothing else of HTTP: no status and no other header.
 

@@ -44,12 +44,16 @@ where
 
 /// The argument for the name of a user.
 pub(super) fn user() -> Arg {
-    Arg::new("name").value_name("NAME").required(true).help("The user.").value_parser(user_name)
+    Arg::new("name")
+        .value_name("NAME")
+        .required(true)
+        .help("Name of the user.")
+        .value_parser(user_name)
 }
 
 /// The argument for the name of a robot.
 pub(super) fn robot() -> Arg {
-    let help = "The robot: its namespace, a plus sign, and its name.";
+    let help = "Name of the robot: its namespace, a plus sign, and its own name.";
     Arg::new("name").value_name("NAMESPACE+NAME").required(true).help(help).value_parser(robot_name)
 }
 

@@ -18,9 +18,10 @@ pub(super) enum Operation {
 
 /// The command `grant` with its verbs.
 pub(super) fn command() -> Command {
-    let account = || required::<AccountName>("account", "ACCOUNT", "The user or robot.");
+    let account = || required::<AccountName>("account", "ACCOUNT", "Name of the user or robot.");
     let pattern = || {
-        let help = "A repository, prefix/* for all below a prefix, or '*' for all repositories.";
+        let help =
+            "Name of a repository, prefix/* for all below a prefix, or '*' for all repositories.";
         required::<Pattern>("pattern", "PATTERN", help)
     };
     let role = "pull, push (includes pull), delete (includes pull), or admin (includes all).";

@@ -39,7 +39,7 @@ impl Operation {
         match self {
             Self::List => list(store).await,
             Self::Rotate => {
-                let kid = authority(config, store).await?.keys()?.rotate().await?;
+                let kid = open_auth(config, store).await?.keys()?.rotate().await?;
                 let text = format!("created the key {kid}, which takes over in ten minutes");
                 Answer::new(text, &json!({ "kid": kid }))
             }
@@ -49,7 +49,7 @@ impl Operation {
 
 /// Opens the keys as a server does, but never creates the first key. The signing secret of this command may differ from
 /// the server's, and a server does not start with a key that it cannot open.
-pub(super) async fn authority(config: &Config, store: &Store) -> Result<Auth, CliError> {
+pub(super) async fn open_auth(config: &Config, store: &Store) -> Result<Auth, CliError> {
     if store.signing_keys().list().await?.is_empty() {
         return Err(CliError::NoKey);
     }

@@ -1,9 +1,9 @@
-//! The operator's commands. They manage accounts, grants, repositories and keys in the database of the server.
+//! The operator's commands. They manage accounts, grants, repositories, keys and jobs in the database of the server.
 //!
-//! Each noun has a file with its command line and its output. The operations themselves are in `accounts` and `auth`. The
-//! commands do not talk to a running server, but a change takes effect there with the next request. A secret is read from
-//! a prompt or from standard input, never from an argument, because every user of the machine can read those. A generated
-//! secret is shown once, on standard output.
+//! Each noun has a file with its command line and its output. The operations themselves are in the rooms below.
+//! The commands do not talk to a running server, but a change takes effect there with the next request. A secret is
+//! read from a prompt or from standard input, never from an argument, because every user of the machine can read those.
+//! A generated secret is shown once, on standard output.
 
 mod answer;
 mod arguments;

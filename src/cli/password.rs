@@ -8,8 +8,8 @@ use super::error::CliError;
 use crate::accounts::NewPassword;
 use crate::config::Secret;
 
-/// Adds the switch `--password-stdin` to a command. Also adds hidden arguments in which people may try to pass a password:
-/// without them, the parser's own error would print it.
+/// Adds the switch `--password-stdin` to a command. Also adds hidden arguments in which people may try to pass a
+/// password: without them, the parser's own error would print it.
 pub(super) fn taking(command: Command) -> Command {
     let stdin = Arg::new("password-stdin").long("password-stdin").action(ArgAction::SetTrue);
     let flag = Arg::new("password").long("password").short('p').num_args(0..=1).hide(true);

@@ -18,7 +18,7 @@ pub(super) enum Operation {
 
 /// The command `repo` with its verbs.
 pub(super) fn command() -> Command {
-    let name = || required::<RepositoryName>("name", "NAME", "The repository.");
+    let name = || required::<RepositoryName>("name", "NAME", "Name of the repository.");
     let prefix = Arg::new("prefix")
         .value_name("PREFIX")
         .help("List only repositories whose names begin with this.");

@@ -26,7 +26,7 @@ pub(super) enum Operation {
 
 /// The command `token` with its verbs.
 pub(super) fn command() -> Command {
-    let account = required::<AccountName>("account", "ACCOUNT", "The user or robot.");
+    let account = required::<AccountName>("account", "ACCOUNT", "Name of the user or robot.");
     let verbs = [
         verb("inspect", "Show what the token on standard input contains, and whether it is valid"),
         verb("revoke", "End all tokens of an account; its password or secret stays valid")
@@ -66,7 +66,7 @@ async fn revoke(store: &Store, account: &AccountName) -> Result<Answer, CliError
 }
 
 async fn inspect(config: &Config, store: &Store, token: &Secret) -> Result<Answer, CliError> {
-    let auth = key::authority(config, store).await?;
+    let auth = key::open_auth(config, store).await?;
     let inspection = auth.tokens()?.inspect(token.expose()).await?;
     Answer::new(described(&inspection), &inspection)
 }

@@ -24,8 +24,8 @@ impl Action {
         }
     }
 
-    /// The roles that allow it, as the function `gate` of `sql/migrations/0003_access.sql` expects them. The role `public`
-    /// is the one that everyone has in a public repository.
+    /// The roles that allow it, as the function `gate` of `sql/migrations/0003_access.sql` expects them. The role
+    /// `public` is the one that everyone has in a public repository.
     pub fn roles(self) -> &'static [&'static str] {
         match self {
             Self::Pull => &["public", "pull", "push", "delete", "admin"],

@@ -1,5 +1,5 @@
-//! Encryption of what is stored in the database, or with clients, but must not be readable there: AES-256-GCM under keys
-//! derived from the signing secret.
+//! Encryption of what is stored in the database, or with clients, but must not be readable there: AES-256-GCM under
+//! keys derived from the signing secret.
 
 use std::fmt;
 
@@ -69,8 +69,8 @@ pub struct EpochSealer {
 }
 
 impl EpochSealer {
-    /// Creates the sealer for `purpose`. An epoch has the key of a [`Sealer`] whose purpose is this one, a space, and the
-    /// number of the epoch.
+    /// Creates the sealer for `purpose`. An epoch has the key of a [`Sealer`] whose purpose is this one, a space, and
+    /// the number of the epoch.
     pub fn new(secret: &SigningSecret, purpose: &'static str) -> Self {
         Self { extracted: extract(secret), purpose }
     }

@@ -43,8 +43,8 @@ impl SigningSecret {
         }
     }
 
-    /// As [`SigningSecret::of`], for data that may become unreadable at a restart. When login is off and the settings have
-    /// no secret, this is a random one that is not stored, because nothing else may need the data directory then.
+    /// As [`SigningSecret::of`], for data that may become unreadable at a restart. When login is off and the settings
+    /// have no secret, this is a random one that is not stored, because nothing else may need the data directory then.
     ///
     /// # Errors
     /// As [`SigningSecret::of`].

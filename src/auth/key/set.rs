@@ -18,8 +18,8 @@ pub(in crate::auth) struct KeySet {
 }
 
 impl KeySet {
-    /// Unseals the keys in `rows`, except those that `before` holds already. The public part is computed from the sealed
-    /// private part, so that nobody can add a key to the database without knowing the signing secret.
+    /// Unseals the keys in `rows`, except those that `before` holds already. The public part is computed from the
+    /// sealed private part, so that nobody can add a key to the database without knowing the signing secret.
     ///
     /// # Errors
     /// A key does not open, or none is in use for signing. The message is one line.
@@ -68,8 +68,8 @@ fn unseal(row: &SigningKey, sealer: &Sealer) -> Result<KeyPair, AuthError> {
     let der = sealer.open(row.kid.as_bytes(), &row.sealed).ok_or_else(|| {
         AuthError::Internal(
             "the keys that sign tokens were sealed under another OPEN_REGISTRY_SIGNING_SECRET: give every instance the \
-             secret under which the keys were created, or empty the table signing_keys, which lets a server create a new \
-             key and ends every token"
+             secret under which the keys were created, or empty the table signing_keys, which lets a server create a \
+             new key and ends every token"
                 .to_owned(),
         )
     })?;

@@ -35,8 +35,8 @@ pub struct SharedKeys {
 }
 
 impl SharedKeys {
-    /// Loads the keys. If there are none, this creates the first one; when several instances do so at once, they all end
-    /// with the same key. A key stays valid for `overlap` after the next one has taken over.
+    /// Loads the keys. If there are none, this creates the first one; when several instances do so at once, they all
+    /// end with the same key. A key stays valid for `overlap` after the next one has taken over.
     ///
     /// # Errors
     /// [`AuthError::Unavailable`] if the database does not answer, and [`AuthError::Internal`] if the keys were sealed
@@ -101,8 +101,8 @@ impl SharedKeys {
         Ok(self.current())
     }
 
-    /// Creates a signing key that takes over in ten minutes, when all instances know it. The previous key stays valid until
-    /// the last token that it signed has expired. Returns the name of the new key.
+    /// Creates a signing key that takes over in ten minutes, when all instances know it. The previous key stays valid
+    /// until the last token that it signed has expired. Returns the name of the new key.
     pub async fn rotate(&self) -> Result<String, AuthError> {
         let key = generate().await?;
         let kid = key.public().kid().to_owned();

@@ -19,8 +19,8 @@ pub(in crate::auth) const LATEST: i64 = 6 * 60 * 60;
 /// Most entries of the claim `access`.
 const ENTRIES: usize = 64;
 
-/// The claims of a token. All of them are required. Times are integers, in seconds since 1970. A claim of a wrong type makes
-/// the token invalid; it is not treated as a missing claim.
+/// The claims of a token. All of them are required. Times are integers, in seconds since 1970. A claim of a wrong type
+/// makes the token invalid; it is not treated as a missing claim.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
     /// Name of the registry that issued it.
@@ -93,8 +93,8 @@ pub(in crate::auth) struct Expectation {
 }
 
 impl Claims {
-    /// Checks whether the token may be used at `now`, in seconds since 1970. `Some` means that it expired this long ago and
-    /// may still finish a push that it began.
+    /// Checks whether the token may be used at `now`, in seconds since 1970. `Some` means that it expired this long ago
+    /// and may still finish a push that it began.
     ///
     /// # Errors
     /// The reason why it may not be used.
@@ -112,8 +112,8 @@ impl Claims {
         if self.access.len() > ENTRIES {
             return Err("it has too many scopes");
         }
-        // Revision 0 means an anonymous caller here. As a grantee it would be allowed everything, so no token may have it
-        // together with a name.
+        // Revision 0 means an anonymous caller here. As a grantee it would be allowed everything, so no token may have
+        // it together with a name.
         if self.rev < 0 || (self.rev == 0) != self.sub.is_empty() {
             return Err("its subject and its account revision contradict each other");
         }

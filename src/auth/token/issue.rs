@@ -66,8 +66,8 @@ pub struct Issued {
 }
 
 impl Tokens {
-    /// Issues a token to a caller at the address `client`. Requested actions without a grant are left out, and so are those
-    /// in repositories that do not exist: a caller cannot tell the two apart.
+    /// Issues a token to a caller at the address `client`. Requested actions without a grant are left out, and so are
+    /// those in repositories that do not exist: a caller cannot tell the two apart.
     ///
     /// # Errors
     /// [`AuthError::Credentials`] for everything that may be wrong with the login, [`AuthError::TooMany`] and
@@ -100,8 +100,8 @@ impl Tokens {
         Ok(Issued { refresh_token, ..issued })
     }
 
-    /// The part of `scopes` that is granted to `account`. Everyone may list repositories, because the list has only those
-    /// that its reader may pull.
+    /// The part of `scopes` that is granted to `account`. Everyone may list repositories, because the list has only
+    /// those that its reader may pull.
     async fn grant(
         &self,
         account: Option<&Account>,

@@ -11,8 +11,8 @@ use crate::auth::key::{KeyPair, PublicKey};
 /// The only algorithm. It is checked before any key is looked up, so a token cannot choose another one.
 const ALGORITHM: &str = "RS256";
 
-/// The header. A token with any other field is refused: `jwk`, `jku`, `x5c` and `x5u` bring a key of their own, and `crit`
-/// forbids accepting a token whose fields one does not understand.
+/// The header. A token with any other field is refused: `jwk`, `jku`, `x5c` and `x5u` bring a key of their own, and
+/// `crit` forbids accepting a token whose fields one does not understand.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Header {

@@ -1,5 +1,5 @@
-//! Refresh tokens. They are written `id.secret`, which no client can mistake for an access token. The database stores the
-//! SHA-256 of the secret. They end when they are revoked, and when the account is disabled or gets a new password.
+//! Refresh tokens. They are written `id.secret`, which no client can mistake for an access token. The database stores
+//! the SHA-256 of the secret. They end when they are revoked, and when the account is disabled or gets a new password.
 
 use std::net::IpAddr;
 

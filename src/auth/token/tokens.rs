@@ -40,8 +40,8 @@ impl Tokens {
         self.verifier.expectation()
     }
 
-    /// The caller who sends `token`. Does not check whether the account has changed since the token was issued: the gate
-    /// does so, in a statement that it needs anyway.
+    /// The caller who sends `token`. Does not check whether the account has changed since the token was issued: the
+    /// gate does so, in a statement that it needs anyway.
     pub(in crate::auth) async fn caller(&self, token: &str) -> Result<Caller, AuthError> {
         self.verifier.caller(token).await
     }

@@ -24,8 +24,8 @@ struct Verified {
     scopes: Vec<Scope>,
 }
 
-/// Content and validity of a token with a valid signature. Its JSON has the members `kid`, `claims`, `believed` (whether the
-/// token is valid) and `reason` (why not, or null).
+/// Content and validity of a token with a valid signature. Its JSON has the members `kid`, `claims`, `believed`
+/// (whether the token is valid) and `reason` (why not, or null).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the other fields are their names")]
 pub struct Inspection {

@@ -80,7 +80,8 @@ impl Operator {
         serde_json::from_str(&text).unwrap()
     }
 
-    /// Runs a command that must fail with code 1, no output, and one line on standard error. The line must contain `words`.
+    /// Runs a command that must fail with code 1, no output, and one line on standard error. The line must contain
+    /// `words`.
     #[track_caller]
     fn refused(&self, arguments: &str, input: &str, words: &[&str]) -> String {
         let outcome = self.call(arguments, input);

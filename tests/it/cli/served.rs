@@ -58,7 +58,7 @@ async fn a_change_takes_effect_with_the_next_request() {
     operator.done("repo visibility acme/web private", "");
     assert_eq!(open().await, 401);
     let log: String = server.log().iter().map(ToString::to_string).collect();
-    for told in [PASSWORD, "battery staple", secret] {
-        assert!(!log.contains(told), "{log}");
+    for secret in [PASSWORD, "battery staple", secret] {
+        assert!(!log.contains(secret), "{log}");
     }
 }
