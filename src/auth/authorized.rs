@@ -43,7 +43,7 @@ impl<A> Authorized<A> {
 }
 
 impl Authorized<Pull> {
-    /// The repository and caller for the check in the lookup.
+    /// The repository and the caller, for the lookup that checks the right.
     pub fn access(&self) -> &Access {
         &self.access
     }
@@ -96,7 +96,7 @@ impl Listing {
         Self(grantee)
     }
 
-    /// The caller, as the statement needs it.
+    /// The caller whose rights limit the list.
     pub fn grantee(self) -> Grantee {
         self.0
     }

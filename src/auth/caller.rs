@@ -33,7 +33,7 @@ impl Caller {
         Self { subject: name, grantee, scopes: None, expired: None }
     }
 
-    /// A caller with a token, which has expired for so long if at all.
+    /// A caller with a token. `expired` is the time since it expired, if it has.
     pub(super) fn bearer(
         subject: String,
         grantee: Grantee,
@@ -48,8 +48,7 @@ impl Caller {
         &self.subject
     }
 
-    /// The reason to refuse this caller a right: a token lacks scopes, an anonymous caller must log in, anyone else is
-    /// denied.
+    /// The error for a right that this caller does not have. It tells whether another token or a login could help.
     pub fn refusal(&self) -> AuthError {
         match self.grantee {
             _ if self.is_bearer() => AuthError::Scope,
@@ -67,12 +66,12 @@ impl Caller {
         self.expired
     }
 
-    /// Whether the caller has a token, whose scopes limit them.
+    /// Whether the caller has a token. Its scopes limit what they may do.
     pub(super) fn is_bearer(&self) -> bool {
         self.scopes.is_some()
     }
 
-    /// Whether no token limits the caller, or its scopes cover `action` in `repository`.
+    /// Whether the caller's token covers `action` in `repository`. True without a token, which limits nothing.
     pub(super) fn covers(&self, repository: &RepositoryName, action: Action) -> bool {
         let covers = |scope: &Scope| {
             matches!(&scope.kind, Kind::Repository(name) if name == repository)
@@ -81,7 +80,7 @@ impl Caller {
         self.scopes.as_ref().is_none_or(|scopes| scopes.iter().any(covers))
     }
 
-    /// Whether no token limits the caller, or its scopes cover the list of repositories.
+    /// Whether the caller's token covers the list of repositories. True without a token.
     pub(super) fn covers_catalog(&self) -> bool {
         let covers = |scope: &Scope| scope.kind == Kind::Catalog;
         self.scopes.as_ref().is_none_or(|scopes| scopes.iter().any(covers))

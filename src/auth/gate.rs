@@ -93,8 +93,9 @@ impl Gate<'_> {
     /// the caller may read.
     ///
     /// # Errors
-    /// [`AuthError::Scope`] also when the caller may read the source and only their token does not cover it: a token for
-    /// both repositories helps. A caller who may not read the source learns nothing, and the mount becomes an upload.
+    /// [`AuthError::Scope`] also when the caller may read the source but their token does not cover it. A token for both
+    /// repositories helps then. When the caller may not read the source, the mount becomes an upload and the caller learns
+    /// nothing.
     pub async fn mount(
         self,
         target: &RepositoryName,

@@ -6,8 +6,8 @@ use super::{Auth, AuthError, Caller, Credentials};
 use crate::rights::Grantee;
 
 impl Auth {
-    /// Identifies the caller by `credentials` that the address `client` sent. The account may have changed since its token
-    /// was issued or its login was cached. The gate checks that.
+    /// Identifies the caller by the `credentials` that a client at the address `client` sent. The account may have changed
+    /// since its token was issued or its login was cached. The gate checks that.
     pub async fn identify(
         &self,
         credentials: &Credentials,
@@ -44,7 +44,7 @@ impl Auth {
     }
 
     /// Checks the cached login of a caller who was refused. If the account has changed since, the login is forgotten, so
-    /// that the caller can log in again with the rights of today.
+    /// that the caller can log in again with their current rights.
     ///
     /// # Errors
     /// [`AuthError::Credentials`] when the login is out of date.

@@ -11,7 +11,7 @@ pub(in crate::http) struct Answer {
     pub(in crate::http) facts: Facts,
 }
 
-/// What the log line of a request says about its content.
+/// Facts about the content that a request moved, for its log line.
 #[derive(Clone, Debug, Default)]
 pub(in crate::http) struct Facts {
     pub(in crate::http) digest: Option<String>,

@@ -1,4 +1,4 @@
-//! What trusted proxies say about a client: its address, and whether it uses https.
+//! The client as trusted proxies describe it: its address, and whether it uses https.
 
 use std::net::{IpAddr, SocketAddr};
 

@@ -101,8 +101,8 @@ impl<'a> Guard<'a> {
         asked.map_err(|error| self.refuse(error))
     }
 
-    /// The refusal when the lookup of the content, which checks the rows itself, has denied the caller. A cached login
-    /// whose account has changed is forgotten, so that the next request checks the password again.
+    /// The refusal of a caller whom the lookup of the content has denied. If the caller's cached login is out of date, it
+    /// is forgotten, and the next request checks the password again.
     pub(in crate::http) async fn denied(&self) -> HttpError {
         let rechecked = self.edge.auth().recheck(&self.caller).await;
         self.refuse(rechecked.err().unwrap_or_else(|| self.caller.refusal()))

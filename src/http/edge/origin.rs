@@ -18,7 +18,7 @@ pub struct Name {
     pub https: Option<bool>,
     /// The proxies that are trusted to name the client.
     pub proxies: Networks,
-    /// Whether clients log in; who is answered without a login depends on it.
+    /// Whether clients must log in. It decides which requests are answered without a login.
     pub login: Login,
 }
 

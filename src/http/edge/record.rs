@@ -17,7 +17,7 @@ use crate::http::v2::Endpoint;
 use crate::registry::RegistryError;
 use crate::telemetry::metrics;
 
-/// What the log line of a request will say. It is written when this is dropped.
+/// The content of a request's log line, which is written when this is dropped.
 pub(in crate::http) struct Record {
     pub(in crate::http) request_id: Uuid,
     method: &'static str,

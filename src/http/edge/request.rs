@@ -63,7 +63,7 @@ impl Request {
         })
     }
 
-    /// Refuses a body with a Content-Encoding: the digest is that of the bytes as they are sent.
+    /// Refuses a body that has a Content-Encoding. Its digest is computed over the bytes as they are sent.
     pub(in crate::http) fn refuse_encoding(&self) -> Result<(), HttpError> {
         match self.headers.get(CONTENT_ENCODING) {
             None => Ok(()),

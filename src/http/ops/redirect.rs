@@ -69,7 +69,7 @@ impl RedirectService {
     }
 }
 
-/// The host in `host[:port]`, if it is made of what hosts are made of: it goes into a header.
+/// The host in `host[:port]`. `None` when it has a character that must not go into a header.
 fn without_port(host: &str) -> Option<&str> {
     let (host, _) = HostPort::parse(host)?.split();
     (!host.is_empty()).then_some(host)

@@ -98,8 +98,8 @@ enum By {
     Bearer,
 }
 
-/// What an endpoint needs, and the status for a caller who has it. For a right there are two: the status in a repository
-/// with content, and in one that does not exist.
+/// The need of an endpoint, and the status for a caller who meets it. A right has two: the status in a repository with
+/// content, and the status in a repository that does not exist.
 enum Needs {
     Nothing(u16),
     Login(u16),
