@@ -360,7 +360,7 @@ mod tests {
         let subscriber = tracing_subscriber::registry().with(layer);
         subscriber::with_default(subscriber, || info!(path = %path, "GET {path}"));
         let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
-        assert!(text.contains("\\u009b31m") && text.contains("\u{a0}\u{e9}"), "{text:?}");
+        assert!(text.contains("\\u{9b}31m") && text.contains("\u{a0}\u{e9}"), "{text:?}");
         assert!(!text.contains(|c: char| matches!(c, '\u{1b}' | '\u{7f}'..='\u{9f}')), "{text:?}");
     }
 

@@ -109,7 +109,7 @@ async fn who_came_by_tls_is_told_to_come_by_tls() {
     let url = format!("https://localhost:{}/v2/", server.addr.port());
     let curl = |path: &str| {
         let mut curl = std::process::Command::new("curl");
-        curl.args(["-sS", "-D", "-", "--cacert", authority.file_text()])
+        curl.args(["-sS", "--noproxy", "*", "-D", "-", "--cacert", authority.file_text()])
             .arg(format!("{url}{path}"));
         crate::rig::program::complete(&mut curl).to_lowercase()
     };
