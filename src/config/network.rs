@@ -85,6 +85,11 @@ impl Networks {
         self.0.iter().any(|network| network.contains(address))
     }
 
+    /// Whether one of them contains every address of its kind, as `0.0.0.0/0` and `::/0` do.
+    pub(super) fn contain_everyone(&self) -> bool {
+        self.0.iter().any(|network| network.bits == 0)
+    }
+
     /// Whether the list is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -10,7 +10,7 @@ const TRUSTED_PROXIES: Setting = Setting {
     default: None,
     help: "Networks of the proxies in front of this server, such as 10.0.0.0/8,fd00::/8. X-Forwarded-For and \
            X-Forwarded-Proto are trusted only from there. Each proxy must replace these headers, or append to the end of \
-           what its client sent.",
+           what its client sent. 0.0.0.0/0 and ::/0 are refused.",
 };
 const PROXY_PROTOCOL: Setting = Setting {
     env: "OPEN_REGISTRY_PROXY_PROTOCOL",
@@ -46,5 +46,11 @@ impl Proxies {
 
 fn networks(text: &str) -> Result<Networks, String> {
     let write = "not a list of networks; write 10.0.0.0/8,192.0.2.7,fd00::/8";
-    text.parse().map_err(|_| write.to_owned())
+    let networks: Networks = text.parse().map_err(|_| write.to_owned())?;
+    if networks.contain_everyone() {
+        let reason = "every client would be a trusted proxy, and could claim any address; write the networks of the \
+                      proxies, such as 10.0.0.0/8";
+        return Err(reason.to_owned());
+    }
+    Ok(networks)
 }

@@ -197,6 +197,16 @@ fn only_a_private_registry_on_loopback_does_without_login_unless_told_so() {
 }
 
 #[test]
+fn not_everyone_is_a_proxy() {
+    for everyone in ["0.0.0.0/0", "::/0", "10.0.0.0/8,0.0.0.0/0", "192.0.2.7/0"] {
+        let line = refusal(&[("OPEN_REGISTRY_TRUSTED_PROXIES", everyone)]);
+        assert!(line.starts_with("OPEN_REGISTRY_TRUSTED_PROXIES: "), "{line}");
+        assert!(line.contains("every client"), "{line}");
+    }
+    assert!(load(&[("OPEN_REGISTRY_TRUSTED_PROXIES", "10.0.0.0/8,fd00::/8")]).is_ok());
+}
+
+#[test]
 fn revocation_lists_need_their_authorities() {
     let lists = ("OPEN_REGISTRY_TLS_CLIENT_CRL_FILE", "/clients.crl");
     let line = refusal(&[lists]);
