@@ -17,7 +17,7 @@ pub(super) fn len(n: u64) -> usize {
     (64 - (n | 1).leading_zeros() as usize).div_ceil(7)
 }
 
-/// Consumes a number at the front of `input`. `None` when it is cut off, exceeds 64 bits or is not in its shortest form.
+/// Consumes a number at the front of `input`. `None` if it is cut off, exceeds 64 bits or is not in its shortest form.
 pub(super) fn take(input: &mut &[u8]) -> Option<u64> {
     let mut n = 0u64;
     for (i, byte) in input.iter().copied().enumerate().take(MAX_LEN) {

@@ -8,7 +8,7 @@ impl Blobs<'_> {
     /// Unlinks a blob from this repository. Other repositories keep it.
     ///
     /// # Errors
-    /// [`RegistryError::BlobUnknown`], or [`RegistryError::BlobReferenced`] while a manifest of this repository needs it.
+    /// [`RegistryError::BlobUnknown`], or [`RegistryError::BlobReferenced`] while a manifest of the repository needs it.
     pub async fn delete(
         self,
         repository: &RepositoryName,

@@ -15,8 +15,8 @@ use crate::stream::StreamError;
 use crate::stream::verified::Verified;
 
 impl Blobs<'_> {
-    /// Opens the bytes of a blob, or of one range of it. A whole read is hashed as it passes, and its last frame is held
-    /// back until the digest matches. A range can only be counted.
+    /// Opens the bytes of a blob, or of one range of it. A whole read is hashed as it passes, and its last frame is
+    /// held back until the digest matches. A range can only be counted.
     ///
     /// # Errors
     /// Those of Kubo. A blob whose bytes prove lost or wrong is put under quarantine.

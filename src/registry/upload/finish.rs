@@ -13,8 +13,8 @@ impl Uploads<'_> {
     /// even if the caller stops waiting.
     ///
     /// # Errors
-    /// Those of [`receive`](Uploads::receive), after which the upload stays open, and [`RegistryError::DigestMismatch`],
-    /// after which it is gone.
+    /// Those of [`receive`](Uploads::receive), after which the upload stays open. After
+    /// [`RegistryError::DigestMismatch`] it is gone.
     pub async fn finish(
         self,
         key: UploadKey,

@@ -39,8 +39,8 @@ impl<B: Incoming> CountedBody<B> {
         }
     }
 
-    /// Reads ahead until the body ends or exceeds `most` bytes. Returns a body that ended. Otherwise returns `None`, and
-    /// [`next`](Self::next) still gives every frame.
+    /// Reads ahead until the body ends or exceeds `most` bytes. Returns a body that ended. Otherwise returns `None`,
+    /// and [`next`](Self::next) still gives every frame.
     pub(super) async fn whole(&mut self, most: u64) -> Result<Option<Vec<Bytes>>, RegistryError> {
         while self.total <= most {
             match self.read_frame().await? {
