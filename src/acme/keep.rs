@@ -166,7 +166,11 @@ impl Acme {
     /// Orders a certificate; the caller has the lease. Returns whether one was stored.
     async fn renew(&self, memory: &mut Memory) -> Result<bool, JobError> {
         let names = &self.name.names;
-        info!(event = "certificate_ordering", names, directory = self.name.directory);
+        let directory = &self.name.directory;
+        info!(
+            event = "certificate_ordering",
+            names, directory, "ordering a certificate for {names}"
+        );
         let ordered = timeout(ORDER, self.order()).await.unwrap_or(Err(AcmeError::Late));
         let stored = match ordered {
             Ok(issued) => self.store_issued(issued).await,
@@ -182,7 +186,6 @@ impl Acme {
             Err(error) => error,
         };
         let pause = matches!(error, AcmeError::Unreachable(_)).then(|| memory.pause());
-        let directory = &self.name.directory;
         warn!(
             event = "certificate_order_failed",
             names,

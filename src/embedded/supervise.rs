@@ -100,7 +100,13 @@ async fn launch_again<P: Program>(program: &P, delay: &mut Duration) -> Child {
         *delay = (*delay * 2).min(LONGEST_DELAY);
         match program.launch().await {
             Ok(child) => return child,
-            Err(error) => warn!(event = "partner_restart_failed", partner = P::NAME, %error),
+            Err(error) => warn!(
+                event = "partner_restart_failed",
+                partner = P::NAME,
+                %error,
+                "{} could not be restarted and is tried again: {error}",
+                P::NAME
+            ),
         }
     }
 }
