@@ -31,7 +31,7 @@ pub(super) enum Asked {
 pub(super) struct Facts {
     /// `OPEN_REGISTRY_AUTH`, if it is set.
     pub(super) asked: Option<Asked>,
-    /// `OPEN_REGISTRY_INSECURE_ANONYMOUS`.
+    /// Whether `OPEN_REGISTRY_INSECURE_ANONYMOUS` is true.
     pub(super) anonymous: bool,
     /// The registry starts its own PostgreSQL, so the data belongs to nobody else.
     pub(super) own_postgres: bool,

@@ -50,7 +50,7 @@ impl ServerTls {
     /// Uses the certificate `shown`.
     ///
     /// # Errors
-    /// [`TlsError::Setup`].
+    /// The TLS library refuses its configuration.
     pub fn new(shown: ShownCertificate, options: TlsOptions) -> Result<Self, TlsError> {
         let TlsOptions { http2, client_roots, challenges, tickets } = options;
         let tickets = tickets.map(Arc::new);
