@@ -45,7 +45,7 @@ fn nothing_set_gives_a_private_registry_on_loopback() {
 }
 
 #[test]
-fn the_names_that_deployments_already_set_are_understood() {
+fn settings_of_existing_deployments_are_read() {
     let config = load(&[
         ("OPEN_REGISTRY_DOMAIN", "registry.example"),
         ("OPEN_REGISTRY_HOST", "0.0.0.0"),
@@ -153,7 +153,7 @@ fn a_secret_comes_from_a_file_without_its_last_newline() {
 }
 
 #[test]
-fn only_a_private_registry_on_loopback_does_without_login_unless_told_so() {
+fn only_a_private_registry_on_loopback_has_no_login_by_default() {
     let login = |env: &[(&str, &str)]| load(env).unwrap().access.login;
     let (none, token) = (("OPEN_REGISTRY_AUTH", "none"), ("OPEN_REGISTRY_AUTH", "token"));
     let meant = ("OPEN_REGISTRY_INSECURE_ANONYMOUS", "true");
@@ -217,7 +217,7 @@ fn revocation_lists_need_their_authorities() {
 }
 
 #[test]
-fn a_domain_may_say_how_it_is_reached() {
+fn a_domain_may_have_a_scheme_and_a_port() {
     let domain = |text| load(&[("OPEN_REGISTRY_DOMAIN", text)]).unwrap().listen.domain.unwrap();
     let expected = |host: &str, https| Domain { host: host.to_owned(), https };
     assert_eq!(domain("Registry.example:8443"), expected("registry.example:8443", None));
@@ -226,7 +226,7 @@ fn a_domain_may_say_how_it_is_reached() {
 }
 
 #[test]
-fn a_short_signing_secret_is_refused_where_it_signs() {
+fn a_short_signing_secret_is_refused_if_there_is_a_login() {
     let short = ("OPEN_REGISTRY_SIGNING_SECRET", "hush");
     let line = refusal(&[short, ("OPEN_REGISTRY_AUTH", "token")]);
     assert!(line.starts_with("OPEN_REGISTRY_SIGNING_SECRET: ") && !line.contains("hush"), "{line}");
@@ -234,7 +234,7 @@ fn a_short_signing_secret_is_refused_where_it_signs() {
 }
 
 #[test]
-fn what_has_no_effect_is_a_warning() {
+fn a_setting_without_effect_is_a_warning() {
     let warnings = |env: &[(&str, &str)]| load(env).unwrap().warnings.join("|");
     assert_eq!(
         warnings(&[("OPEN_REGISTRY_PROT", "1"), ("OPEN_REGISTERY_PORT", "1")]),
@@ -251,13 +251,12 @@ fn what_has_no_effect_is_a_warning() {
 }
 
 #[test]
-fn help_is_the_reference_of_all_settings() {
+fn help_lists_all_settings_and_nothing_else() {
     let Err(ConfigError::Asked(help)) = with_args(&["--help"], &[]) else { panic!("no help") };
     for setting in GROUPS.iter().flat_map(|group| group.settings) {
         assert!(help.contains(setting.env), "{}", setting.env);
         assert!(help.contains(&format!("--{}", setting.flag())), "{}", setting.flag());
     }
-    // And no flag is listed that is not a setting.
     for line in help.lines().filter_map(|line| line.trim_start().strip_prefix("--")) {
         let flag = line.split([' ', '[', '=']).next().unwrap();
         let mut settings = GROUPS.iter().flat_map(|group| group.settings);
@@ -268,7 +267,7 @@ fn help_is_the_reference_of_all_settings() {
 }
 
 #[test]
-fn postgresql_is_encrypted_as_far_as_its_host_needs() {
+fn the_default_of_sslmode_depends_on_the_host() {
     let mode = |host: &str, env: &[(&str, &str)]| {
         let env: Vec<_> = env.iter().copied().chain([("OPEN_REGISTRY_DB_HOST", host)]).collect();
         load(&env).map(|config| config.postgres.unwrap().ssl)
@@ -292,7 +291,7 @@ fn postgresql_is_encrypted_as_far_as_its_host_needs() {
 }
 
 #[test]
-fn a_login_for_kubo_is_whole_and_goes_nowhere_in_the_clear() {
+fn credentials_for_kubo_must_be_complete_and_need_tls() {
     let api = |url: &'static str| ("OPEN_REGISTRY_DFS_IPFS_API_URL", url);
     let token = ("OPEN_REGISTRY_DFS_IPFS_API_TOKEN", "hunter2");
     let user = ("OPEN_REGISTRY_DFS_IPFS_API_USER", "me");
@@ -326,7 +325,7 @@ fn a_login_for_kubo_is_whole_and_goes_nowhere_in_the_clear() {
 }
 
 #[test]
-fn what_is_ordered_is_a_list_of_public_names() {
+fn acme_orders_a_list_of_public_names() {
     let acme = |name: &'static str, value: &'static str| match name {
         "DOMAIN" => ("OPEN_REGISTRY_ACME_DOMAIN", value),
         "CONTACT" => ("OPEN_REGISTRY_ACME_CONTACT", value),

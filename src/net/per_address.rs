@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn who_left_is_forgotten() {
+    fn an_address_without_connections_is_not_kept() {
         let addresses = Addresses::default();
         let entered: Vec<_> = (0..=255)
             .map(|last| addresses.enter(IpAddr::from([192, 0, 2, last]), 1).unwrap())

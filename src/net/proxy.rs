@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_client_is_the_one_named_and_what_follows_is_left() {
+    async fn the_header_names_the_client_and_what_follows_is_not_read() {
         let v4 = [192, 0, 2, 7, 10, 0, 0, 1, 0x30, 0x39, 1, 0xbb];
         let mut bytes = header(0x21, 0x11, &v4);
         bytes.extend(b"GET /");
@@ -103,14 +103,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_proxy_that_speaks_for_itself_is_the_client() {
+    async fn a_health_check_names_no_client() {
         for bytes in [header(0x20, 0, &[]), header(0x20, 0x11, &[0; 12]), header(0x21, 0, &[])] {
             assert_eq!(read(&bytes).await.0.unwrap(), None, "{bytes:?}");
         }
     }
 
     #[tokio::test]
-    async fn what_is_no_header_is_refused() {
+    async fn anything_else_is_refused() {
         for bytes in [
             b"PROXY TCP4 192.0.2.7 10.0.0.1 1 2\r\n".to_vec(),
             b"GET /v2/ HTTP/1.1\r\nhost: x\r\n\r\n".to_vec(),

@@ -1,4 +1,4 @@
-//! Connections as a client sees them, over real sockets.
+//! Connections over real sockets, from the side of the client.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -29,8 +29,8 @@ struct Server {
 
 type Answer = Pin<Box<dyn Future<Output = Result<Response<Full<Bytes>>, Infallible>> + Send>>;
 
-/// `/slow` takes half a second, `/large` answers 8 MiB, `/refuse` answers 401 without looking at the body, all else
-/// answers how long the body was.
+/// `/slow` takes half a second, `/large` answers 8 MiB, `/refuse` answers 401 without reading the body. Any other path
+/// answers with the length of the body.
 fn answer(request: Request<Incoming>) -> Answer {
     assert!(request.extensions().get::<Peer>().is_some_and(|peer| peer.0.ip().is_loopback()));
     Box::pin(async move {
@@ -73,14 +73,14 @@ impl Server {
     }
 }
 
-/// Reads until the server closes; a reset is an error.
+/// Reads until the server closes the connection. A reset is an error.
 async fn read_all(stream: &mut TcpStream) -> std::io::Result<String> {
     let mut text = Vec::new();
     timeout(Duration::from_secs(10), stream.read_to_end(&mut text)).await.unwrap()?;
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
-/// Asks and reads the answer that ends in `end`, on a connection that stays.
+/// Sends a request and reads the answer until it ends in `end`. The connection stays open.
 async fn ask(stream: &mut TcpStream, request: &str, end: &str) -> String {
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut text = String::new();
@@ -121,7 +121,7 @@ async fn a_slow_head_gets_a_408_however_it_trickles() {
 }
 
 #[tokio::test]
-async fn a_connection_is_kept_and_each_request_starts_the_idle_clock_anew() {
+async fn a_connection_is_kept_and_each_request_restarts_the_idle_time() {
     let server = start(8, Duration::ZERO);
     let mut stream = server.connect().await;
     for _ in 0..3 {
@@ -134,7 +134,7 @@ async fn a_connection_is_kept_and_each_request_starts_the_idle_clock_anew() {
 }
 
 #[tokio::test]
-async fn a_request_in_flight_has_all_the_time() {
+async fn a_running_request_has_no_time_limit() {
     let server = start(8, Duration::ZERO);
     let mut stream = server.connect().await;
     let head = "PUT / HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\n";
@@ -147,7 +147,7 @@ async fn a_request_in_flight_has_all_the_time() {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_is_let_go() {
+async fn a_client_that_does_not_read_is_cut_off() {
     let server = start(1, Duration::ZERO);
     let mut stuck = server.connect().await;
     stuck.write_all(b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
@@ -157,7 +157,7 @@ async fn a_client_that_does_not_read_is_let_go() {
 }
 
 #[tokio::test]
-async fn one_connection_too_many_is_told_so() {
+async fn one_connection_too_many_gets_a_503() {
     let server = start(1, Duration::ZERO);
     let mut first = server.connect().await;
     ask(&mut first, GET, "0 bytes").await;
@@ -174,7 +174,7 @@ async fn one_connection_too_many_is_told_so() {
 async fn garbage_and_oversized_heads_get_a_readable_answer() {
     let server = start(8, Duration::ZERO);
     let mut hello = server.connect().await;
-    // The beginning of a TLS ClientHello, as containers/* tries it first.
+    // The beginning of a TLS ClientHello. Clients built on containers/image try TLS first.
     hello.write_all(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03random").await.unwrap();
     let text = read_all(&mut hello).await.unwrap();
     assert!(text.starts_with("HTTP/1.1 400 "), "{text}");
@@ -191,7 +191,7 @@ async fn a_refused_upload_sees_the_reason_and_no_reset() {
     let mut stream = server.connect().await;
     let head = "PATCH /refuse HTTP/1.1\r\nhost: x\r\ncontent-length: 104857600\r\n\r\n";
     stream.write_all(head.as_bytes()).await.unwrap();
-    // A client that looks for the answer only when it has sent what it had: over a reset, writing fails first.
+    // This client reads the answer only after it has sent the body. If there was a reset, writing would fail first.
     for _ in 0..12 {
         stream.write_all(&[0; 64 * 1024]).await.unwrap();
         sleep(Duration::from_millis(5)).await;
@@ -201,7 +201,7 @@ async fn a_refused_upload_sees_the_reason_and_no_reset() {
 }
 
 #[tokio::test]
-async fn stopping_finishes_what_runs_and_takes_nothing_new() {
+async fn a_shutdown_finishes_what_runs_and_accepts_nothing_new() {
     let server = start(8, Duration::from_secs(10));
     let mut idle = server.connect().await;
     ask(&mut idle, GET, "0 bytes").await;
@@ -210,7 +210,7 @@ async fn stopping_finishes_what_runs_and_takes_nothing_new() {
     let mut running = server.connect().await;
     running.write_all(b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     sleep(Duration::from_millis(100)).await;
-    // In the backlog when the stop begins, its request on the wire.
+    // This connection waits to be accepted when the shutdown begins; its request is on the wire.
     let mut crossing = server.connect().await;
     crossing.write_all(GET.as_bytes()).await.unwrap();
     server.shutdown.begin();
@@ -230,7 +230,7 @@ async fn stopping_finishes_what_runs_and_takes_nothing_new() {
 }
 
 #[tokio::test]
-async fn stopping_cuts_what_does_not_finish() {
+async fn a_shutdown_cuts_what_does_not_finish() {
     for by_hand in [false, true] {
         let drain = Duration::from_millis(if by_hand { 60_000 } else { 50 });
         let server = start(8, drain);

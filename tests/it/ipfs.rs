@@ -1,4 +1,4 @@
-//! The client of Kubo against a real one.
+//! The client of Kubo, with a real Kubo.
 
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -18,10 +18,10 @@ use crate::rig;
 use crate::rig::kubo::Node;
 
 const MIB: usize = 1 << 20;
-/// Errors that need no time-out come within this.
+/// Time for an error that does not depend on a time limit.
 const PROMPT: Duration = Duration::from_secs(5);
 
-/// `len` bytes that look random and differ between seeds.
+/// Makes `len` pseudo-random bytes, which differ for each seed.
 fn bytes(seed: u64, len: usize) -> Bytes {
     let mut state = seed.wrapping_mul(2).wrapping_add(1);
     let words = std::iter::repeat_with(|| {
@@ -40,7 +40,7 @@ fn sha256(bytes: &[u8]) -> [u8; 32] {
     hasher.finish().hash().try_into().unwrap()
 }
 
-/// The CID that these bytes must have.
+/// The CID that a file with these bytes must have.
 fn cid_of(bytes: &[u8]) -> Cid {
     let leaf =
         |chunk: &[u8]| Leaf { cid: Cid::new(Codec::Raw, sha256(chunk)), size: chunk.len() as u64 };
@@ -68,7 +68,7 @@ fn only_api(settings: &config::Kubo) -> Kubo {
 }
 
 #[tokio::test]
-async fn the_node_tells_its_version() {
+async fn the_version_of_the_node_is_read() {
     let kubo = client(&rig::kubo().await);
     assert!(kubo.version().await.unwrap().starts_with("0."));
     kubo.ready().await.unwrap();
@@ -189,7 +189,7 @@ async fn small_blobs_become_one_raw_block() {
 }
 
 #[tokio::test]
-async fn reads_give_what_was_asked_for() {
+async fn reads_return_the_requested_bytes() {
     let settings = rig::kubo().await;
     let content = bytes(9, 5 * MIB + 77);
     let size = content.len() as u64;
@@ -214,14 +214,14 @@ async fn reads_give_what_was_asked_for() {
         let body = kubo.read(&empty, 0, None).await.unwrap();
         assert!(body.is_end_stream());
         assert_eq!(collect(body).await.unwrap(), "");
-        // What the caller believes of a file is checked before its first byte.
+        // A wrong size is noticed before the first byte.
         let wrong = kubo.read(&cid, size + 1, None).await.err().unwrap();
         assert!(matches!(wrong, IpfsError::Broken(_)), "{wrong}");
     }
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_missing() {
+async fn a_block_that_the_node_does_not_hold_is_missing() {
     let settings = rig::kubo().await;
     for codec in [Codec::Raw, Codec::DagPb] {
         let cid = Cid::new(codec, sha256(b"never stored"));
@@ -235,7 +235,7 @@ async fn what_is_not_there_is_missing() {
     }
 }
 
-/// Reads a whole file after `damage` to a leaf of it, by the gateway and by `cat`, and examines it.
+/// Damages a leaf of a file, reads the file through the gateway and through `cat`, and examines it.
 async fn read_damaged(damage: impl Fn(&std::path::Path)) -> [Result<Bytes, IpfsError>; 3] {
     let node = Node::start();
     let content = bytes(10, 40 * MIB);
@@ -259,17 +259,17 @@ async fn read_damaged(damage: impl Fn(&std::path::Path)) -> [Result<Bytes, IpfsE
 }
 
 #[tokio::test]
-async fn a_lost_block_ends_no_read_politely() {
+async fn a_read_with_a_lost_block_fails() {
     let [by_gateway, by_cat, examined] =
         read_damaged(|block| std::fs::remove_file(block).unwrap()).await;
-    // The gateway breaks the connection off and gives no reason.
+    // The gateway breaks the connection and gives no reason.
     assert!(matches!(by_gateway, Err(IpfsError::Unavailable(_))), "{by_gateway:?}");
     assert!(matches!(by_cat, Err(IpfsError::Broken(_))), "{by_cat:?}");
     assert!(matches!(examined, Err(IpfsError::Missing(_))), "{examined:?}");
 }
 
 #[tokio::test]
-async fn a_truncated_block_ends_no_read_politely() {
+async fn a_read_with_a_truncated_block_fails() {
     let [by_gateway, by_cat, examined] = read_damaged(|block| {
         let content = std::fs::read(block).unwrap();
         std::fs::remove_file(block).unwrap();
@@ -282,7 +282,7 @@ async fn a_truncated_block_ends_no_read_politely() {
 }
 
 #[tokio::test]
-async fn a_damaged_block_is_not_believed() {
+async fn a_block_with_wrong_bytes_is_noticed() {
     let node = Node::start();
     let kubo = client(&node.settings);
     let cid = kubo.put_raw(vec![bytes(13, 1000)]).await.unwrap();
@@ -295,7 +295,7 @@ async fn a_damaged_block_is_not_believed() {
 }
 
 #[tokio::test]
-async fn pins_come_and_go() {
+async fn pins_are_set_and_removed() {
     let node = Node::start();
     let kubo = client(&node.settings);
     let cid = add(&kubo, &bytes(11, 3 * MIB)).await.unwrap();

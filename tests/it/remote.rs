@@ -1,4 +1,4 @@
-//! A Kubo that is not next door: TLS before it, and an RPC API that asks who is there.
+//! A remote Kubo: behind TLS, and with an RPC API that requires credentials.
 
 use std::path::Path;
 use std::time::Duration;
@@ -25,7 +25,7 @@ fn https(host: &str, port: u16) -> ServerAddress {
     ServerAddress { https: true, host: host.to_owned(), port }
 }
 
-/// A Kubo without a gateway, behind TLS, that must have a certificate by the authority in `file`.
+/// Settings of a Kubo without a gateway, behind TLS. Its certificate must be issued by the authority in `file`.
 fn certified(host: &str, port: u16, file: &Path) -> config::Kubo {
     let authorities = Some(file.to_owned());
     config::Kubo { api: https(host, port), gateway: None, authorities, login: None }
@@ -42,11 +42,11 @@ async fn read(kubo: &Kubo, cid: &Cid, size: usize) -> Result<Bytes, IpfsError> {
 }
 
 #[tokio::test]
-async fn a_node_behind_tls_serves_as_one_next_door() {
-    let (authority, next_door) = (Authority::new(), kubo().await);
+async fn a_node_behind_tls_works_like_a_local_one() {
+    let (authority, local) = (Authority::new(), kubo().await);
     let certificate = authority.certify(&["localhost"]);
-    let api = Terminator::start(&certificate, next_door.api.port).await;
-    let gateway = Terminator::start(&certificate, next_door.gateway.unwrap().port).await;
+    let api = Terminator::start(&certificate, local.api.port).await;
+    let gateway = Terminator::start(&certificate, local.gateway.unwrap().port).await;
     let by_cat = certified("localhost", api.port, authority.file());
     let by_gateway =
         config::Kubo { gateway: Some(https("localhost", gateway.port)), ..by_cat.clone() };
@@ -62,7 +62,7 @@ async fn a_node_behind_tls_serves_as_one_next_door() {
 }
 
 #[tokio::test]
-async fn an_add_torn_under_tls_is_a_reset_and_leaves_no_pin() {
+async fn an_add_that_is_given_up_under_tls_is_reset_and_leaves_no_pin() {
     let (authority, node) = (Authority::new(), Node::start());
     let front = Terminator::start(&authority.certify(&["localhost"]), node.settings.api.port).await;
     let settings = certified("localhost", front.port, authority.file());
@@ -86,7 +86,7 @@ async fn an_add_torn_under_tls_is_a_reset_and_leaves_no_pin() {
 }
 
 #[tokio::test]
-async fn who_is_not_trusted_is_not_talked_to() {
+async fn a_node_without_a_trusted_certificate_is_refused() {
     let (authority, stranger) = (Authority::new(), Authority::new());
     let port = kubo().await.api.port;
     let front = Terminator::start(&authority.certify(&["localhost"]), port).await;
@@ -110,7 +110,7 @@ fn basic(user: &str, password: &str) -> KuboLogin {
 }
 
 #[tokio::test]
-async fn an_api_that_asks_who_is_there_is_told() {
+async fn an_api_that_requires_credentials_gets_them() {
     for (secret, right, wrong) in [
         ("bearer:hunter2", token("hunter2"), token("hunter3")),
         ("basic:me:hunter2", basic("me", "hunter2"), basic("me", "hunter3")),
@@ -134,8 +134,8 @@ async fn an_api_that_asks_who_is_there_is_told() {
     }
 }
 
-/// The head of the one request that comes, in lower case; nobody answers it.
-async fn overhear(listener: TcpListener) -> String {
+/// Accepts one request and returns its head in lower case, without answering.
+async fn record_head(listener: TcpListener) -> String {
     let (mut stream, _) = listener.accept().await.unwrap();
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -146,14 +146,14 @@ async fn overhear(listener: TcpListener) -> String {
 }
 
 #[tokio::test]
-async fn the_gateway_is_not_told_what_the_api_asks_for() {
+async fn credentials_are_sent_to_the_gateway_only_if_it_is_the_api() {
     let cid = Kubo::new(&kubo().await).unwrap().put_raw(Vec::new()).await.unwrap();
     for same in [false, true] {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let gateway = ServerAddress { https: false, host: "127.0.0.1".into(), port };
         let api = if same { gateway.clone() } else { kubo().await.api };
-        let told = tokio::spawn(overhear(listener));
+        let told = tokio::spawn(record_head(listener));
         let login = Some(token("hunter2"));
         let settings = config::Kubo { api, gateway: Some(gateway), authorities: None, login };
         let kubo = Kubo::new(&settings).unwrap();
@@ -186,7 +186,7 @@ async fn a_registry_works_on_a_guarded_node_behind_tls() {
 }
 
 #[tokio::test]
-async fn a_node_that_is_not_to_be_used_is_named_at_the_start() {
+async fn a_node_that_cannot_be_used_is_named_at_the_start() {
     let (authority, node) = (Authority::new(), Node::guarded("bearer:hunter2"));
     let front = Terminator::start(&authority.certify(&["localhost"]), node.settings.api.port).await;
     let (database, url) = (database().await, format!("https://localhost:{}", front.port));

@@ -1,4 +1,4 @@
-//! Handshakes over real sockets, with certificates made here.
+//! Handshakes over real sockets.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -47,7 +47,7 @@ impl Pair {
     }
 }
 
-/// Serves with `options` what it is asked over, as in `HTTP/1.1 secured`, and 16 MiB as `/large`.
+/// Starts a listener with `options`. It answers with the version of HTTP and `secured`, and with 16 MiB for `/large`.
 fn start(pair: &Pair, options: TlsOptions) -> SocketAddr {
     let shown = ShownCertificate::default();
     shown.show(pair.certificate());
@@ -112,7 +112,7 @@ async fn a_request_under_tls_is_answered_and_closed_in_order() {
 }
 
 #[tokio::test]
-async fn http2_is_spoken_by_setting_only() {
+async fn http2_is_offered_only_if_it_is_set() {
     let pair = pair();
     for http2 in [true, false] {
         let address = start(&pair, TlsOptions { http2, ..TlsOptions::default() });
@@ -171,7 +171,7 @@ async fn an_answer_that_is_not_taken_is_reset_and_its_neighbours_are_not() {
 }
 
 #[tokio::test]
-async fn http2_that_asks_nothing_is_told_to_go() {
+async fn an_idle_http2_connection_gets_a_goaway() {
     let pair = pair();
     let address = start(&pair, TlsOptions { http2: true, ..TlsOptions::default() });
     let mut sender = connect_http2(address, &pair).await;
@@ -185,7 +185,7 @@ async fn http2_that_asks_nothing_is_told_to_go() {
 }
 
 #[tokio::test]
-async fn a_request_without_tls_is_told_so() {
+async fn a_request_without_tls_gets_a_400() {
     let pair = pair();
     let address = start(&pair, TlsOptions::default());
     let text = ask(&mut TcpStream::connect(address).await.unwrap()).await;
@@ -231,7 +231,7 @@ async fn a_validation_sees_the_certificate_of_its_challenge() {
     assert_eq!(stream.read(&mut [0; 8]).await.unwrap(), 0);
     let text = ask(&mut connect(address, &usual, &[b"http/1.1"]).await.unwrap()).await;
     assert!(text.starts_with("HTTP/1.1 200 "), "{text}");
-    // Nobody but a validation may agree on its protocol.
+    // Only a validation may use its protocol.
     let plain = start(&usual, TlsOptions::default());
     assert!(connect(plain, &usual, &[ACME_TLS]).await.is_err());
 }

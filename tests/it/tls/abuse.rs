@@ -1,4 +1,4 @@
-//! Limits of connections, and who is believed about whose connection it is.
+//! Limits of connections, and which proxies are trusted to name the client of a connection.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -17,8 +17,8 @@ async fn open() -> Builder {
     builder().await.env("OPEN_REGISTRY_AUTH", "none")
 }
 
-/// Connects, sends `header` and a request, and returns the connection with the first line of the answer, which is
-/// empty when there is none.
+/// Connects, sends `header` and a request, and returns the connection with the first line of the answer. The line is
+/// empty if there is no answer.
 async fn visit(address: SocketAddr, header: &[u8]) -> (TcpStream, String) {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let _ = stream.write_all(&[header, PING.as_bytes()].concat()).await;
@@ -32,7 +32,7 @@ async fn visit(address: SocketAddr, header: &[u8]) -> (TcpStream, String) {
     (stream, line.trim_end().to_owned())
 }
 
-/// How many were refused for this reason.
+/// Number of refusals for this reason.
 async fn refused(server: &Server, reason: &str) -> u64 {
     let answer = Client { addr: server.metrics }.get("/metrics").await;
     let text = String::from_utf8(answer.body.to_vec()).unwrap();
@@ -40,7 +40,7 @@ async fn refused(server: &Server, reason: &str) -> u64 {
     text.lines().find_map(|line| line.strip_prefix(&begin)).map_or(0, |n| n.parse().unwrap())
 }
 
-/// Waits until that many were refused for a reason: it is counted when the connection is already closed.
+/// Waits until `count` were refused for a reason. A refusal is counted only after its connection is closed.
 async fn counted(server: &Server, reason: &str, count: u64) {
     let began = Instant::now();
     while refused(server, reason).await != count {
@@ -61,7 +61,7 @@ const OK: &str = "HTTP/1.1 200 OK";
 const TOO_MANY: &str = "HTTP/1.1 503 Service Unavailable";
 
 #[tokio::test]
-async fn an_address_has_so_many_connections_and_a_proxy_has_more() {
+async fn connections_of_an_address_are_limited_and_those_of_a_proxy_are_not() {
     let name = "OPEN_REGISTRY_LIMIT_ADDRESS_CONNECTIONS";
     let server = open().await.env(name, "2").start().await;
     let (first, line) = visit(server.addr, b"").await;
@@ -71,7 +71,7 @@ async fn an_address_has_so_many_connections_and_a_proxy_has_more() {
     assert_eq!(visit(server.addr, b"").await.1, TOO_MANY);
     counted(&server, "address_connections", 1).await;
     drop(first);
-    // It is gone once the server has seen its end.
+    // The connection is no longer counted once the server has noticed its end.
     while visit(server.addr, b"").await.1 != OK {}
     let proxied =
         Builder::beside(&server).env("OPEN_REGISTRY_TRUSTED_PROXIES", "127.0.0.0/8").start().await;
@@ -84,7 +84,7 @@ async fn an_address_has_so_many_connections_and_a_proxy_has_more() {
 }
 
 #[tokio::test]
-async fn a_trusted_proxy_says_whose_connection_it_is() {
+async fn a_trusted_proxy_names_the_client_of_a_connection() {
     let server = open()
         .await
         .env("OPEN_REGISTRY_PROXY_PROTOCOL", "true")
@@ -97,9 +97,9 @@ async fn a_trusted_proxy_says_whose_connection_it_is() {
     assert_eq!(line, OK);
     assert_eq!(visit(server.addr, &announced([192, 0, 2, 7])).await.1, TOO_MANY);
     assert_eq!(visit(server.addr, &announced([192, 0, 2, 8])).await.1, OK);
-    // The proxy's own question whether anybody is there.
+    // The health check of the proxy itself.
     assert_eq!(visit(server.addr, b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0").await.1, OK);
-    // None, that of version 1, and one that breaks off.
+    // No header, a header of version 1, and one that breaks off.
     for header in [&b""[..], b"PROXY TCP4 192.0.2.7 10.0.0.1 1 2\r\n"] {
         assert_eq!(visit(server.addr, header).await.1, "");
     }
@@ -141,7 +141,7 @@ async fn the_address_of_a_proxy_header_counts_whatever_its_client_writes() {
 }
 
 #[tokio::test]
-async fn a_stranger_is_not_believed() {
+async fn an_untrusted_proxy_cannot_name_a_client() {
     let server = open()
         .await
         .env("OPEN_REGISTRY_PROXY_PROTOCOL", "true")
@@ -153,7 +153,7 @@ async fn a_stranger_is_not_believed() {
 }
 
 #[tokio::test]
-async fn refused_handshakes_are_counted_and_plain_requests_told() {
+async fn refused_handshakes_are_counted_and_requests_without_tls_are_answered() {
     let authority = Authority::new();
     let files = authority.files("shown", &authority.server("one"));
     let server = secured(&files)

@@ -1,4 +1,4 @@
-//! A certificate authority of the test's own.
+//! A certificate authority that each test has for itself.
 
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::rig::program::scratch;
 use crate::rig::server::Builder;
 
-/// Signs what the test needs.
+/// Issues the certificates of a test.
 pub(super) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     directory: TempDir,
@@ -25,7 +25,7 @@ pub(super) struct Pair {
     pub(super) key: String,
 }
 
-/// The same in files.
+/// A certificate and its key in files.
 #[derive(Clone)]
 pub(super) struct Files {
     pub(super) certificate: PathBuf,
@@ -43,7 +43,7 @@ impl Authority {
         Self { issuer, directory }
     }
 
-    /// The file of its own certificate.
+    /// File with the certificate of the authority.
     pub(super) fn root(&self) -> PathBuf {
         self.path("ca.pem")
     }
@@ -52,12 +52,12 @@ impl Authority {
         self.directory.path().join(name)
     }
 
-    /// A server's certificate for this machine, told apart by `name`.
+    /// Issues a certificate for a server on this machine. Its common name is `name`.
     pub(super) fn server(&self, name: &str) -> Pair {
         self.sign(named(name))
     }
 
-    /// One that expired.
+    /// Issues a certificate that has expired.
     pub(super) fn expired(&self) -> Pair {
         let mut params = named("expired");
         params.not_before = date_time_ymd(2020, 1, 1);
@@ -65,7 +65,7 @@ impl Authority {
         self.sign(params)
     }
 
-    /// A client's certificate with a common name, a DNS name and a mail address.
+    /// Issues a client certificate with a common name, a DNS name and a mail address.
     pub(super) fn client(&self, name: &str) -> Pair {
         self.sign(client_named(name))
     }

@@ -1,4 +1,4 @@
-//! Streams opened and reset as fast as a client can (CVE-2023-44487), frame by frame.
+//! Floods of HTTP/2 streams that are opened and reset as fast as a client can (CVE-2023-44487).
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::rig::server::Server;
 const STREAMS: u32 = 10_000;
 
 /// Reads frames until GOAWAY or the end of the connection.
-async fn until_sent_away(stream: &mut (impl tokio::io::AsyncRead + Unpin)) {
+async fn until_goaway(stream: &mut (impl tokio::io::AsyncRead + Unpin)) {
     while read(stream).await.is_some_and(|frame| frame.kind != GOAWAY) {}
 }
 
@@ -23,16 +23,16 @@ fn resident(server: &Server) -> u64 {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-/// How a stream is wasted.
+/// A way to waste a stream.
 #[derive(Clone, Copy, Debug)]
 enum Waste {
     /// The client resets it.
     Reset,
-    /// The client makes the server reset it (CVE-2025-8671), by a window that grows by nothing.
+    /// The client makes the server reset it (CVE-2025-8671), by a window update of zero.
     Provoked,
-    /// The same, by a window that grows over all bounds.
+    /// The client makes the server reset it, by a window update beyond the largest window.
     Overflow,
-    /// The same, by a body after its end.
+    /// The client makes the server reset it, by data after the end of the body.
     Closed,
 }
 
@@ -48,10 +48,10 @@ impl Waste {
     }
 }
 
-/// One flood, until the server hangs up over it.
+/// Floods the server until it closes the connection.
 async fn flood(server: &Server, authority: &Authority, waste: Waste) {
     let (mut reader, mut writer) = tokio::io::split(connect(server, authority).await);
-    let reading = tokio::spawn(async move { until_sent_away(&mut reader).await });
+    let reading = tokio::spawn(async move { until_goaway(&mut reader).await });
     for number in 0..STREAMS {
         if writer.write_all(&waste.frames(2 * number + 1)).await.is_err() {
             break;
@@ -63,7 +63,7 @@ async fn flood(server: &Server, authority: &Authority, waste: Waste) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_flood_of_wasted_streams_is_sent_away_and_leaves_nothing() {
+async fn a_flood_of_wasted_streams_is_cut_and_leaves_no_memory_behind() {
     let authority = Authority::new();
     let files = authority.files("shown", &authority.server("one"));
     let server = secured(&files).await.env("OPEN_REGISTRY_HTTP2", "true").start().await;
@@ -78,7 +78,7 @@ async fn a_flood_of_wasted_streams_is_sent_away_and_leaves_nothing() {
         floods().await;
     }
     let after = resident(&server);
-    // 120,000 streams at a kilobyte each would be 120 MiB.
+    // If each of the 120,000 streams left a kilobyte, that would be 120 MiB.
     assert!(after < before + (16 << 10), "{before} KiB became {after} KiB");
     let mut stream = connect(&server, &authority).await;
     stream.write_all(&frame(HEADERS, 0b101, 1, &head("GET"))).await.unwrap();

@@ -1,4 +1,4 @@
-//! HTTP/2 frame by frame, for what no polite client does.
+//! HTTP/2 written frame by frame, for requests that no real client makes.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ pub(super) const RST_STREAM: u8 = 3;
 pub(super) const GOAWAY: u8 = 7;
 pub(super) const WINDOW_UPDATE: u8 = 8;
 
-/// A frame that came in.
+/// A frame from the server.
 #[derive(Debug)]
 pub(super) struct Frame {
     pub(super) kind: u8,
@@ -27,7 +27,7 @@ pub(super) struct Frame {
     pub(super) payload: Vec<u8>,
 }
 
-/// The next frame; `None` at the end of the connection.
+/// Reads the next frame. `None` at the end of the connection.
 pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Option<Frame> {
     let mut head = [0; 9];
     stream.read_exact(&mut head).await.ok()?;
@@ -37,7 +37,7 @@ pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Option<Frame>
     Some(Frame { kind: head[3], flags: head[4], payload })
 }
 
-/// A frame to send.
+/// Makes a frame to send.
 pub(super) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
     [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
@@ -53,7 +53,7 @@ pub(super) fn head(method: &str) -> Vec<u8> {
     head
 }
 
-/// A connection that has agreed on HTTP/2 and said its preface.
+/// Opens a connection, agrees on HTTP/2 and sends the preface.
 pub(super) async fn connect(server: &Server, authority: &Authority) -> TlsStream<TcpStream> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(authority.root()).unwrap()).unwrap();

@@ -1,4 +1,4 @@
-//! What is agreed on with openssl: versions, ciphers, kinds of keys, resumed sessions.
+//! Handshakes with openssl: versions, ciphers, kinds of keys, resumed sessions.
 
 use std::process::Command;
 
@@ -40,7 +40,7 @@ async fn versions_before_1_2_and_weak_ciphers_are_refused() {
 }
 
 #[tokio::test]
-async fn every_kind_of_key_is_served() {
+async fn every_kind_of_key_is_supported() {
     let authority = Authority::new();
     let path = |name: &str| authority.path(name).to_str().unwrap().to_owned();
     let (key, certificate) = (path("any.key"), path("any.crt"));

@@ -1,4 +1,4 @@
-//! HTTP/2, spoken by curl.
+//! HTTP/2 with curl as the client.
 
 use std::process::Command;
 
@@ -39,11 +39,11 @@ async fn a_blob_goes_in_and_out_over_http2() {
     let to = got.to_str().unwrap();
     assert_eq!(curl(&["-w", "%{http_code} %{http_version}", "-o", to, &pull]), "200 2");
     assert!(std::fs::read(&got).unwrap() == blob);
-    // Both versions are offered, and HTTP/1.1 is what the other clients take.
+    // The server offers both versions. Other clients choose HTTP/1.1.
     assert_eq!(curl(&[&write[..], &["--http1.1", &pull]].concat()), "200 1.1");
 }
 
-/// RFC 9113, section 8.1: the whole answer, then a reset that is no error.
+/// RFC 9113, section 8.1: the server sends the whole answer, and then a reset with `NO_ERROR`.
 #[tokio::test]
 async fn a_refused_upload_sees_the_reason_before_its_stream_ends() {
     let authority = Authority::new();
@@ -51,7 +51,7 @@ async fn a_refused_upload_sees_the_reason_before_its_stream_ends() {
     let server = secured(&files).await.env("OPEN_REGISTRY_HTTP2", "true").start().await;
     let mut stream = connect(&server, &authority).await;
     let mut frames = frame(HEADERS, 0b100, 1, &head("PATCH"));
-    // No more than a client may send before it knows the server's window.
+    // As much as a client may send before it knows the window of the server.
     for _ in 0..4 {
         frames.extend(frame(DATA, 0, 1, &[0; 16_000]));
     }

@@ -29,7 +29,7 @@ const LIMITS: ConnectionLimits = ConnectionLimits {
     handshake_time: Duration::from_secs(10),
 };
 
-/// Serves `user=…` of whoever asks.
+/// Starts a listener that answers every request with `user=` and the user in the client certificate.
 pub(super) fn listen(pair: &Pair, options: TlsOptions) -> SocketAddr {
     let shown = ShownCertificate::default();
     let certificate = Certificate::from_pem(pair.certificate.as_bytes(), pair.key.as_bytes());
@@ -46,7 +46,7 @@ pub(super) fn listen(pair: &Pair, options: TlsOptions) -> SocketAddr {
     address
 }
 
-/// What `openssl s_client` says of one connection, on which it asks for `/`.
+/// Output of `openssl s_client` for one connection, on which it requests `/`.
 pub(super) async fn s_client(address: SocketAddr, root: &Path, arguments: &[&str]) -> String {
     let mut client = Command::new("openssl")
         .args(["s_client", "-ign_eof", "-servername", "localhost", "-verify_return_error"])
@@ -58,7 +58,7 @@ pub(super) async fn s_client(address: SocketAddr, root: &Path, arguments: &[&str
         .spawn()
         .unwrap();
     let request = "GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
-    // A refused handshake takes no request.
+    // After a refused handshake openssl does not read the request.
     let _ = client.stdin.take().unwrap().write_all(request.as_bytes()).await;
     let output = client.wait_with_output().await.unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

@@ -1,4 +1,4 @@
-//! https as other programs see it: what is agreed on, what is refused, and what a new certificate does.
+//! TLS as other programs see it: handshakes, refusals, and new certificates.
 
 mod abuse;
 mod authority;
@@ -15,7 +15,7 @@ use authority::{Authority, Files};
 
 use crate::rig::server::{Builder, builder};
 
-/// A server that shows the certificate in `files`.
+/// A server that uses the certificate in `files`.
 async fn secured(files: &Files) -> Builder {
     files.given_to(builder().await).env("OPEN_REGISTRY_AUTH", "none")
 }

@@ -1,4 +1,4 @@
-//! Certificates with which the server does not start, each named in one line.
+//! Certificates and settings with which the server refuses to start. The error is one line and names the file.
 
 use super::{Authority, Files};
 use crate::rig::launch::Launch;
@@ -11,7 +11,7 @@ async fn refused(files: &Files, names: &[&str]) {
 }
 
 #[tokio::test]
-async fn what_cannot_be_shown_is_named() {
+async fn a_certificate_that_cannot_be_used_is_named() {
     let authority = Authority::new();
     let (one, other) = (authority.server("one"), authority.server("other"));
     let file = |name: &str, certificate: &str, key: &str| {
@@ -19,7 +19,7 @@ async fn what_cannot_be_shown_is_named() {
         authority.files(name, &pair)
     };
     let mismatch = file("mismatch", &one.certificate, &other.key);
-    refused(&mismatch, &["mismatch.key", "not that of the certificate", "_KEY_FILE"]).await;
+    refused(&mismatch, &["mismatch.key", "does not belong to the certificate", "_KEY_FILE"]).await;
     let expired = authority.files("expired", &authority.expired());
     refused(&expired, &["expired.crt", "expired on 2020-04-01"]).await;
     refused(&file("swapped", &one.key, &one.certificate), &["swapped.crt", "no certificate"]).await;
@@ -29,7 +29,7 @@ async fn what_cannot_be_shown_is_named() {
 }
 
 #[tokio::test]
-async fn settings_that_do_not_go_together_are_named() {
+async fn settings_that_contradict_each_other_are_named() {
     let key = "OPEN_REGISTRY_TLS_KEY_FILE";
     let launch = Launch::new().env("OPEN_REGISTRY_TLS_CERT_FILE", "/x");
     launch.refused().await.names(&[key, "must be set"]);

@@ -1,4 +1,4 @@
-//! A new certificate under a server that works.
+//! A certificate is replaced while the server runs.
 
 use std::os::unix::fs::symlink;
 use std::process::Command;
@@ -20,7 +20,7 @@ use super::{Authority, Files, secured};
 use crate::rig::client::random;
 use crate::rig::server::{Builder, Server, builder};
 
-/// Pulls that are open while the certificate changes.
+/// Number of pulls that are open while the certificate changes.
 const PULLS: usize = 200;
 
 async fn connect(server: &Server, authority: &Authority) -> TlsStream<TcpStream> {
@@ -37,7 +37,7 @@ async fn connect(server: &Server, authority: &Authority) -> TlsStream<TcpStream>
     TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap()
 }
 
-/// Whether new handshakes get the certificate of `pair`.
+/// Whether new handshakes use the certificate of `pair`.
 async fn shows(server: &Server, authority: &Authority, pair: &Pair) -> bool {
     let stream = connect(server, authority).await;
     let shown = &stream.get_ref().1.peer_certificates().unwrap()[0];
@@ -49,8 +49,8 @@ fn hang_up(server: &Server) {
     assert!(status.unwrap().success());
 }
 
-/// Waits until the log tells of the event for the `count`th time.
-async fn told(server: &Server, event: &str, count: usize) {
+/// Waits until the log contains the event `count` times.
+async fn logged(server: &Server, event: &str, count: usize) {
     let times = || server.log().iter().filter(|line| line["event"] == event).count();
     for _ in 0..600 {
         if times() >= count {
@@ -86,7 +86,7 @@ async fn open_pulls_survive_a_new_certificate() {
     assert!(shows(&server, &authority, &old).await);
     files.write(&new);
     hang_up(&server);
-    told(&server, "certificate_renewed", 1).await;
+    logged(&server, "certificate_renewed", 1).await;
     assert!(shows(&server, &authority, &new).await);
     for mut stream in pulls {
         let mut rest = Vec::new();
@@ -97,24 +97,24 @@ async fn open_pulls_survive_a_new_certificate() {
 }
 
 #[tokio::test]
-async fn files_that_change_are_noticed_and_bad_ones_change_nothing() {
+async fn changed_files_are_noticed_and_bad_ones_change_nothing() {
     let authority = Authority::new();
     let (old, new) = (authority.server("old"), authority.server("new"));
     let files = authority.files("shown", &old);
     let server = secured(&files).await.start().await;
-    // Half of a new pair, then garbage, then nothing at all.
+    // Half of a new pair, then garbage, then an empty file.
     std::fs::write(&files.certificate, &new.certificate).unwrap();
-    told(&server, "certificate_kept", 1).await;
+    logged(&server, "certificate_kept", 1).await;
     std::fs::write(&files.certificate, "garbage").unwrap();
-    told(&server, "certificate_kept", 2).await;
+    logged(&server, "certificate_kept", 2).await;
     std::fs::remove_file(&files.certificate).unwrap();
-    told(&server, "certificate_kept", 3).await;
+    logged(&server, "certificate_kept", 3).await;
     files.write(&authority.expired());
     hang_up(&server);
-    told(&server, "certificate_kept", 4).await;
+    logged(&server, "certificate_kept", 4).await;
     assert!(shows(&server, &authority, &old).await);
     files.write(&new);
-    told(&server, "certificate_renewed", 1).await;
+    logged(&server, "certificate_renewed", 1).await;
     assert!(shows(&server, &authority, &new).await);
     let metrics = crate::rig::client::Client { addr: server.metrics }.get("/metrics").await;
     let metrics = String::from_utf8(metrics.body.to_vec()).unwrap();
@@ -123,9 +123,9 @@ async fn files_that_change_are_noticed_and_bad_ones_change_nothing() {
     assert!(metrics.contains("registry_tls_certificate_expiry_seconds "), "{metrics}");
 }
 
-/// Kubernetes writes a new directory and changes one link, through which all files are seen.
+/// Kubernetes writes a new directory and then changes a link, through which all files are reached.
 #[tokio::test]
-async fn a_link_that_leads_elsewhere_is_noticed() {
+async fn a_changed_link_is_noticed() {
     let authority = Authority::new();
     let pairs = [authority.server("old"), authority.server("new")];
     let volume = authority.path("volume");
@@ -143,7 +143,7 @@ async fn a_link_that_leads_elsewhere_is_noticed() {
     assert!(shows(&server, &authority, &pairs[0]).await);
     symlink("..second", volume.join("..data_tmp")).unwrap();
     std::fs::rename(volume.join("..data_tmp"), volume.join("..data")).unwrap();
-    told(&server, "certificate_renewed", 1).await;
+    logged(&server, "certificate_renewed", 1).await;
     assert!(shows(&server, &authority, &pairs[1]).await);
 }
 

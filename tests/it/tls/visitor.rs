@@ -14,7 +14,7 @@ fn roots(clients: &Authority, user: ClientUser) -> ClientRoots {
 }
 
 #[tokio::test]
-async fn a_client_may_show_a_certificate_of_ours_and_no_other() {
+async fn a_client_certificate_of_another_authority_is_refused() {
     let (servers, clients, strangers) = (Authority::new(), Authority::new(), Authority::new());
     for (user, name) in [
         (ClientUser::CommonName, "user=ada\n"),
