@@ -11,7 +11,7 @@ pub enum ConfigError {
     Bad {
         /// The variable or the flag that was set.
         name: String,
-        /// What is wrong and what to write instead. Never contains a secret.
+        /// The mistake, and what to write instead. Never contains a secret.
         reason: String,
     },
     /// An argument is not a setting or a command.

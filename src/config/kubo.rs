@@ -70,7 +70,7 @@ pub enum KuboLogin {
     Basic { user: String, password: Secret },
 }
 
-/// How to reach a Kubo.
+/// Settings of the connection to Kubo.
 #[derive(Clone, Debug)]
 pub struct Kubo {
     /// Address of the RPC API.

@@ -129,7 +129,7 @@ impl Config {
     /// Reads and checks all settings. No command is accepted.
     ///
     /// # Errors
-    /// As [`Invocation::read`].
+    /// The same as for [`Invocation::read`].
     pub fn load<A, E, T>(args: A, env: E) -> Result<Self, ConfigError>
     where
         A: IntoIterator<Item: Into<OsString> + Clone>,

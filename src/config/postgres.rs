@@ -68,7 +68,7 @@ pub(super) const GROUP: Group = Group {
 /// TLS of the connection to PostgreSQL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SslMode {
-    /// No TLS.
+    /// The connection has no TLS.
     Disable,
     /// TLS if the server offers it. The server is not verified.
     Prefer,
@@ -81,14 +81,14 @@ pub enum SslMode {
     },
 }
 
-/// How to reach a PostgreSQL.
+/// Settings of the connection to PostgreSQL.
 #[derive(Clone, Debug)]
 pub struct Postgres {
     /// Name, IP address, or the absolute path of the directory with the Unix socket.
     pub host: String,
     /// TCP port, or the number in the name of the socket.
     pub port: u16,
-    /// PostgreSQL user.
+    /// Name of the PostgreSQL user.
     pub user: String,
     /// Password of the user; empty for none.
     pub password: Secret,

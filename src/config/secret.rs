@@ -13,7 +13,7 @@ impl From<String> for Secret {
 }
 
 impl Secret {
-    /// Wraps `text`.
+    /// Makes a secret of `text`.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }

@@ -30,7 +30,7 @@ pub enum IpfsError {
         /// Text of the answer.
         message: String,
     },
-    /// The answer does not fit what was stored or asked for: an error in the trailer, too few or too many bytes, or
+    /// The answer does not fit what was stored or asked for. It has an error in the trailer, too few or too many bytes, or
     /// another CID.
     #[error("Kubo's answer is broken: {0}")]
     Broken(String),

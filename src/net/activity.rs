@@ -1,4 +1,4 @@
-//! What a connection is doing, as far as its time limits depend on it.
+//! The state of a connection on which its time limits depend.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -29,7 +29,7 @@ struct State {
     newest: Option<Arc<AnswerClock>>,
 }
 
-/// What a connection does now.
+/// The present phase of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     /// It has no request, and no byte came or went since this time.

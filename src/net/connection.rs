@@ -27,7 +27,7 @@ const BUFFER_BYTES: usize = 512 * 1024;
 #[derive(Clone, Debug)]
 pub(super) struct Arrival {
     pub(super) peer: Peer,
-    /// What TLS knows of the client; `None` without TLS.
+    /// TLS of the connection; `None` without TLS.
     pub(super) secured: Option<Secured>,
     /// Whether client and server agreed on HTTP/2.
     pub(super) http2: bool,

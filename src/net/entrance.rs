@@ -1,4 +1,4 @@
-//! What a new connection goes through before HTTP: the PROXY header, the limit of its address, and TLS.
+//! Prepares a new connection for HTTP: the PROXY header, the limit of its address, and TLS.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use super::watch::Stop;
 use crate::config::Proxies;
 use crate::telemetry::metrics::{self, Refusal};
 
-/// How connections of one listener are prepared for HTTP. Cheap to clone.
+/// Prepares the connections of one listener for HTTP. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) struct Entrance {
     pub(super) tls: Option<ServerTls>,
@@ -122,7 +122,7 @@ impl Entrance {
     }
 }
 
-/// What carries HTTP.
+/// A stream that carries HTTP.
 enum Transport {
     Open(TcpStream),
     Secure(Box<SecureStream>),

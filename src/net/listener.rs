@@ -96,7 +96,7 @@ impl Listener {
     }
 }
 
-/// How a shutdown ended.
+/// Outcome of a shutdown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Drained {
     /// All connections finished.

@@ -1,4 +1,4 @@
-//! What a request knows of its connection, as extensions of the request.
+//! Facts about the connection that every request carries as extensions.
 
 use std::net::SocketAddr;
 

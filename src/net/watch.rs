@@ -16,7 +16,7 @@ use super::shutdown::Shutdown;
 /// How long an idle connection is kept after a shutdown began. Its next request may be on the wire already.
 pub(super) const CROSSING_TIME: Duration = Duration::from_millis(100);
 
-/// Where the timer stands while no time limit runs. It is later than any of them, and within what a timer can hold.
+/// Time to which the timer is set while no time limit runs: later than any limit, and within the range of a timer.
 const NEVER: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The two steps of a shutdown, as a connection sees them.
@@ -28,7 +28,7 @@ pub(super) struct Stop {
     pub(super) cut: CancellationToken,
 }
 
-/// How a connection ended.
+/// The end of a connection.
 pub(super) enum End {
     /// HTTP ended: one side closed the connection, or it broke.
     Closed(hyper::Result<()>),
@@ -120,8 +120,8 @@ impl<C: Served> Future for Watch<'_, C> {
     }
 }
 
-/// Whether hyper knows that the server stops. If it learns that during a request, it announces the close with the
-/// answer. It must not learn it while a head arrives or a request is on the wire: it would close the connection over it.
+/// Progress of telling hyper that the server stops. During a request hyper then announces the close with the answer. But
+/// while the head of a request arrives, or is on the wire, hyper would close the connection and lose the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stopping {
     No,
@@ -139,7 +139,7 @@ impl Stopping {
         }
     }
 
-    /// When the connection is to be polled next: `at` or earlier.
+    /// Time of the next poll: `at` or earlier.
     fn next(self, at: Instant) -> Instant {
         match self {
             Self::Since(since) if since.elapsed() < CROSSING_TIME => at.min(since + CROSSING_TIME),

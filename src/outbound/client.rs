@@ -124,8 +124,49 @@ fn server_address(authority: &Authority) -> Option<ServerAddress> {
 #[cfg(test)]
 mod tests {
     use http_body_util::Empty;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
 
     use super::*;
+
+    /// A server that answers one request on each connection and closes it.
+    async fn answering(body: &'static str) -> Server<Empty<Bytes>> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    head.push(stream.read_u8().await.unwrap());
+                }
+                let length = body.len();
+                let answer = format!(
+                    "HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+                );
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+        });
+        let address = ServerAddress { https: false, host: "127.0.0.1".into(), port };
+        Server::new(address, ClientTls::default(), Reach::Anywhere, CONNECT)
+    }
+
+    #[tokio::test]
+    async fn an_answer_of_any_status_is_read_whole_within_its_bound() {
+        let client = Client::new(ClientTls::default(), Reach::Anywhere, CONNECT, 5);
+        for (body, fits) in [("", true), ("hello", true), ("hello!", false)] {
+            let server = answering(body).await;
+            // The second request needs a new connection, because the server has closed the first one.
+            for _ in 0..2 {
+                let request = Request::new(Empty::<Bytes>::new());
+                match client.exchange(&server, request).await {
+                    Ok(answer) => assert!(fits && answer.body() == body && answer.status() == 404),
+                    Err(OutboundError::TooLong(..)) => assert!(!fits),
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        }
+    }
 
     fn directed(uri: &str) -> Option<(String, String, String)> {
         let mut request = Request::builder().uri(uri).body(Empty::<Bytes>::new()).unwrap();

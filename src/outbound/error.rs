@@ -1,4 +1,4 @@
-//! Why a server could not be asked.
+//! Errors of outgoing connections.
 
 use std::io;
 
@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::config::ServerAddress;
 
-/// Why a server could not be asked. [`with_causes`](crate::telemetry::with_causes) tells all of it.
+/// Why a request to a server failed. [`with_causes`](crate::telemetry::with_causes) adds the underlying error.
 #[derive(Debug, Error)]
 pub enum OutboundError {
     /// The address of a request is not `https://host[:port]` with a path.
@@ -15,43 +15,31 @@ pub enum OutboundError {
     /// The name resolves only to addresses that [`Reach`](super::Reach) does not permit.
     #[error("{0} is not on the public internet, and its network is not permitted")]
     Forbidden(ServerAddress),
-    /// No connection within the time for it.
+    /// The server did not accept a connection within the time for it.
     #[error("{0} did not accept a connection in time")]
     NotAccepted(ServerAddress),
-    /// The system could not make a connection.
+    /// The connection was refused, or the name of the server could not be resolved.
     #[error("cannot connect to {address}")]
-    Connect {
-        /// The server.
-        address: ServerAddress,
-        /// The error of the system.
-        source: io::Error,
-    },
-    /// TLS is not set up, or no certificate can be issued for a host of this form.
+    #[allow(missing_docs, reason = "the fields are their names")]
+    Connect { address: ServerAddress, source: io::Error },
+    /// No authority is trusted, or the host has a form that no certificate can name.
     #[error("TLS with {0} is not possible")]
     NoTls(ServerAddress),
-    /// No TLS within the time for it.
+    /// The server did not finish the TLS handshake within the time for it.
     #[error("{0} did not finish the TLS handshake in time")]
     TlsLate(ServerAddress),
-    /// The server could not be verified, or does not speak TLS.
+    /// The certificate of the server is not trusted, or the server does not speak TLS.
     #[error("the TLS handshake with {address} failed")]
-    Tls {
-        /// The server.
-        address: ServerAddress,
-        /// The error of TLS, such as a certificate that is not trusted.
-        source: io::Error,
-    },
-    /// HTTP failed on a connection.
+    #[allow(missing_docs, reason = "the fields are their names")]
+    Tls { address: ServerAddress, source: io::Error },
+    /// The connection broke, or the answer is not HTTP.
     #[error("HTTP with {address} failed")]
-    Http {
-        /// The server.
-        address: ServerAddress,
-        /// The error of HTTP.
-        source: hyper::Error,
-    },
-    /// No whole answer within the time for it.
+    #[allow(missing_docs, reason = "the fields are their names")]
+    Http { address: ServerAddress, source: hyper::Error },
+    /// The complete answer did not arrive within the time for it.
     #[error("{0} did not answer in time")]
     Late(ServerAddress),
-    /// An answer beyond the bound.
+    /// The answer is longer than the caller permits.
     #[error("{0} answered with more than {1} bytes")]
     TooLong(ServerAddress, usize),
 }

@@ -1,4 +1,4 @@
-//! Which addresses a connection may go to.
+//! The rule for the addresses that a connection may go to.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -22,9 +22,10 @@ const NOT_PUBLIC: [(Ipv4Addr, u32); 13] = [
     (Ipv4Addr::new(224, 0, 0, 0), 3),
 ];
 
-/// The IPv6 network of global unicast addresses (RFC 4291, section 2.4) ...
+/// The IPv6 network of global unicast addresses (RFC 4291, section 2.4).
 const GLOBAL: (Ipv6Addr, u32) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
-/// ... without those for protocols such as Teredo, for documentation, and for 6to4, which hides an IPv4 address.
+/// Networks inside [`GLOBAL`] that are not public: for protocols such as Teredo, for documentation, and for 6to4, whose
+/// addresses contain an IPv4 address.
 const NOT_GLOBAL: [(Ipv6Addr, u32); 4] = [
     (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23),
     (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 32),
@@ -32,7 +33,7 @@ const NOT_GLOBAL: [(Ipv6Addr, u32); 4] = [
     (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20),
 ];
 
-/// Which addresses a connection may go to.
+/// The addresses that a connection may go to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Reach {
     /// Every address: the operator named the server.

@@ -21,7 +21,7 @@ const IDLE: Duration = Duration::from_secs(30);
 /// Most idle connections that are kept.
 const KEPT: usize = 16;
 
-/// How a connection is closed when it is dropped.
+/// The way in which a connection is closed when it is dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Close {
     /// As usual: what was written is still sent.

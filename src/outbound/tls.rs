@@ -7,15 +7,12 @@ use rustls::ClientConfig;
 
 use super::trust::{Trust, TrustError};
 
-/// How TLS is spoken with servers. The default reaches no `https://` address. Cheap to clone.
+/// TLS towards servers. The default trusts no authority, so `https://` addresses cannot be reached. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct ClientTls(Option<Arc<ClientConfig>>);
 
 impl ClientTls {
-    /// Verifies that a server has a certificate for its name by one of these authorities.
-    ///
-    /// # Errors
-    /// [`TrustError::Setup`].
+    /// Accepts servers with a certificate for their name that one of these authorities issued.
     pub fn verified_by(trust: &Trust) -> Result<Self, TrustError> {
         let mut client = trust.client()?;
         client.alpn_protocols = vec![b"http/1.1".to_vec()];

@@ -122,7 +122,7 @@ pub fn request(method: &'static str, endpoint: &'static str, status: u16, took: 
 }
 
 /// Why a request or a connection was refused.
-#[allow(missing_docs, reason = "each variant is a label that the reference of metrics explains")]
+#[allow(missing_docs, reason = "the variants are the values of the label")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     Connections,

@@ -1,4 +1,4 @@
-//! How a setting is declared, found among flags and environment, and parsed. No single setting may live here.
+//! Declares settings, finds them among flags and environment, and parses them. No single setting may live here.
 
 pub(super) mod command;
 mod setting;

@@ -3,7 +3,7 @@
 /// The start of every name of a setting.
 pub(crate) const PREFIX: &str = "OPEN_REGISTRY_";
 
-/// How a setting is given.
+/// The form in which a setting is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// A value. The text stands for it in `--help`.
@@ -15,7 +15,7 @@ pub(crate) enum Kind {
     Secret,
 }
 
-/// One setting.
+/// The declaration of one setting.
 #[derive(Debug)]
 pub(crate) struct Setting {
     /// Name of the environment variable.

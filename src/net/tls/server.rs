@@ -1,4 +1,4 @@
-//! How a listener speaks TLS.
+//! TLS of a listener: certificate, protocols, client certificates and session tickets.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -26,7 +26,7 @@ pub struct TlsOptions {
     pub tickets: Option<EpochSealer>,
 }
 
-/// How a listener speaks TLS. Cheap to clone.
+/// TLS of a listener. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct ServerTls(pub(super) Arc<Parts>);
 
