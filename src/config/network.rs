@@ -6,10 +6,12 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-/// Leading bits of the smallest IPv6 network that a customer of a provider has. Its other 64 bits are theirs to choose.
+/// Bits of the smallest IPv6 network that a provider gives to a customer, who can use every address in it.
 const CUSTOMER_BITS: u32 = 64;
 
-/// The IP addresses whose first bits are the same, such as `10.0.0.0/8`. Its own address has zeros after these bits.
+/// A network of IP addresses, such as `10.0.0.0/8`: all addresses with the same first bits.
+///
+/// The bits after them are stored as zeros, so that equal networks compare as equal.
 ///
 /// An IPv4 address that is written as an IPv6 one (`::ffff:10.0.0.1`) counts as IPv4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

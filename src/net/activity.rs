@@ -36,7 +36,7 @@ pub(super) enum Phase {
     Idle(Instant),
     /// The head of a request is arriving; its first byte came at this time.
     Head(Instant),
-    /// It answers a request.
+    /// It is answering a request.
     Request,
 }
 

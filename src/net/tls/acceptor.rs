@@ -36,7 +36,7 @@ pub(in crate::net) enum Handshaken {
         http2: bool,
         client: Option<ClientIdentity>,
     },
-    /// It validated a name for an ACME server, and the connection is over.
+    /// The handshake validated a name for an ACME server, and the connection ends with it.
     Validated,
 }
 
