@@ -6,13 +6,13 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use uuid::Uuid;
 
 use super::AcmeError;
 use super::client::Acme;
 use super::order::Issued;
 use crate::jobs::{Done, Job, JobError, Scope};
 use crate::net::Certificate;
+use crate::outbound::{BackOff, jitter};
 use crate::store::IssuedCertificate;
 use crate::telemetry::metrics;
 
@@ -32,12 +32,12 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 const ALARM: Duration = Duration::from_secs(3600);
 
 /// The memory of this instance between two polls.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Memory {
     /// Time of issue of the stored certificate that was tried last. The [`Span`] is there if it is usable.
     tried: Option<(SystemTime, Option<Span>)>,
-    /// Number of times in a row that the directory did not answer.
-    unreachable: u32,
+    /// Pauses after the directory did not answer.
+    back_off: BackOff,
     alarmed: Option<Instant>,
 }
 
@@ -179,13 +179,13 @@ impl Acme {
         metrics::certificate_ordered(stored.is_ok());
         let error = match stored {
             Ok(stored) => {
-                memory.unreachable = 0;
+                memory.back_off.succeeded();
                 info!(event = "certificate_ordered", names, "the directory issued a certificate");
                 return Ok(stored);
             }
             Err(error) => error,
         };
-        let pause = matches!(error, AcmeError::Unreachable(_)).then(|| memory.pause());
+        let pause = matches!(error, AcmeError::Unreachable(_)).then(|| memory.back_off.failed());
         warn!(
             event = "certificate_order_failed",
             names,
@@ -202,7 +202,7 @@ impl Acme {
         let expires_at = Certificate::from_pem(chain.as_bytes(), key.as_bytes())?.expires_at();
         let life = expires_at.duration_since(SystemTime::now()).unwrap_or_default();
         let sealed = self.sealer.seal(&self.key_context(), key.as_bytes());
-        let renew_in = renewal(life, random());
+        let renew_in = renewal(life, jitter());
         Ok(self.store.certificates().put(&self.name, self.who, &chain, &sealed, renew_in).await?)
     }
 
@@ -211,14 +211,13 @@ impl Acme {
     }
 }
 
-impl Memory {
-    /// The pause after the directory did not answer once more.
-    fn pause(&mut self) -> Duration {
-        let pause = PAUSE * 2_u32.pow(self.unreachable.min(6));
-        self.unreachable += 1;
-        pause.min(LONGEST_PAUSE).mul_f64(1.0 + random() / 5.0)
+impl Default for Memory {
+    fn default() -> Self {
+        Self { tried: None, back_off: BackOff::new(PAUSE, LONGEST_PAUSE), alarmed: None }
     }
+}
 
+impl Memory {
     /// Warns every hour, once a fifth of the certificate's life is left. It should long have been renewed by then.
     fn alarm(&mut self, span: Option<Span>) {
         let Some(Span { issued_at, expires_at }) = span else { return };
@@ -244,12 +243,6 @@ fn renewal(life: Duration, random: f64) -> Duration {
     life.mul_f64(2.0 / 3.0 - random / 50.0)
 }
 
-/// A random number from 0 to 1.
-fn random() -> f64 {
-    let [high, low, ..] = Uuid::new_v4().into_bytes();
-    f64::from(u16::from_be_bytes([high, low])) / f64::from(u16::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -260,14 +253,5 @@ mod tests {
         assert_eq!(renewal(90 * day, 0.0), 60 * day);
         assert!(renewal(90 * day, 1.0) > 58 * day && renewal(90 * day, 1.0) < 59 * day);
         assert_eq!(renewal(Duration::ZERO, 0.5), Duration::ZERO);
-        assert!((0.0..=1.0).contains(&random()));
-    }
-
-    #[test]
-    fn pauses_grow_to_ten_minutes() {
-        let mut memory = Memory::default();
-        let pauses: Vec<_> = (0..9).map(|_| memory.pause().as_secs()).collect();
-        assert!((10..=12).contains(&pauses[0]) && (20..=24).contains(&pauses[1]), "{pauses:?}");
-        assert!((600..=720).contains(&pauses[8]), "{pauses:?}");
     }
 }

@@ -24,7 +24,7 @@ impl BackOff {
     pub fn failed(&mut self) -> Duration {
         let pause = self.first.saturating_mul(2_u32.saturating_pow(self.failures));
         self.failures = self.failures.saturating_add(1);
-        pause.min(self.longest).mul_f64(1.0 + random() / 5.0)
+        pause.min(self.longest).mul_f64(1.0 + jitter() / 5.0)
     }
 
     /// Starts again with the first pause.
@@ -33,8 +33,8 @@ impl BackOff {
     }
 }
 
-/// A number between 0 and 1.
-fn random() -> f64 {
+/// A random number from 0 to 1, with which instances spread what they would do at the same time.
+pub fn jitter() -> f64 {
     let [high, low, ..] = Uuid::new_v4().into_bytes();
     f64::from(u16::from_be_bytes([high, low])) / f64::from(u16::MAX)
 }
@@ -51,5 +51,6 @@ mod tests {
         assert!((600..=720).contains(&pauses[8]) && (600..=720).contains(&pauses[98]));
         back_off.succeeded();
         assert!((10..=12).contains(&back_off.failed().as_secs()));
+        assert!((0.0..=1.0).contains(&jitter()));
     }
 }
