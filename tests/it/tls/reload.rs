@@ -170,11 +170,11 @@ async fn authorities_and_revocations_of_clients_are_read_anew() {
     };
     assert!(comes_in(&ada).await && comes_in(&bob).await && !comes_in(&eve).await);
     std::fs::write(&lists, clients.revocations(&[7])).unwrap();
-    told(&server, "client_authorities_renewed", 1).await;
+    logged(&server, "client_authorities_renewed", 1).await;
     assert!(!comes_in(&ada).await && comes_in(&bob).await);
     // A list that cannot be read takes nothing back.
     std::fs::write(&lists, "garbage").unwrap();
-    told(&server, "client_authorities_kept", 1).await;
+    logged(&server, "client_authorities_kept", 1).await;
     assert!(!comes_in(&ada).await && comes_in(&bob).await);
     std::fs::write(&lists, others.revocations(&[])).unwrap();
     std::fs::copy(others.root(), clients.root()).unwrap();
