@@ -1,4 +1,4 @@
-//! The error of the store, and which errors of PostgreSQL mean which.
+//! The error of the store, and how errors of PostgreSQL become one.
 
 use std::error::Error;
 

@@ -1,4 +1,4 @@
--- Gives an account a role. The update changes nothing; with it, a grant that existed already counts as well. $1
+-- Gives an account a role. The update changes nothing; it makes the statement count a grant that existed already. $1
 -- account, $2 pattern, $3 role.
 INSERT INTO grants (account_id, pattern, role)
 SELECT id, $2, $3 FROM accounts WHERE name = $1

@@ -140,7 +140,7 @@ impl Blobs<'_> {
     }
 }
 
-/// Makes an upload a blob; the row has the CID that the blob has from now on. Runs after [`lock`].
+/// Turns an upload into a blob. The returned row has the CID of the blob from now on. Runs after [`lock`].
 pub(crate) async fn commit(
     connection: &Connection,
     new: &NewBlob<'_>,

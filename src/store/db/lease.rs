@@ -1,8 +1,8 @@
 //! A connection of the pool, borrowed for one call.
 //!
 //! Statements that are polled in order are sent in order, without waiting for each other's answer. The functions here
-//! use this to let `BEGIN`, statements and `COMMIT` share a round trip. Whatever they are given must therefore send all
-//! its statements at the first poll, and no statement may depend on the answer of another.
+//! use this to let `BEGIN`, statements and `COMMIT` share a round trip. The futures that they take must therefore
+//! send all their statements at the first poll, and no statement may depend on the answer of another.
 
 use std::ops::Deref;
 

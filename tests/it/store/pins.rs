@@ -1,4 +1,4 @@
-//! The pin protocol: whichever calls meet at a CID, a CID that a row names keeps its pin, and every other loses it.
+//! The pin protocol. In whatever order calls meet at a CID, it keeps its pin if a row names it, and loses it otherwise.
 
 use af_registry::store::{Claim, Commit, Part, Recorded, Store};
 
