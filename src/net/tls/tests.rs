@@ -242,11 +242,11 @@ fn a_key_of_another_certificate_is_refused() {
     let refused = |certificate: &str, key: &str| {
         Certificate::from_pem(certificate.as_bytes(), key.as_bytes()).unwrap_err().to_string()
     };
-    assert_eq!(refused(&one.certificate, &other.key), "the key is not that of the certificate");
+    assert_eq!(refused(&one.certificate, &other.key), "the key does not belong to the certificate");
     assert!(refused("", &one.key).contains("no certificate"));
     assert!(refused(&one.certificate, "hunter2").contains("no private key"));
     let error = Certificate::from_pem(&one.certificate.as_bytes()[..200], one.key.as_bytes());
-    assert!(error.unwrap_err().to_string().starts_with("a certificate cannot be read"));
+    assert!(error.unwrap_err().to_string().starts_with("the certificate is malformed"));
 }
 
 #[test]
