@@ -67,11 +67,18 @@ pub struct Mounting {
 }
 
 impl Mounting {
-    pub(super) fn new(target: Authorized<Push>, source: Option<RepositoryName>) -> Self {
+    /// Without a source the blob is searched for in the repositories that the caller's token covers, if `covered` lists
+    /// them, and otherwise wherever the caller may read.
+    pub(super) fn new(
+        target: Authorized<Push>,
+        source: Option<RepositoryName>,
+        covered: Option<Vec<RepositoryName>>,
+    ) -> Self {
         let grantee = target.access.grantee;
-        let source = match source {
-            Some(repository) => MountSource::Repository(Access { repository, grantee }),
-            None => MountSource::Any(grantee),
+        let source = match (source, covered) {
+            (Some(repository), _) => MountSource::Repository(Access { repository, grantee }),
+            (None, Some(covered)) => MountSource::Within(grantee, covered),
+            (None, None) => MountSource::Any(grantee),
         };
         Self { target, source }
     }

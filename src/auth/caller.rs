@@ -80,6 +80,15 @@ impl Caller {
         self.scopes.as_ref().is_none_or(|scopes| scopes.iter().any(covers))
     }
 
+    /// The repositories that the caller's token covers for pull; `None` without a token.
+    pub(super) fn readable(&self) -> Option<Vec<RepositoryName>> {
+        let readable = |scope: &Scope| match &scope.kind {
+            Kind::Repository(name) if scope.actions.contains(&Action::Pull) => Some(name.clone()),
+            _ => None,
+        };
+        Some(self.scopes.as_ref()?.iter().filter_map(readable).collect())
+    }
+
     /// Whether the caller's token covers the list of repositories. True without a token.
     pub(super) fn covers_catalog(&self) -> bool {
         let covers = |scope: &Scope| scope.kind == Kind::Catalog;

@@ -90,7 +90,7 @@ impl Gate<'_> {
     }
 
     /// Permission to mount a blob of `source` into `target`. Without a source, the blob may come from any repository that
-    /// the caller may read.
+    /// the caller may read and that the caller's token, if there is one, covers.
     ///
     /// # Errors
     /// [`AuthError::Scope`] also when the caller may read the source but their token does not cover it. A token for both
@@ -108,7 +108,7 @@ impl Gate<'_> {
         {
             return Err(AuthError::Scope);
         }
-        Ok(Mounting::new(may, source.cloned()))
+        Ok(Mounting::new(may, source.cloned(), self.caller.readable()))
     }
 
     /// Permission to change `repository`, checked in PostgreSQL.

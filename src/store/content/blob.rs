@@ -7,7 +7,7 @@ use crate::ipld::Cid;
 use crate::oci::{Digest, RepositoryName};
 use crate::rights::{Access, Action, Grantee};
 use crate::store::content::repository;
-use crate::store::db::connection::Connection;
+use crate::store::db::connection::{Connection, Param};
 use crate::store::db::database::Database;
 use crate::store::db::gate::Gate;
 use crate::store::db::retry::retrying;
@@ -37,6 +37,8 @@ pub enum MountSource {
     Repository(Access),
     /// Any repository that the caller may pull from.
     Any(Grantee),
+    /// Those of these repositories that the caller may pull from.
+    Within(Grantee, Vec<RepositoryName>),
 }
 
 /// Outcome of [`Blobs::unlink`].
@@ -103,6 +105,10 @@ impl Blobs<'_> {
                     }
                     MountSource::Any(grantee) => {
                         tokio::join!(biased; ensure, mount_any(&lease, target, digest, *grantee))
+                    }
+                    MountSource::Within(grantee, names) => {
+                        let mount = mount_within(&lease, target, digest, *grantee, names);
+                        tokio::join!(biased; ensure, mount)
                     }
                 };
                 ensured?;
@@ -184,4 +190,16 @@ async fn mount_any(
     grantee: Grantee,
 ) -> Result<u64, Error> {
     connection.count(Query::BlobMountAny, &[&target, &digest, &grantee.revision()]).await
+}
+
+async fn mount_within(
+    connection: &Connection,
+    target: &str,
+    digest: &str,
+    grantee: Grantee,
+    names: &[RepositoryName],
+) -> Result<u64, Error> {
+    let names: Vec<&str> = names.iter().map(RepositoryName::as_str).collect();
+    let params: [Param<'_>; 4] = [&target, &digest, &grantee.revision(), &names];
+    connection.count(Query::BlobMountWithin, &params).await
 }

@@ -56,6 +56,7 @@ queries! {
     BlobLockLink = "blob/lock_link",
     BlobMountAny = "blob/mount_any",
     BlobMountFrom = "blob/mount_from",
+    BlobMountWithin = "blob/mount_within",
     BlobQuarantine = "blob/quarantine",
     BlobUnlink = "blob/unlink",
     CertificateClaim = "certificate/claim",

@@ -363,8 +363,16 @@ async fn a_mount_takes_only_what_the_caller_may_read() {
     );
     mount(&narrow, &secret, "&from=secret").await.expect(202);
     mount(&narrow, &secret, "").await.expect(202);
+    // A token is good for what it covers, and not for all that its account may read.
+    mount(&narrow, &shared, "").await.expect(202);
+    client
+        .get_with(&format!("/v2/mine/a/blobs/{shared}"), &[("authorization", &ann)])
+        .await
+        .expect(404);
     let both = ["repository:mine/a:pull,push", "repository:shared:pull"];
     let both = format!("Bearer {}", token_for(client, Some(&ann), &both).await);
+    mount(&both, &secret, "").await.expect(202);
+    mount(&both, &shared, "").await.expect(201);
     mount(&both, &shared, "&from=shared").await.expect(201);
     client
         .get_with(&format!("/v2/mine/a/blobs/{shared}"), &[("authorization", &ann)])

@@ -118,6 +118,12 @@ const CASES: &[Case] = &[
     case!("blob/mount_any", "'team1/image1', digest_of('blob', 1), 0", 6.0),
     // An anonymous caller may pull from none of the first thousand repositories that hold the blob.
     case!("blob/mount_any", "'team1/image1', digest_of('blob', 1), NULL", 2100.0),
+    case!(
+        "blob/mount_within",
+        "'team1/image1', digest_of('blob', 77777), 7, '{big,nowhere}'",
+        20.0
+    ),
+    case!("blob/mount_within", "'team1/image1', digest_of('blob', 1), 7, '{team2/image2}'", 20.0),
     case!("blob/lock_link", "'big', digest_of('blob', 77777)", 3.0),
     case!("blob/unlink", "'big', digest_of('blob', 99999)", 5.0),
     case!("blob/unlink", "'big', digest_of('blob', 7)", 5.0),

@@ -1,0 +1,29 @@
+-- Links a blob that one of some repositories holds, if it may be read there: the search of a caller whose token names
+-- what it covers. $1 target, $2 digest, $3 who asks, as in gate; $4 the repositories.
+INSERT INTO repository_blobs (repository_id, blob_id)
+SELECT t.id, b.id
+FROM repositories t, blobs b
+CROSS JOIN LATERAL (
+    SELECT FROM (
+        SELECT r.name, r.public
+        FROM unnest($4::TEXT[]) covered (name)
+        JOIN repositories r ON r.name = covered.name
+        CROSS JOIN LATERAL (
+            SELECT FROM repository_blobs rb
+            WHERE rb.repository_id = r.id AND rb.blob_id = b.id
+            OFFSET 0
+        ) link
+        OFFSET 0
+    ) holder
+    WHERE $3::BIGINT = 0 OR holder.public OR EXISTS (
+        SELECT FROM accounts a
+        JOIN grants g ON g.account_id = a.id
+        WHERE a.revision = $3 AND a.disabled_at IS NULL
+          AND (a.expires_at IS NULL OR a.expires_at > now())
+          AND (g.pattern IN ('*', holder.name)
+               OR (right(g.pattern, 2) = '/*' AND starts_with(holder.name, left(g.pattern, -1))))
+    )
+    LIMIT 1
+) source
+WHERE t.name = $1 AND b.digest = $2 AND b.quarantined_at IS NULL
+ON CONFLICT (repository_id, blob_id) DO UPDATE SET created_at = repository_blobs.created_at
