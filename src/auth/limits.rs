@@ -1,7 +1,7 @@
 //! Limits on failed logins and on tokens.
 //!
-//! Both are counted by account and by address. For IPv6, an address means the /64 network that one customer has. A
-//! caller who exceeds a limit waits until the next attempt is earned; nobody is locked out for longer.
+//! Failed logins are counted by address, and by name. An IPv6 address counts with the network of 64 bits that one
+//! customer has. A caller who reaches a limit waits until the next attempt is earned; nobody is locked out for longer.
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
@@ -25,14 +25,17 @@ const KEYS: usize = 50_000;
 /// Most blocked keys, and most familiar addresses of users, that are remembered.
 const REMEMBERED: usize = 10_000;
 
+/// How many times as often a name may fail from all addresses together as from one.
+const EVERYWHERE: u32 = 10;
+
 /// Shortest time between two searches for keys to forget while there are [`KEYS`] of them.
 const PRUNE: Duration = Duration::from_secs(1);
 
 /// Limits per minute. The whole number may also be used at once. 0 means no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LoginLimits {
-    /// Failed logins under one name. Addresses from which the name has logged in before have their own count, so that
-    /// somebody who guesses from elsewhere does not lock out the owner.
+    /// Failed logins under one name from one address. All addresses together have ten times as many, and addresses from
+    /// which the name has logged in before do not count there: guesses from elsewhere do not lock out the owner.
     pub user_failures: u32,
     /// Failed logins from one address, under any names.
     pub address_failures: u32,
@@ -48,8 +51,8 @@ enum Key {
     Address(Network),
     /// Attempts under one name. The name is hashed, because a client may send a long one.
     User(u64),
-    /// Attempts under one name from a network where it has logged in before.
-    Familiar(u64, Network),
+    /// Attempts under one name from one network.
+    UserFrom(u64, Network),
     /// Attempts with a key that is beyond the first [`KEYS`].
     Rest,
 }
@@ -58,6 +61,7 @@ enum Key {
 #[derive(Debug)]
 pub(super) struct Limits {
     user_failures: Option<Rate>,
+    user_failures_everywhere: Option<Rate>,
     address_failures: Option<Rate>,
     tokens: Option<Rate>,
     familiar: Cache<(u64, Network), ()>,
@@ -68,6 +72,7 @@ impl Limits {
     pub(super) fn new(limits: LoginLimits) -> Self {
         Self {
             user_failures: Rate::new(limits.user_failures),
+            user_failures_everywhere: Rate::new(limits.user_failures.saturating_mul(EVERYWHERE)),
             address_failures: Rate::new(limits.address_failures),
             tokens: Rate::new(limits.tokens),
             familiar: Cache::new(REMEMBERED),
@@ -75,26 +80,41 @@ impl Limits {
         }
     }
 
-    /// Checks whether a login from `client` may be attempted, under `user` if a name is given. Counts nothing.
+    /// Whether another login may be tried from `client`. Counts nothing.
     ///
     /// # Errors
     /// [`AuthError::TooMany`].
-    pub(super) fn may_try(&self, user: Option<&str>, client: IpAddr) -> Result<(), AuthError> {
-        let by_user = self.user_failures.as_ref().zip(user.map(|user| self.user(user, client)));
-        let by_user = by_user.and_then(|(rate, key)| rate.blocked(key));
+    pub(super) fn may_try_from(&self, client: IpAddr) -> Result<(), AuthError> {
         let address = Key::Address(Network::of_customer(client));
-        let by_address = self.address_failures.as_ref().and_then(|rate| rate.blocked(address));
-        refuse(by_user.max(by_address), Refusal::LoginRate)
+        let wait = self.address_failures.as_ref().and_then(|rate| rate.blocked(address));
+        refuse(wait, Refusal::LoginRate)
     }
 
-    /// Counts a failed login.
-    pub(super) fn failed(&self, user: Option<&str>, client: IpAddr) {
-        if let (Some(rate), Some(user)) = (&self.user_failures, user) {
-            rate.count_and_block(self.user(user, client));
-        }
+    /// Whether another password may be tried for `user` from `client`. Counts nothing.
+    ///
+    /// # Errors
+    /// [`AuthError::TooMany`].
+    pub(super) fn may_try(&self, user: &str, client: IpAddr) -> Result<(), AuthError> {
+        self.may_try_from(client)?;
+        let wait = self
+            .limits_of(user, client)
+            .into_iter()
+            .filter_map(|(rate, key)| rate.blocked(key))
+            .max();
+        refuse(wait, Refusal::LoginRate)
+    }
+
+    /// Counts a login from `client` that failed.
+    pub(super) fn failed_from(&self, client: IpAddr) {
         if let Some(rate) = &self.address_failures {
             rate.count_and_block(Key::Address(Network::of_customer(client)));
         }
+    }
+
+    /// Counts a login as `user` that failed.
+    pub(super) fn failed(&self, user: &str, client: IpAddr) {
+        self.failed_from(client);
+        self.limits_of(user, client).into_iter().for_each(|(rate, key)| rate.count_and_block(key));
     }
 
     /// Remembers that `user` has logged in from `client`.
@@ -116,16 +136,20 @@ impl Limits {
 
     /// Forgets keys without recent attempts.
     pub(super) fn prune(&self) {
-        let rates = [&self.user_failures, &self.address_failures, &self.tokens];
-        rates.into_iter().flatten().for_each(Rate::prune);
+        let by_name = [&self.user_failures, &self.user_failures_everywhere];
+        let rates = by_name.into_iter().chain([&self.address_failures, &self.tokens]);
+        rates.flatten().for_each(Rate::prune);
     }
 
-    fn user(&self, user: &str, client: IpAddr) -> Key {
-        let known = (self.hasher.hash_one(user), Network::of_customer(client));
-        match self.familiar.get(&known) {
-            Some(()) => Key::Familiar(known.0, known.1),
-            None => Key::User(known.0),
-        }
+    /// The limits that a name is under, and what each counts.
+    fn limits_of(&self, user: &str, client: IpAddr) -> Vec<(&Rate, Key)> {
+        let (user, network) = (self.hasher.hash_one(user), Network::of_customer(client));
+        let here = self.user_failures.iter().map(|rate| (rate, Key::UserFrom(user, network)));
+        let everywhere = match self.familiar.get(&(user, network)) {
+            Some(()) => None,
+            None => self.user_failures_everywhere.as_ref(),
+        };
+        here.chain(everywhere.map(|rate| (rate, Key::User(user)))).collect()
     }
 }
 
@@ -215,7 +239,7 @@ mod tests {
     }
 
     fn may(limits: &Limits, user: &str, client: &str) -> bool {
-        limits.may_try(Some(user), address(client)).is_ok()
+        limits.may_try(user, address(client)).is_ok()
     }
 
     #[test]
@@ -223,37 +247,41 @@ mod tests {
         let limits = limits(3, 100);
         for _ in 0..3 {
             assert!(may(&limits, "me", "192.0.2.1"));
-            limits.failed(Some("me"), address("192.0.2.1"));
+            limits.failed("me", address("192.0.2.1"));
         }
-        let refused = limits.may_try(Some("me"), address("192.0.2.1")).unwrap_err();
+        let refused = limits.may_try("me", address("192.0.2.1")).unwrap_err();
         let AuthError::TooMany { retry } = refused else { panic!("{refused}") };
         assert!(retry > Duration::ZERO && retry <= Duration::from_secs(20), "{retry:?}");
-        // The name is blocked for every address, and other names are not.
-        assert!(!may(&limits, "me", "192.0.2.2"));
+        // Nobody else is held up, nor is the name elsewhere.
         assert!(may(&limits, "you", "192.0.2.1"));
+        assert!(may(&limits, "me", "192.0.2.2"));
     }
 
     #[test]
-    fn who_guesses_elsewhere_does_not_keep_the_owner_out() {
+    fn a_name_fails_ten_times_as_often_from_all_addresses() {
         let limits = limits(3, 100);
-        limits.succeeded("me", address("192.0.2.1"));
-        (0..9).for_each(|_| limits.failed(Some("me"), address("198.51.100.1")));
-        assert!(!may(&limits, "me", "198.51.100.1"));
-        assert!(may(&limits, "me", "192.0.2.1"));
-        (0..3).for_each(|_| limits.failed(Some("me"), address("192.0.2.1")));
-        assert!(!may(&limits, "me", "192.0.2.1"));
+        limits.succeeded("me", address("203.0.113.1"));
+        for n in 1..=30 {
+            assert!(may(&limits, "me", "192.0.2.99"), "{n}");
+            limits.failed("me", address(&format!("192.0.2.{n}")));
+        }
+        assert!(!may(&limits, "me", "192.0.2.99"));
+        // Guesses from elsewhere do not keep the owner out, who may fail as often as from anywhere.
+        assert!(may(&limits, "me", "203.0.113.1"));
+        (0..3).for_each(|_| limits.failed("me", address("203.0.113.1")));
+        assert!(!may(&limits, "me", "203.0.113.1"));
     }
 
     #[test]
     fn an_address_fails_so_often_under_all_names() {
         let limits = limits(100, 3);
         for name in ["a", "b", "c"] {
-            limits.failed(Some(name), address("2001:db8:1:2::1"));
+            limits.failed(name, address("2001:db8:1:2::1"));
         }
         // Another address in the same /64 network, and an address in another network.
         assert!(!may(&limits, "d", "2001:db8:1:2:ffff::1"));
         assert!(may(&limits, "d", "2001:db8:1:3::1"));
-        (0..3).for_each(|_| limits.failed(None, address("192.0.2.1")));
+        (0..3).for_each(|_| limits.failed_from(address("192.0.2.1")));
         assert!(!may(&limits, "d", "::ffff:192.0.2.1"));
         assert!(may(&limits, "d", "192.0.2.2"));
     }
@@ -274,7 +302,7 @@ mod tests {
     fn zero_means_no_limit() {
         let limits = limits(0, 0);
         for _ in 0..1000 {
-            limits.failed(Some("me"), address("192.0.2.1"));
+            limits.failed("me", address("192.0.2.1"));
             limits.issue(None, address("192.0.2.1")).unwrap();
         }
         assert!(may(&limits, "me", "192.0.2.1"));

@@ -174,17 +174,18 @@ impl Parts {
         result
     }
 
-    /// Does one lookup and one argon2, regardless of what is wrong, so that the time reveals nothing. Only the right
-    /// secret of a robot needs no argon2.
+    /// One lookup and, unless it is a robot's right secret, one argon2, whatever is wrong. The secret of a robot is
+    /// compared before any limit by name: 256 bits are not guessed, and failures under the robot's name must not keep
+    /// the robot out.
     async fn compare(
         &self,
         user: &str,
         password: &Secret,
         client: IpAddr,
     ) -> Result<Arc<Account>, AuthError> {
-        self.limits.may_try(Some(user), client)?;
+        self.limits.may_try_from(client)?;
         if user.len() > LONGEST || password.expose().len() > LONGEST {
-            self.limits.failed(Some(user), client);
+            self.limits.failed(user, client);
             return Err(AuthError::Credentials);
         }
         let account = self.store.accounts().get(user).await?.filter(|account| account.usable);
@@ -193,17 +194,18 @@ impl Parts {
         {
             return Ok(self.succeeded(robot.clone(), client));
         }
+        self.limits.may_try(user, client)?;
         let user_account = account.filter(|account| !account.is_robot());
         let slot = self.passwords.slot().await?;
-        // Checked again, because other logins may have failed while this one waited for its slot. Of a thousand
-        // concurrent guesses, only those that run at the same time can exceed the limit.
-        self.limits.may_try(Some(user), client)?;
+        // Asked again, for others may have failed meanwhile: of a thousand that come at once no more get a turn than
+        // of a thousand that come one by one, but for the few that have theirs at the same time.
+        self.limits.may_try(user, client)?;
         let hash = user_account.as_ref().map(|account| account.secret_hash.clone());
         let (right, slot) = self.passwords.compare(hash, password, slot).await?;
         match user_account {
             Some(account) if right => Ok(self.succeeded(account, client)),
             _ => {
-                self.limits.failed(Some(user), client);
+                self.limits.failed(user, client);
                 drop(slot);
                 Err(AuthError::Credentials)
             }

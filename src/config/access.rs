@@ -52,7 +52,8 @@ const LOGIN_FAILURES: Setting = Setting {
     env: "OPEN_REGISTRY_LIMIT_LOGIN_FAILURES",
     kind: Kind::Value("N"),
     default: Some("10"),
-    help: "Most failed logins per minute for one user name, from all addresses together.",
+    help: "Most failed logins per minute for one user name from one address (IPv6: one /64); ten times as many from all \
+           addresses together. The right secret of a robot is never refused for its name.",
 };
 const ADDRESS_FAILURES: Setting = Setting {
     env: "OPEN_REGISTRY_LIMIT_ADDRESS_FAILURES",
@@ -104,7 +105,7 @@ pub struct Access {
     pub signing_secret: Secret,
     /// How long a token is valid.
     pub token_life: Duration,
-    /// Most failed logins per minute for one user name.
+    /// Most failed logins per minute for one user name from one address.
     pub login_failures: u32,
     /// Most failed logins per minute from one address.
     pub address_failures: u32,

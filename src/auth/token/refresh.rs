@@ -37,13 +37,13 @@ impl Tokens {
         token: &Secret,
         client: IpAddr,
     ) -> Result<Account, AuthError> {
-        self.limits.may_try(None, client)?;
+        self.limits.may_try_from(client)?;
         let account = match parse(token.expose()) {
             Some((id, secret)) => self.use_refresh_token(id, secret).await?,
             None => None,
         };
         account.ok_or_else(|| {
-            self.limits.failed(None, client);
+            self.limits.failed_from(client);
             AuthError::Credentials
         })
     }

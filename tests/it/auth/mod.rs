@@ -127,8 +127,12 @@ async fn bearer(auth: &Auth, token: &str) -> Result<Caller, AuthError> {
 }
 
 async fn basic(auth: &Auth, user: &str, password: &str) -> Result<Caller, AuthError> {
+    from(auth, &client().to_string(), user, password).await
+}
+
+async fn from(auth: &Auth, address: &str, user: &str, password: &str) -> Result<Caller, AuthError> {
     let (user, password) = (user.into(), Secret::new(password));
-    auth.identify(&Credentials::Basic { user, password }, client()).await
+    auth.identify(&Credentials::Basic { user, password }, address.parse().unwrap()).await
 }
 
 /// Whether the account of an identified caller is still valid.
