@@ -1,14 +1,12 @@
 //! Hashing and comparing the passwords of users, with argon2id.
 
-use std::num::NonZero;
 use std::sync::Arc;
 
 use argon2::password_hash::phc::PasswordHash;
-use argon2::{Argon2, PasswordHasher, PasswordVerifier};
+use argon2::{Algorithm, Argon2, Block, Params, PasswordHasher, Version};
 use subtle::ConstantTimeEq;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{AccountsError, random_password};
+use super::AccountsError;
 use crate::config::Secret;
 
 /// Hashes a password with argon2id and a random salt: 19 MiB, two passes, one lane (OWASP, "Password Storage Cheat
@@ -23,52 +21,49 @@ pub(crate) fn is_same(a: &[u8], b: &[u8]) -> bool {
     a.ct_eq(b).into()
 }
 
-/// Compares passwords with hashes. At most as many comparisons run at once as there are cores, since each takes 19 MiB
-/// and a core for tens of milliseconds.
-#[derive(Debug)]
-pub(crate) struct Passwords {
-    slots: Arc<Semaphore>,
+/// Compares passwords with hashes, one after another, always in the same memory. If every comparison allocated its 19 MiB,
+/// the process would keep them for ever, once for each arena of the allocator.
+pub(crate) struct Comparer {
+    memory: Vec<Block>,
     /// The hash of a random password, to compare with when there is no account.
-    dummy: String,
+    pub(super) dummy: Arc<str>,
 }
 
-/// The right to run one comparison.
-#[derive(Debug)]
-pub(crate) struct Slot {
-    _permit: OwnedSemaphorePermit,
-}
-
-impl Passwords {
-    /// Hashes a random password, which takes tens of milliseconds.
-    pub(crate) async fn new() -> Result<Self, AccountsError> {
-        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let dummy = hash_password(&random_password()).await?;
-        Ok(Self { slots: Arc::new(Semaphore::new(cores)), dummy })
+impl Comparer {
+    /// Allocates its memory with the first comparison. `dummy` is the hash of a random password.
+    pub(super) fn new(dummy: Arc<str>) -> Self {
+        Self { memory: Vec::new(), dummy }
     }
 
-    /// Waits until a comparison may run.
-    pub(crate) async fn slot(&self) -> Result<Slot, AccountsError> {
-        let permit = Arc::clone(&self.slots).acquire_owned().await;
-        permit
-            .map(|permit| Slot { _permit: permit })
-            .map_err(|error| AccountsError::Internal(error.to_string()))
+    /// Whether `password` has this `hash`. Without a hash the answer is no, and takes as long: a client must not be able to
+    /// tell a missing account from a wrong password by the time.
+    pub(crate) fn is_right(&mut self, hash: Option<&str>, password: &Secret) -> bool {
+        let dummy = Arc::clone(&self.dummy);
+        let right = self.verify(hash.unwrap_or(&dummy), password).unwrap_or(false);
+        right & hash.is_some()
     }
 
-    /// Whether `password` has this `hash`. Without a hash the answer is no, and takes as long: a client must not be
-    /// able to tell a missing account from a wrong password by the time. The slot goes into the work and comes back
-    /// with the result, so that it stays occupied until the work is done, even if the caller stops waiting.
-    pub(crate) async fn compare(
-        &self,
-        hash: Option<String>,
-        password: &Secret,
-        slot: Slot,
-    ) -> Result<(bool, Slot), AccountsError> {
-        let (hash, known) = match hash {
-            Some(hash) => (hash, true),
-            None => (self.dummy.clone(), false),
-        };
-        let password = password.clone();
-        blocking(move || (verify(&hash, &password) & known, slot)).await
+    /// Compares with the cost parameters that the hash itself names. Answers `None` for a text that is not a hash.
+    fn verify(&mut self, hash: &str, password: &Secret) -> Option<bool> {
+        let hash = PasswordHash::new(hash).ok()?;
+        let (salt, expected) = (hash.salt?, hash.hash?);
+        let algorithm = Algorithm::try_from(hash.algorithm.as_str()).ok()?;
+        let version = hash.version.map(Version::try_from).transpose().ok()?.unwrap_or_default();
+        let params = Params::try_from(&hash).ok()?;
+        let blocks = params.block_count();
+        if self.memory.len() < blocks {
+            self.memory.resize(blocks, Block::new());
+        }
+        let mut computed = vec![0; expected.as_bytes().len()];
+        Argon2::new(algorithm, version, params)
+            .hash_password_into_with_memory(
+                password.expose().as_bytes(),
+                &salt,
+                &mut computed,
+                &mut self.memory[..blocks],
+            )
+            .ok()?;
+        Some(is_same(&computed, expected.as_bytes()))
     }
 }
 
@@ -79,12 +74,6 @@ fn hash(password: &Secret) -> Result<String, AccountsError> {
         .map_err(|error| {
             AccountsError::Internal(format!("a password could not be hashed: {error}"))
         })
-}
-
-/// Compares with the cost parameters that the hash itself names.
-fn verify(hash: &str, password: &Secret) -> bool {
-    let Ok(hash) = PasswordHash::new(hash) else { return false };
-    Argon2::default().verify_password(password.expose().as_bytes(), &hash).is_ok()
 }
 
 async fn blocking<T: Send + 'static>(
@@ -100,9 +89,8 @@ async fn blocking<T: Send + 'static>(
 mod tests {
     use super::*;
 
-    async fn compare(passwords: &Passwords, hash: Option<&str>, password: &str) -> bool {
-        let (slot, hash) = (passwords.slot().await.unwrap(), hash.map(str::to_owned));
-        passwords.compare(hash, &Secret::new(password), slot).await.unwrap().0
+    async fn comparer() -> Comparer {
+        Comparer::new(hash_password(&Secret::new("nobody knows")).await.unwrap().into())
     }
 
     #[tokio::test]
@@ -111,24 +99,32 @@ mod tests {
         let hash = hash_password(&Secret::new(&*long)).await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
         assert_ne!(hash_password(&Secret::new(&*long)).await.unwrap(), hash);
-        let passwords = Passwords::new().await.unwrap();
-        assert!(compare(&passwords, Some(&hash), &long).await);
+        let mut comparer = comparer().await;
+        let mut is_right =
+            |hash: Option<&str>, password: &str| comparer.is_right(hash, &Secret::new(password));
+        assert!(is_right(Some(&hash), &long));
         // Every byte of a long password counts.
         for wrong in ["", &long[1..], &format!("{long}x"), &"X".repeat(200)] {
-            assert!(!compare(&passwords, Some(&hash), wrong).await);
+            assert!(!is_right(Some(&hash), wrong));
         }
         for no_hash in ["", "x", "$argon2id$v=19$m=19456,t=2,p=1$"] {
-            assert!(!compare(&passwords, Some(no_hash), "").await);
+            assert!(!is_right(Some(no_hash), ""));
         }
-        assert!(!compare(&passwords, None, &long).await);
+        assert!(!is_right(None, &long));
+        assert!(!is_right(None, "nobody knows"));
+        // What the memory held before makes no difference.
+        assert!(is_right(Some(&hash), &long));
     }
 
     #[tokio::test]
-    async fn a_missing_account_costs_as_much_as_a_wrong_password() {
-        let passwords = Passwords::new().await.unwrap();
-        let hash = hash_password(&Secret::new("x")).await.unwrap();
-        let cost = |hash: &str| hash.rsplitn(3, '$').last().unwrap().to_owned();
-        assert_eq!(cost(&passwords.dummy), cost(&hash));
+    async fn hashes_of_any_cost_are_compared() {
+        let mut comparer = comparer().await;
+        for (m, t) in [(64, 1), (32768, 1), (128, 3)] {
+            let params = Params::new(m, t, 1, None).unwrap();
+            let hash = Argon2::from(params).hash_password(b"x").unwrap().to_string();
+            assert!(comparer.is_right(Some(&hash), &Secret::new("x")), "{hash}");
+            assert!(!comparer.is_right(Some(&hash), &Secret::new("y")), "{hash}");
+        }
     }
 
     #[test]

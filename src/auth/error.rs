@@ -33,6 +33,9 @@ pub enum AuthError {
         /// Time until the next attempt is allowed.
         retry: Duration,
     },
+    /// Too many other logins wait for the comparison of their passwords; trying again soon may help.
+    #[error("too many logins at the same time; try again soon")]
+    Busy,
     /// The request for a token is malformed, or this server issues none.
     #[error("{0}")]
     Malformed(String),
@@ -54,6 +57,7 @@ impl AuthError {
             Self::Scope => Some(Refusal::Scope),
             Self::Denied => Some(Refusal::Denied),
             Self::Malformed(_) => Some(Refusal::Malformed),
+            Self::Busy => Some(Refusal::LoginQueue),
             // `auth/limits.rs` counts it by the limit that was exceeded.
             Self::TooMany { .. } => None,
             Self::Unavailable(_) | Self::Internal(_) => None,

@@ -16,6 +16,7 @@ use governor::{Quota, RateLimiter};
 use quick_cache::sync::Cache;
 
 use super::AuthError;
+use crate::accounts::Place;
 use crate::config::Network;
 use crate::telemetry::metrics::{self, Refusal};
 
@@ -64,7 +65,10 @@ pub(super) struct Limits {
     user_failures_everywhere: Option<Rate>,
     address_failures: Option<Rate>,
     tokens: Option<Rate>,
+    /// Names, and where they have logged in.
     familiar: Cache<(u64, Network), ()>,
+    /// Where anybody has logged in.
+    seen: Cache<Network, ()>,
     hasher: RandomState,
 }
 
@@ -76,6 +80,7 @@ impl Limits {
             address_failures: Rate::new(limits.address_failures),
             tokens: Rate::new(limits.tokens),
             familiar: Cache::new(REMEMBERED),
+            seen: Cache::new(REMEMBERED),
             hasher: RandomState::new(),
         }
     }
@@ -119,7 +124,15 @@ impl Limits {
 
     /// Remembers that `user` has logged in from `client`.
     pub(super) fn succeeded(&self, user: &str, client: IpAddr) {
-        self.familiar.insert((self.hasher.hash_one(user), Network::of_customer(client)), ());
+        let network = Network::of_customer(client);
+        self.familiar.insert((self.hasher.hash_one(user), network), ());
+        self.seen.insert(network, ());
+    }
+
+    /// Where `client` waits for the comparison of a password.
+    pub(super) fn place(&self, client: IpAddr) -> Place {
+        let familiar = self.seen.get(&Network::of_customer(client)).is_some();
+        Place { familiar, network: Network::of_owner(client) }
     }
 
     /// Counts a token for the account `user`, or for `client` if the caller is anonymous.

@@ -1,19 +1,18 @@
 //! Logins: finding the account for a user name and a password.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use quick_cache::sync::Cache;
 use ring::hmac;
-use tokio::sync::OnceCell;
 use tracing::debug;
 
 use super::AuthError;
 use super::limits::Limits;
-use crate::accounts::{Passwords, is_same, robot_secret_hash};
+use super::single_flight::SingleFlight;
+use crate::accounts::{Comparer, Hashers, is_same, robot_secret_hash};
 use crate::config::Secret;
 use crate::seal::random;
 use crate::store::{Account, Store};
@@ -32,21 +31,20 @@ const LONGEST: usize = 4096;
 /// HMAC of a user name and password, under a key that only this process has.
 type Fingerprint = [u8; 32];
 
-/// Result of a login that is being checked. All callers with the same credentials wait for it.
-type Outcome = Arc<OnceCell<Result<Arc<Account>, AuthError>>>;
-
 /// Checks logins and remembers the successful ones. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Logins(Arc<Parts>);
 
 struct Parts {
     store: Store,
-    passwords: Passwords,
+    hashers: Hashers,
     limits: Arc<Limits>,
     key: hmac::Key,
     remembered: Cache<Fingerprint, (Arc<Account>, Instant)>,
-    /// Logins that are being checked, by fingerprint and address.
-    running: Mutex<HashMap<(Fingerprint, IpAddr), Outcome>>,
+    /// Logins that are being checked, by fingerprint and address: each address has limits of its own.
+    running: SingleFlight<(Fingerprint, IpAddr), Result<Arc<Account>, AuthError>>,
+    /// Passwords that are being compared, by fingerprint and revision of the account.
+    comparing: SingleFlight<(Fingerprint, Option<i64>), Result<bool, AuthError>>,
 }
 
 impl Logins {
@@ -54,11 +52,12 @@ impl Logins {
     pub(super) async fn new(store: Store, limits: Arc<Limits>) -> Result<Self, AuthError> {
         Ok(Self(Arc::new(Parts {
             store,
-            passwords: Passwords::new().await?,
+            hashers: Hashers::start().await?,
             limits,
             key: hmac::Key::new(hmac::HMAC_SHA256, &random::bytes::<32>()),
             remembered: Cache::new(REMEMBERED),
-            running: Mutex::default(),
+            running: SingleFlight::default(),
+            comparing: SingleFlight::default(),
         })))
     }
 
@@ -66,7 +65,7 @@ impl Logins {
     /// all requests of a client in that minute, and once for concurrent requests.
     ///
     /// # Errors
-    /// [`AuthError::Credentials`] for everything that may be wrong with them, [`AuthError::TooMany`] and
+    /// [`AuthError::Credentials`] for everything that may be wrong with them, [`AuthError::TooMany`], [`AuthError::Busy`],
     /// [`AuthError::Unavailable`].
     pub(super) async fn login(
         &self,
@@ -81,12 +80,10 @@ impl Logins {
         {
             return Ok(account);
         }
-        let running = Running::join(&self.0, (fingerprint, client));
-        let result = running.outcome.get_or_init(|| self.check(user, password, client)).await;
-        if let Ok(account) = result {
-            self.0.remembered.insert(fingerprint, (Arc::clone(account), Instant::now()));
-        }
-        result.clone()
+        let check = self.check(user, password, client);
+        let account = self.0.running.run((fingerprint, client), check).await?;
+        self.0.remembered.insert(fingerprint, (Arc::clone(&account), Instant::now()));
+        Ok(account)
     }
 
     /// As [`Logins::login`], and checks that the account has not changed since.
@@ -129,30 +126,6 @@ impl Logins {
     }
 }
 
-/// A caller who waits for a login that is being checked.
-struct Running<'a> {
-    parts: &'a Parts,
-    key: (Fingerprint, IpAddr),
-    outcome: Outcome,
-}
-
-impl<'a> Running<'a> {
-    fn join(parts: &'a Parts, key: (Fingerprint, IpAddr)) -> Self {
-        let outcome = Arc::clone(parts.running().entry(key).or_default());
-        Self { parts, key, outcome }
-    }
-}
-
-impl Drop for Running<'_> {
-    fn drop(&mut self) {
-        let mut running = self.parts.running();
-        // The map holds one reference, and the lock keeps others from joining: no one else waits.
-        if Arc::strong_count(&self.outcome) <= 2 {
-            running.remove(&self.key);
-        }
-    }
-}
-
 impl Parts {
     async fn check(
         &self,
@@ -165,6 +138,7 @@ impl Parts {
             Ok(_) => "ok",
             Err(AuthError::Credentials) => "wrong",
             Err(AuthError::TooMany { .. }) => "limited",
+            Err(AuthError::Busy) => "busy",
             Err(_) => "error",
         };
         metrics::login(outcome);
@@ -174,9 +148,9 @@ impl Parts {
         result
     }
 
-    /// One lookup and, unless it is a robot's right secret, one argon2, whatever is wrong. The secret of a robot is
-    /// compared before any limit by name: 256 bits are not guessed, and failures under the robot's name must not keep
-    /// the robot out.
+    /// Does one lookup and one argon2, regardless of what is wrong, so that the time reveals nothing. Only the right secret
+    /// of a robot needs no argon2. It is compared before any limit by name: nobody guesses 256 bits, and failures under
+    /// the name of a robot must not lock out the robot.
     async fn compare(
         &self,
         user: &str,
@@ -195,21 +169,63 @@ impl Parts {
             return Ok(self.succeeded(robot.clone(), client));
         }
         self.limits.may_try(user, client)?;
-        let user_account = account.filter(|account| !account.is_robot());
-        let slot = self.passwords.slot().await?;
-        // Asked again, for others may have failed meanwhile: of a thousand that come at once no more get a turn than
-        // of a thousand that come one by one, but for the few that have theirs at the same time.
-        self.limits.may_try(user, client)?;
-        let hash = user_account.as_ref().map(|account| account.secret_hash.clone());
-        let (right, slot) = self.passwords.compare(hash, password, slot).await?;
-        match user_account {
-            Some(account) if right => Ok(self.succeeded(account, client)),
-            _ => {
-                self.limits.failed(user, client);
-                drop(slot);
+        let account = account.filter(|account| !account.is_robot());
+        match account {
+            Some(account) if self.is_right(user, Some(&account), password, client).await? => {
+                Ok(self.succeeded(account, client))
+            }
+            Some(_) => Err(AuthError::Credentials),
+            None => {
+                self.is_right(user, None, password, client).await?;
                 Err(AuthError::Credentials)
             }
         }
+    }
+
+    /// Whether `password` is that of `account`. One comparison serves all callers who try the same at the same time: a
+    /// fleet may log in from hundreds of addresses at once. A failure counts for each address.
+    async fn is_right(
+        &self,
+        user: &str,
+        account: Option<&Account>,
+        password: &Secret,
+        client: IpAddr,
+    ) -> Result<bool, AuthError> {
+        let key = (self.fingerprint(user, password), account.map(|account| account.revision));
+        let hash = account.map(|account| account.secret_hash.clone());
+        let mut counted = false;
+        let find = async {
+            counted = true;
+            self.compare_in_turn(user, hash, password, client).await
+        };
+        let right = self.comparing.run(key, find).await?;
+        if !right && !counted {
+            self.limits.failed(user, client);
+        }
+        Ok(right)
+    }
+
+    async fn compare_in_turn(
+        &self,
+        user: &str,
+        hash: Option<String>,
+        password: &Secret,
+        client: IpAddr,
+    ) -> Result<bool, AuthError> {
+        let place = self.limits.place(client);
+        let (limits, user, password) =
+            (Arc::clone(&self.limits), user.to_owned(), password.clone());
+        let compare = move |comparer: &mut Comparer| {
+            // Checked again, because other logins may have failed while this one waited for its turn. Of a thousand
+            // concurrent guesses, only those that run at the same time can exceed the limit.
+            limits.may_try(&user, client)?;
+            let right = comparer.is_right(hash.as_deref(), &password);
+            if !right {
+                limits.failed(&user, client);
+            }
+            Ok(right)
+        };
+        self.hashers.run(place, compare).await.unwrap_or(Err(AuthError::Busy))
     }
 
     fn succeeded(&self, account: Account, client: IpAddr) -> Arc<Account> {
@@ -226,10 +242,6 @@ impl Parts {
         let mut fingerprint = Fingerprint::default();
         fingerprint.copy_from_slice(tag.sign().as_ref());
         fingerprint
-    }
-
-    fn running(&self) -> MutexGuard<'_, HashMap<(Fingerprint, IpAddr), Outcome>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

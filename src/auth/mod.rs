@@ -20,6 +20,7 @@ mod lenience;
 mod limits;
 mod login;
 mod reload_keys;
+mod single_flight;
 mod token;
 
 pub use authority::{Auth, Settings};

@@ -50,6 +50,13 @@ impl Network {
         Self::new(address, bits).unwrap_or(Self { address, bits })
     }
 
+    /// The network that one owner may well have as a whole: the /24 of an IPv4 address, the /56 of an IPv6 address.
+    pub fn of_owner(address: IpAddr) -> Self {
+        let address = address.to_canonical();
+        let bits = if address.is_ipv4() { 24 } else { 56 };
+        Self::new(address, bits).unwrap_or(Self { address, bits })
+    }
+
     /// Whether `address` is in this network.
     pub fn contains(self, address: IpAddr) -> bool {
         Self::new(address.to_canonical(), self.bits) == Some(self)

@@ -141,6 +141,7 @@ pub enum Refusal {
     Scope,
     Denied,
     Malformed,
+    LoginQueue,
     LoginRate,
     TokenRate,
     Uploads,
@@ -166,6 +167,7 @@ impl Refusal {
             Self::Scope => "scope",
             Self::Denied => "denied",
             Self::Malformed => "malformed",
+            Self::LoginQueue => "login_queue",
             Self::LoginRate => "login_rate",
             Self::TokenRate => "token_rate",
             Self::Uploads => "uploads",
@@ -179,7 +181,7 @@ pub fn refused(refusal: Refusal) {
 }
 
 /// Counts a login with user name and password that was not answered from the cache. `outcome` is `ok`, `wrong`,
-/// `limited` or `error`.
+/// `limited`, `busy` or `error`.
 pub fn login(outcome: &'static str) {
     counter!(LOGINS, "outcome" => outcome).increment(1);
 }

@@ -150,7 +150,9 @@ impl HttpError {
 
     /// Whether the server caused the failure, so that its log must say why.
     pub(in crate::http) fn is_ours(&self) -> bool {
-        self.status_and_code().0.is_server_error()
+        // A flood of logins is counted, and must not flood the log as well.
+        let busy = matches!(self, Self::Refused { error: AuthError::Busy, .. });
+        self.status_and_code().0.is_server_error() && !busy
     }
 }
 
@@ -163,7 +165,7 @@ fn auth_status(error: &AuthError) -> (StatusCode, ErrorCode) {
         E::Denied => (StatusCode::FORBIDDEN, ErrorCode::Denied),
         E::TooMany { .. } => (StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooManyRequests),
         E::Malformed(_) => (StatusCode::BAD_REQUEST, ErrorCode::Unsupported),
-        E::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unavailable),
+        E::Busy | E::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unavailable),
         E::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Unknown),
     }
 }

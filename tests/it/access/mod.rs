@@ -1,5 +1,6 @@
 //! Rights as clients see them: every endpoint for every kind of caller, and the life of tokens and logins.
 
+mod flood;
 mod matrix;
 mod token;
 
@@ -12,7 +13,7 @@ use af_registry::store::{Granted, Store};
 use data_encoding::BASE64;
 
 use crate::rig::client::{Client, request};
-use crate::rig::server::{Server, builder};
+use crate::rig::server::{Builder, Server, builder};
 
 /// The password of every user here.
 pub(crate) const PASSWORD: &str = "correct horse";
@@ -22,6 +23,11 @@ pub(crate) const SIGNING_SECRET: &str = "a secret of thirty-two characters";
 
 /// A server that asks for login, with one administrator, `root`.
 async fn guarded() -> Server {
+    guarding().await.start().await
+}
+
+/// The same, to be changed before it starts.
+async fn guarding() -> Builder {
     builder()
         .await
         .env("OPEN_REGISTRY_AUTH", "token")
@@ -32,8 +38,6 @@ async fn guarded() -> Server {
         // The tests fail logins on purpose, which must not reach a limit.
         .env("OPEN_REGISTRY_LIMIT_LOGIN_FAILURES", "100000")
         .env("OPEN_REGISTRY_LIMIT_ADDRESS_FAILURES", "100000")
-        .start()
-        .await
 }
 
 /// Adds a user with grants.
