@@ -29,6 +29,10 @@ const REMEMBERED: usize = 10_000;
 /// How many times as often a name may fail from all addresses together as from one.
 const EVERYWHERE: u32 = 10;
 
+/// How many times the allowance of one customer the networks around an address have: the customer's own, the /24 or /56
+/// around that, and the /48 of IPv6.
+const NETWORKS: [u32; 3] = [1, 4, 16];
+
 /// Shortest time between two searches for keys to forget while there are [`KEYS`] of them.
 const PRUNE: Duration = Duration::from_secs(1);
 
@@ -38,7 +42,7 @@ pub struct LoginLimits {
     /// Failed logins under one name from one address. All addresses together have ten times as many, and addresses from
     /// which the name has logged in before do not count there: guesses from elsewhere do not lock out the owner.
     pub user_failures: u32,
-    /// Failed logins from one address, under any names.
+    /// Failed logins from one address, under any names. The networks around it have larger allowances.
     pub address_failures: u32,
     /// Tokens for one account, and for anonymous callers at one address. Be generous: a fleet of CI machines shares an
     /// account or an address and requests a token for every image. 100 tokens a second cost a tenth of a core.
@@ -63,7 +67,8 @@ enum Key {
 pub(super) struct Limits {
     user_failures: Option<Rate>,
     user_failures_everywhere: Option<Rate>,
-    address_failures: Option<Rate>,
+    /// As many as [`NETWORKS`].
+    address_failures: [Option<Rate>; 3],
     tokens: Option<Rate>,
     /// Names, and where they have logged in.
     familiar: Cache<(u64, Network), ()>,
@@ -77,7 +82,8 @@ impl Limits {
         Self {
             user_failures: Rate::new(limits.user_failures),
             user_failures_everywhere: Rate::new(limits.user_failures.saturating_mul(EVERYWHERE)),
-            address_failures: Rate::new(limits.address_failures),
+            address_failures: NETWORKS
+                .map(|factor| Rate::new(limits.address_failures.saturating_mul(factor))),
             tokens: Rate::new(limits.tokens),
             familiar: Cache::new(REMEMBERED),
             seen: Cache::new(REMEMBERED),
@@ -90,9 +96,7 @@ impl Limits {
     /// # Errors
     /// [`AuthError::TooMany`].
     pub(super) fn may_try_from(&self, client: IpAddr) -> Result<(), AuthError> {
-        let address = Key::Address(Network::of_customer(client));
-        let wait = self.address_failures.as_ref().and_then(|rate| rate.blocked(address));
-        refuse(wait, Refusal::LoginRate)
+        refuse(longest(self.limits_from(client)), Refusal::LoginRate)
     }
 
     /// Whether another password may be tried for `user` from `client`. Counts nothing.
@@ -101,19 +105,12 @@ impl Limits {
     /// [`AuthError::TooMany`].
     pub(super) fn may_try(&self, user: &str, client: IpAddr) -> Result<(), AuthError> {
         self.may_try_from(client)?;
-        let wait = self
-            .limits_of(user, client)
-            .into_iter()
-            .filter_map(|(rate, key)| rate.blocked(key))
-            .max();
-        refuse(wait, Refusal::LoginRate)
+        refuse(longest(self.limits_of(user, client)), Refusal::LoginRate)
     }
 
     /// Counts a login from `client` that failed.
     pub(super) fn failed_from(&self, client: IpAddr) {
-        if let Some(rate) = &self.address_failures {
-            rate.count_and_block(Key::Address(Network::of_customer(client)));
-        }
+        self.limits_from(client).into_iter().for_each(|(rate, key)| rate.count_and_block(key));
     }
 
     /// Counts a login as `user` that failed.
@@ -150,11 +147,23 @@ impl Limits {
     /// Forgets keys without recent attempts.
     pub(super) fn prune(&self) {
         let by_name = [&self.user_failures, &self.user_failures_everywhere];
-        let rates = by_name.into_iter().chain([&self.address_failures, &self.tokens]);
+        let rates = by_name.into_iter().chain(&self.address_failures).chain([&self.tokens]);
         rates.flatten().for_each(Rate::prune);
     }
 
-    /// The limits that a name is under, and what each counts.
+    /// The limits that apply to an address, and the key that each counts. Failures from nearby addresses do not hold up an
+    /// address from which somebody has logged in before.
+    fn limits_from(&self, client: IpAddr) -> Vec<(&Rate, Key)> {
+        let customer = Network::of_customer(client);
+        let around = match self.seen.get(&customer) {
+            Some(()) => Vec::new(),
+            None => Network::around(client),
+        };
+        let networks = [customer].into_iter().chain(around).map(Key::Address);
+        self.address_failures.iter().flatten().zip(networks).collect()
+    }
+
+    /// The limits that apply to a name, and the key that each counts.
     fn limits_of(&self, user: &str, client: IpAddr) -> Vec<(&Rate, Key)> {
         let (user, network) = (self.hasher.hash_one(user), Network::of_customer(client));
         let here = self.user_failures.iter().map(|rate| (rate, Key::UserFrom(user, network)));
@@ -233,6 +242,11 @@ impl Rate {
     }
 }
 
+/// For how long the strictest of these limits blocks.
+fn longest(limits: Vec<(&Rate, Key)>) -> Option<Duration> {
+    limits.into_iter().filter_map(|(rate, key)| rate.blocked(key)).max()
+}
+
 fn refuse(wait: Option<Duration>, refusal: Refusal) -> Result<(), AuthError> {
     let Some(retry) = wait else { return Ok(()) };
     metrics::refused(refusal);
@@ -297,6 +311,40 @@ mod tests {
         (0..3).for_each(|_| limits.failed_from(address("192.0.2.1")));
         assert!(!may(&limits, "d", "::ffff:192.0.2.1"));
         assert!(may(&limits, "d", "192.0.2.2"));
+    }
+
+    #[test]
+    fn the_networks_around_an_address_have_larger_allowances() {
+        type Guesser = fn(u32) -> String;
+        let cases: [(Guesser, &str, &str, &str, u32); 3] = [
+            (|n| format!("192.0.2.{n}"), "192.0.2.98", "192.0.2.99", "192.0.3.1", 4),
+            (
+                |n| format!("::2:{n}:0:0:0:1"),
+                "::2:ff:0:0:0:1",
+                "::2:fe:0:0:0:1",
+                "::2:100:0:0:0:1",
+                4,
+            ),
+            (
+                |n| format!("::2:{n}01:0:0:0:1"),
+                "::2:ff01:0:0:0:1",
+                "::2:fe01:0:0:0:1",
+                "::3:1:0:0:0:1",
+                16,
+            ),
+        ];
+        for (guesser, another, friend, elsewhere, factor) in cases {
+            let limits = limits(1000, 3);
+            limits.succeeded("me", address(friend));
+            for n in 10..10 + 3 * factor {
+                assert!(may(&limits, "you", another), "{another} {n}");
+                limits.failed("me", address(&guesser(n)));
+            }
+            assert!(!may(&limits, "you", another), "{another}");
+            assert!(may(&limits, "you", elsewhere), "{elsewhere}");
+            // Where somebody has logged in before, only what fails there counts.
+            assert!(may(&limits, "you", friend), "{friend}");
+        }
     }
 
     #[test]

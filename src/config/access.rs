@@ -59,7 +59,9 @@ const ADDRESS_FAILURES: Setting = Setting {
     env: "OPEN_REGISTRY_LIMIT_ADDRESS_FAILURES",
     kind: Kind::Value("N"),
     default: Some("60"),
-    help: "Most failed logins per minute from one address (IPv6: one /64), for all user names together.",
+    help: "Most failed logins per minute from one address (IPv6: one /64), for all user names together; four times as \
+           many from the /24 or /56 around it and sixteen times from its /48, which do not count for an address from \
+           which somebody has logged in.",
 };
 const TOKENS: Setting = Setting {
     env: "OPEN_REGISTRY_LIMIT_TOKENS",

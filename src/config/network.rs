@@ -57,6 +57,14 @@ impl Network {
         Self::new(address, bits).unwrap_or(Self { address, bits })
     }
 
+    /// The networks around that of a customer which one owner may have, the smallest first: the /24 of an IPv4 address,
+    /// the /56 and the /48 of an IPv6 address.
+    pub fn around(address: IpAddr) -> Vec<Self> {
+        let address = address.to_canonical();
+        let site = if address.is_ipv4() { None } else { Self::new(address, 48) };
+        [Self::of_owner(address)].into_iter().chain(site).collect()
+    }
+
     /// Whether `address` is in this network.
     pub fn contains(self, address: IpAddr) -> bool {
         Self::new(address.to_canonical(), self.bits) == Some(self)
@@ -155,5 +163,15 @@ mod tests {
         assert_eq!(customer("192.0.2.1"), "192.0.2.1/32");
         assert_eq!(customer("::ffff:192.0.2.1"), "192.0.2.1/32");
         assert_eq!(customer("2001:db8:0:1:2:3:4:5"), "2001:db8:0:1::/64");
+    }
+
+    #[test]
+    fn around_a_customer_are_larger_networks() {
+        let around = |text| -> Vec<String> {
+            Network::around(address(text)).iter().map(ToString::to_string).collect()
+        };
+        assert_eq!(around("192.0.2.1"), ["192.0.2.0/24"]);
+        assert_eq!(around("::ffff:192.0.2.1"), ["192.0.2.0/24"]);
+        assert_eq!(around("2001:db8:1:2345::6"), ["2001:db8:1:2300::/56", "2001:db8:1::/48"]);
     }
 }
