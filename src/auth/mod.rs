@@ -29,7 +29,7 @@ pub use caller::Caller;
 pub use credentials::Credentials;
 pub use error::AuthError;
 pub use gate::Gate;
-pub use key::{KeyInfo, KeyState, SharedKeys};
+pub use key::{KeyInfo, KeyState, Revoked, SharedKeys};
 pub use lenience::Lenience;
 pub use limits::LoginLimits;
 pub use reload_keys::ReloadKeys;

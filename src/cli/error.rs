@@ -40,6 +40,11 @@ pub enum CliError {
         "there is no signing key yet: a server with OPEN_REGISTRY_AUTH=token creates the first one when it starts"
     )]
     NoKey,
+    /// No valid signing key has this name.
+    #[error(
+        "there is no valid signing key {0}; `af-registry keys list` shows those that there are"
+    )]
+    NoSuchKey(String),
     /// The registry's own PostgreSQL could not be started.
     #[error(transparent)]
     Embedded(#[from] EmbeddedError),

@@ -4,15 +4,16 @@ use clap::{ArgMatches, Command};
 use serde_json::json;
 
 use super::answer::{Answer, or_dash};
-use super::arguments::{noun, verb};
+use super::arguments::{noun, required, value, verb};
 use super::error::CliError;
-use crate::auth::{Auth, KeyInfo};
+use crate::auth::{Auth, KeyInfo, Revoked};
 use crate::config::Config;
 use crate::store::Store;
 
 /// An operation on keys.
 pub(super) enum Operation {
     List,
+    Revoke { kid: String },
     Rotate,
 }
 
@@ -20,6 +21,8 @@ pub(super) enum Operation {
 pub(super) fn command() -> Command {
     let verbs = [
         verb("list", "List all valid keys"),
+        verb("revoke", "Revoke a key, and so all tokens that it signed; a new key signs at once")
+            .arg(required::<String>("kid", "KEY", "The key, as the list names it.")),
         verb("rotate", "Create a key that takes over in ten minutes, when every instance knows it"),
     ];
     noun("keys", "Manage the keys that sign tokens", verbs)
@@ -27,9 +30,10 @@ pub(super) fn command() -> Command {
 
 impl Operation {
     /// Reads the arguments.
-    pub(super) fn read(verb: &str, _: &ArgMatches) -> Result<Self, CliError> {
+    pub(super) fn read(verb: &str, arguments: &ArgMatches) -> Result<Self, CliError> {
         match verb {
             "list" => Ok(Self::List),
+            "revoke" => Ok(Self::Revoke { kid: value(arguments, "kid")? }),
             "rotate" => Ok(Self::Rotate),
             _ => Err(CliError::unknown("keys", verb)),
         }
@@ -38,6 +42,7 @@ impl Operation {
     pub(super) async fn run(self, config: &Config, store: &Store) -> Result<Answer, CliError> {
         match self {
             Self::List => list(store).await,
+            Self::Revoke { kid } => revoke(config, store, kid).await,
             Self::Rotate => {
                 let kid = open_auth(config, store).await?.keys()?.rotate().await?;
                 let text = format!("created the key {kid}, which takes over in ten minutes");
@@ -54,6 +59,18 @@ pub(super) async fn open_auth(config: &Config, store: &Store) -> Result<Auth, Cl
         return Err(CliError::NoKey);
     }
     Ok(Auth::configured(config, store.clone()).await?)
+}
+
+async fn revoke(config: &Config, store: &Store, kid: String) -> Result<Answer, CliError> {
+    let revoked = open_auth(config, store).await?.keys()?.revoke(&kid).await?;
+    let Some(Revoked { successor }) = revoked else { return Err(CliError::NoSuchKey(kid)) };
+    let mut text = format!(
+        "revoked the key {kid}: running servers refuse the tokens that it signed within a minute"
+    );
+    if let Some(successor) = &successor {
+        text += &format!("; the key {successor} signs from now on");
+    }
+    Answer::new(text, &json!({ "kid": kid, "successor": successor }))
 }
 
 async fn list(store: &Store) -> Result<Answer, CliError> {

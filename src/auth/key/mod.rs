@@ -15,4 +15,4 @@ pub(super) use generate::generate;
 pub use info::{KeyInfo, KeyState};
 pub(super) use pair::{KeyPair, PublicKey};
 pub(super) use set::KeySet;
-pub use shared::SharedKeys;
+pub use shared::{Revoked, SharedKeys};

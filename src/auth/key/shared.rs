@@ -34,6 +34,13 @@ pub struct SharedKeys {
     looked: Mutex<Option<(Instant, Result<(), AuthError>)>>,
 }
 
+/// A signing key has been revoked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revoked {
+    /// Name of the key that signs instead, if the revoked key was the one that signed.
+    pub successor: Option<String>,
+}
+
 impl SharedKeys {
     /// Loads the keys. If there are none, this creates the first one; when several instances do so at once, they all
     /// end with the same key. A key stays valid for `overlap` after the next one has taken over.
@@ -104,15 +111,35 @@ impl SharedKeys {
     /// Creates a signing key that takes over in ten minutes, when all instances know it. The previous key stays valid
     /// until the last token that it signed has expired. Returns the name of the new key.
     pub async fn rotate(&self) -> Result<String, AuthError> {
-        let key = generate().await?;
-        let kid = key.public().kid().to_owned();
-        let sealed = seal(&self.sealer, &key);
-        self.store.signing_keys().add(&kid, key.public_der(), &sealed, LEAD, self.overlap).await?;
+        let kid = self.add(LEAD).await?;
         self.reload().await?;
         info!(
             event = "signing_key_made",
             kid, "created a signing key, which takes over in ten minutes"
         );
+        Ok(kid)
+    }
+
+    /// Revokes the key called `kid`: the tokens that it signed are refused here at once, and by other instances when they
+    /// load their keys again, within a minute. If it is the key that signs, a new key takes over at once. Answers `None`
+    /// when there is no such key.
+    pub async fn revoke(&self, kid: &str) -> Result<Option<Revoked>, AuthError> {
+        let keys = self.store.signing_keys().list().await?;
+        let Some(key) = keys.iter().find(|key| key.kid == kid) else { return Ok(None) };
+        // First the new key: without one that signs, an instance that starts now would stop.
+        let successor = if key.signs { Some(self.add(Duration::ZERO).await?) } else { None };
+        self.store.signing_keys().revoke(kid).await?;
+        self.reload().await?;
+        info!(event = "signing_key_revoked", kid, successor, "revoked a signing key");
+        Ok(Some(Revoked { successor }))
+    }
+
+    /// Creates a key that signs after `lead`, and returns its name.
+    async fn add(&self, lead: Duration) -> Result<String, AuthError> {
+        let key = generate().await?;
+        let kid = key.public().kid().to_owned();
+        let sealed = seal(&self.sealer, &key);
+        self.store.signing_keys().add(&kid, key.public_der(), &sealed, lead, self.overlap).await?;
         Ok(kid)
     }
 

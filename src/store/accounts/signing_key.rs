@@ -87,6 +87,16 @@ impl SigningKeys<'_> {
         let (_, added) = added.await?;
         Ok(added > 0)
     }
+
+    /// Ends the trust in a key at once. Answers whether the key was trusted.
+    pub async fn revoke(self, kid: &str) -> Result<bool, StoreError> {
+        let revoked = retrying(|| async {
+            let lease = self.0.lease().await?;
+            lease.transaction(lock(&lease), lease.row(Query::SigningKeyRevoke, &[&kid])).await
+        });
+        let (_, revoked) = revoked.await?;
+        Ok(revoked.is_some())
+    }
 }
 
 async fn lock(connection: &Connection) -> Result<Option<Row>, Error> {

@@ -101,6 +101,7 @@ queries! {
     SigningKeyAddFirst = "signing_key/add_first",
     SigningKeyList = "signing_key/list",
     SigningKeyLock = "signing_key/lock",
+    SigningKeyRevoke = "signing_key/revoke",
     TagDelete = "tag/delete",
     TagPage = "tag/page",
     UnpinBacklog = "unpin/backlog",

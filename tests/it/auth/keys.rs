@@ -77,3 +77,40 @@ async fn a_key_is_published_before_it_signs_and_valid_afterwards() {
     assert!(refused(bearer(&later, &old).await, "its key is unknown"));
     bearer(&later, &new).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_revoked_key_is_refused_and_another_signs() {
+    let place = place().await;
+    let keys = place.auth.keys().unwrap();
+    let leaked = place.header().await["kid"].as_str().unwrap().to_owned();
+    let old = place.issue(Login::Anonymous, "").await.unwrap().token;
+    place.bearer(&old).await.unwrap();
+    let instance = place.another(settings()).await.unwrap();
+    let revoked = keys.revoke(&leaked).await.unwrap().unwrap();
+    assert!(refused(place.bearer(&old).await, "its key is unknown"));
+    let new = place.issue(Login::Anonymous, "").await.unwrap().token;
+    place.bearer(&new).await.unwrap();
+    // An instance that meets the new key loads the keys again, and then knows the old one no more.
+    bearer(&instance, &new).await.unwrap();
+    assert!(refused(bearer(&instance, &old).await, "its key is unknown"));
+    let names = |keys: Value| -> Vec<String> {
+        let keys = keys["keys"].as_array().unwrap().clone();
+        keys.iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(names(place.auth.jwks()), [revoked.successor.unwrap()]);
+    assert_eq!(keys.revoke(&leaked).await.unwrap(), None);
+    assert_eq!(keys.revoke("unknown").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_key_whose_successor_is_revoked_goes_on() {
+    let place = place().await;
+    let keys = place.auth.keys().unwrap();
+    let first = place.header().await["kid"].as_str().unwrap().to_owned();
+    let second = keys.rotate().await.unwrap();
+    let revoked = keys.revoke(&second).await.unwrap().unwrap();
+    assert_eq!(revoked.successor, None);
+    let rows = place.database.store.signing_keys().list().await.unwrap();
+    assert_eq!(rows.len(), 1);
+    assert!(rows[0].kid == first && rows[0].signs && rows[0].retires_at.is_none());
+}

@@ -96,6 +96,13 @@ async fn a_new_key_is_listed_before_it_signs() {
     other.0.push(("OPEN_REGISTRY_AUTH", "none".into()));
     other.refused("keys rotate", "", &["no login"]);
     assert_eq!(operator.json("keys list", "").as_array().unwrap().len(), 2);
+    operator.refused("keys revoke unknown", "", &["no valid signing key unknown", "keys list"]);
+    let first = first.as_str().unwrap();
+    let revoked = operator.json(&format!("keys revoke {first}"), "");
+    let keys = operator.json("keys list", "");
+    assert_eq!((&keys[0]["kid"], &keys[0]["state"]), (&second, &json!("next")));
+    assert_eq!((&keys[1]["kid"], &keys[1]["state"]), (&revoked["successor"], &json!("signs")));
+    assert_eq!(keys.as_array().unwrap().len(), 2);
 }
 
 #[tokio::test]
