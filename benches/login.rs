@@ -47,6 +47,7 @@ async fn open() -> (Auth, Secret) {
         issuer: "registry.test".into(),
         service: "registry.test".into(),
         token_life: Duration::from_secs(900),
+        refresh_token_life: Duration::from_secs(3600),
         limits: LoginLimits { user_failures: 0, address_failures: 0, tokens: 0 },
     };
     (Auth::open(store, settings).await.unwrap(), secret)

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::key::SharedKeys;
 use super::limits::Limits;
 use super::login::Logins;
-use super::token::{Expectation, LATEST, LEEWAY, Tokens};
+use super::token::{Expectation, LATEST, LEEWAY, Lives, Tokens};
 use super::{AuthError, LoginLimits};
 use crate::seal::{Sealer, SigningSecret};
 use crate::store::Store;
@@ -29,6 +29,8 @@ pub struct Settings {
     pub service: String,
     /// Time until an access token expires.
     pub token_life: Duration,
+    /// How long a refresh token is valid after its last use.
+    pub refresh_token_life: Duration,
     pub limits: LoginLimits,
 }
 
@@ -70,7 +72,7 @@ impl Auth {
             logins.clone(),
             Arc::clone(&limits),
             expectation,
-            settings.token_life,
+            Lives { access: settings.token_life, refresh: settings.refresh_token_life },
         );
         let authority = Authority { keys, logins, limits, tokens };
         Ok(Self { store, authority: Some(Arc::new(authority)) })

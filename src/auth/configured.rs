@@ -26,7 +26,14 @@ impl Auth {
             address_failures: access.address_failures,
             tokens: access.tokens,
         };
-        let (issuer, token_life) = (service.clone(), access.token_life);
-        Self::open(store, Settings { secret, issuer, service, token_life, limits }).await
+        let settings = Settings {
+            secret,
+            issuer: service.clone(),
+            service,
+            token_life: access.token_life,
+            refresh_token_life: access.refresh_token_life,
+            limits,
+        };
+        Self::open(store, settings).await
     }
 }

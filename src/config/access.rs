@@ -48,6 +48,13 @@ const TOKEN_LIFE: Setting = Setting {
     default: Some("15m"),
     help: "How long a token is valid, from 1m to 24h.",
 };
+const REFRESH_TOKEN_LIFE: Setting = Setting {
+    env: "OPEN_REGISTRY_REFRESH_TOKEN_LIFE",
+    kind: Kind::Value("TIME"),
+    default: Some("90d"),
+    help: "How long a refresh token, which a client keeps instead of the password, is good for without being used, from \
+           1h to 3650d.",
+};
 const LOGIN_FAILURES: Setting = Setting {
     env: "OPEN_REGISTRY_LIMIT_LOGIN_FAILURES",
     kind: Kind::Value("N"),
@@ -87,6 +94,7 @@ pub(super) const GROUP: Group = Group {
         &ADMIN_PASSWORD,
         &SIGNING_SECRET,
         &TOKEN_LIFE,
+        &REFRESH_TOKEN_LIFE,
         &LOGIN_FAILURES,
         &ADDRESS_FAILURES,
         &TOKENS,
@@ -107,6 +115,8 @@ pub struct Access {
     pub signing_secret: Secret,
     /// How long a token is valid.
     pub token_life: Duration,
+    /// Time after its last use until a refresh token expires.
+    pub refresh_token_life: Duration,
     /// Most failed logins per minute for one user name from one address.
     pub login_failures: u32,
     /// Most failed logins per minute from one address.
@@ -141,6 +151,7 @@ impl Access {
             admin_password: source.read_secret(&ADMIN_PASSWORD)?,
             signing_secret,
             token_life: source.read(&TOKEN_LIFE, life)?,
+            refresh_token_life: source.read(&REFRESH_TOKEN_LIFE, refresh_life)?,
             login_failures: source.read(&LOGIN_FAILURES, value::count(1..=1_000_000))?,
             address_failures: source.read(&ADDRESS_FAILURES, value::count(1..=1_000_000))?,
             tokens: source.read(&TOKENS, value::count(1..=10_000_000))?,
@@ -165,4 +176,10 @@ fn life(text: &str) -> Result<Duration, String> {
     } else {
         Err("out of bounds; a token is valid for 1m to 24h".to_owned())
     }
+}
+
+fn refresh_life(text: &str) -> Result<Duration, String> {
+    let life = value::time(text)?;
+    let bounds = Duration::from_secs(60 * 60)..=Duration::from_secs(3650 * 24 * 60 * 60);
+    if bounds.contains(&life) { Ok(life) } else { Err("not between 1h and 3650d".to_owned()) }
 }

@@ -123,7 +123,7 @@ impl Tokens {
     }
 
     fn sign(&self, account: Option<&Account>, granted: &[Scope]) -> Result<Issued, AuthError> {
-        let (now, life) = (SystemTime::now(), self.life);
+        let (now, life) = (SystemTime::now(), self.lives.access);
         let Expectation { issuer, service } = self.expectation();
         let (iat, seconds) = (unix(now), i64::try_from(life.as_secs()).unwrap_or(i64::MAX));
         let claims = Claims {

@@ -14,5 +14,6 @@ pub use claims::{Audience, Claims, Entry};
 pub(super) use claims::{Expectation, LATEST, LEEWAY};
 pub use issue::{Issued, Login, TokenRequest};
 use jwt::{Unverified, sign};
+pub(super) use tokens::Lives;
 pub use tokens::Tokens;
 pub use verify::{Inspection, Validity};

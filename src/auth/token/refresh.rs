@@ -11,7 +11,7 @@ use crate::accounts::is_same;
 use crate::auth::AuthError;
 use crate::config::Secret;
 use crate::seal::random;
-use crate::store::Account;
+use crate::store::{Account, NewRefreshToken};
 use crate::stream::hashing::sha256_bytes;
 
 /// Characters of the secret, which is 256 bits in base64url.
@@ -27,7 +27,9 @@ impl Tokens {
         let (id, secret) = (Uuid::new_v4(), BASE64URL_NOPAD.encode(&random::bytes::<32>()));
         let hash = sha256_bytes(secret.as_bytes());
         let service = &self.expectation().service;
-        self.store.refresh_tokens().add(id, account, service, client_id, &hash).await?;
+        let (secret_hash, life) = (hash.as_slice(), self.lives.refresh);
+        let new = NewRefreshToken { id, account, service, client_id, secret_hash, life };
+        self.store.refresh_tokens().add(new).await?;
         Ok(Secret::new(format!("{}.{secret}", id.simple())))
     }
 
@@ -54,7 +56,7 @@ impl Tokens {
         secret: &str,
     ) -> Result<Option<Account>, AuthError> {
         let hash = sha256_bytes(secret.as_bytes());
-        let found = self.store.refresh_tokens().redeem(id).await?;
+        let found = self.store.refresh_tokens().redeem(id, self.lives.refresh).await?;
         let found = found.filter(|found| {
             is_same(&hash, &found.secret_hash) && found.service == self.expectation().service
         });

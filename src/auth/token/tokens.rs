@@ -11,14 +11,22 @@ use crate::auth::login::Logins;
 use crate::auth::{AuthError, Caller};
 use crate::store::Store;
 
+/// When tokens expire.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::auth) struct Lives {
+    /// Time until a new token expires.
+    pub(in crate::auth) access: Duration,
+    /// Time after its last use until a refresh token expires.
+    pub(in crate::auth) refresh: Duration,
+}
+
 /// Issues and verifies tokens.
 pub struct Tokens {
     pub(super) store: Store,
     pub(super) keys: Arc<SharedKeys>,
     pub(super) logins: Logins,
     pub(super) limits: Arc<Limits>,
-    /// Time until a new token expires.
-    pub(super) life: Duration,
+    pub(super) lives: Lives,
     verifier: Verifier,
 }
 
@@ -29,10 +37,10 @@ impl Tokens {
         logins: Logins,
         limits: Arc<Limits>,
         expectation: Expectation,
-        life: Duration,
+        lives: Lives,
     ) -> Self {
         let verifier = Verifier::new(Arc::clone(&keys), expectation);
-        Self { store, keys, logins, limits, life, verifier }
+        Self { store, keys, logins, limits, lives, verifier }
     }
 
     /// The issuer and the service that tokens name.

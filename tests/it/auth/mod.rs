@@ -38,6 +38,7 @@ fn settings() -> Settings {
         issuer: SERVICE.into(),
         service: SERVICE.into(),
         token_life: Duration::from_secs(900),
+        refresh_token_life: Duration::from_secs(3600),
         limits: LoginLimits { user_failures: 0, address_failures: 0, tokens: 0 },
     }
 }

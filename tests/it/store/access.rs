@@ -3,7 +3,9 @@
 use std::time::{Duration, SystemTime};
 
 use af_registry::rights::{Pattern, Role};
-use af_registry::store::{Account, Grant, Granted, Part, Recorded, Settings, Store};
+use af_registry::store::{
+    Account, Grant, Granted, NewRefreshToken, Part, Recorded, Settings, Store,
+};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -51,7 +53,7 @@ async fn a_user_is_created_once_and_removed_with_everything() {
     assert_eq!(store.accounts().get_by_revision(ann.revision).await.unwrap(), Some(ann.clone()));
     assert!(!format!("{ann:?}").contains("hash"), "{ann:?}");
     assert_eq!(store.grants().add("ann", &pattern("*"), Role::Pull).await.unwrap(), Granted::Done);
-    store.refresh_tokens().add(Uuid::new_v4(), &ann, "here", "docker", b"x").await.unwrap();
+    store.refresh_tokens().add(refresh_token(Uuid::new_v4(), &ann)).await.unwrap();
 
     assert!(store.accounts().remove("ann").await.unwrap());
     assert!(!store.accounts().remove("ann").await.unwrap());
@@ -232,12 +234,12 @@ async fn a_refresh_token_is_valid_only_for_the_revision_of_its_account() {
     store.accounts().add_user("ann", "x").await.unwrap();
     let issue = async || {
         let (id, ann) = (Uuid::new_v4(), account(&store, "ann").await);
-        store.refresh_tokens().add(id, &ann, "here", "docker", b"hash").await.unwrap();
+        store.refresh_tokens().add(refresh_token(id, &ann)).await.unwrap();
         id
     };
-    let counts = async |id| store.refresh_tokens().redeem(id).await.unwrap().is_some();
+    let counts = async |id| store.refresh_tokens().redeem(id, HOUR).await.unwrap().is_some();
     let id = issue().await;
-    let token = store.refresh_tokens().redeem(id).await.unwrap().unwrap();
+    let token = store.refresh_tokens().redeem(id, HOUR).await.unwrap().unwrap();
     assert_eq!(token.account, account(&store, "ann").await);
     assert_eq!((token.service.as_str(), token.client_id.as_str()), ("here", "docker"));
     assert_eq!(token.secret_hash, b"hash");
@@ -256,7 +258,7 @@ async fn a_refresh_token_is_valid_only_for_the_revision_of_its_account() {
     let (first, second) = (issue().await, issue().await);
     store.accounts().add_user("bob", "x").await.unwrap();
     let (other, bob) = (Uuid::new_v4(), account(&store, "bob").await);
-    store.refresh_tokens().add(other, &bob, "here", "docker", b"hash").await.unwrap();
+    store.refresh_tokens().add(refresh_token(other, &bob)).await.unwrap();
     assert_eq!(
         store.refresh_tokens().revoke("ann").await.unwrap(),
         5,
@@ -268,7 +270,7 @@ async fn a_refresh_token_is_valid_only_for_the_revision_of_its_account() {
     // This token was issued for a revision that had ended.
     store.accounts().renew_revision("bob").await.unwrap();
     let late = Uuid::new_v4();
-    store.refresh_tokens().add(late, &bob, "here", "docker", b"hash").await.unwrap();
+    store.refresh_tokens().add(refresh_token(late, &bob)).await.unwrap();
     assert!(!counts(late).await);
 }
 
@@ -366,4 +368,52 @@ async fn a_repository_can_be_removed_while_others_push() {
     store.repositories().remove(&repository("a")).await.unwrap();
     assert_eq!(store.repositories().list(Some("a")).await.unwrap(), []);
     assert_eq!(store.repositories().list(Some("b")).await.unwrap().len(), 1);
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn refresh_token(id: Uuid, account: &Account) -> NewRefreshToken<'_> {
+    let (service, client_id) = ("here", "docker");
+    NewRefreshToken { id, account, service, client_id, secret_hash: b"hash", life: HOUR }
+}
+
+#[tokio::test]
+async fn a_refresh_token_expires_when_it_is_not_used() {
+    let rig::Database { store, admin, .. } = rig::database().await;
+    store.accounts().add_user("ann", "x").await.unwrap();
+    let ann = account(&store, "ann").await;
+    let (used, idle) = (Uuid::new_v4(), Uuid::new_v4());
+    for id in [used, idle] {
+        store.refresh_tokens().add(refresh_token(id, &ann)).await.unwrap();
+    }
+    let pass = "UPDATE refresh_tokens SET used_at = used_at - '40 minutes'::INTERVAL";
+    admin.execute(pass, &[]).await.unwrap();
+    assert!(store.refresh_tokens().redeem(used, HOUR).await.unwrap().is_some());
+    admin.execute(pass, &[]).await.unwrap();
+    assert!(store.refresh_tokens().redeem(used, HOUR).await.unwrap().is_some());
+    assert!(store.refresh_tokens().redeem(idle, HOUR).await.unwrap().is_none());
+    // The next login deletes the expired one.
+    store.refresh_tokens().add(refresh_token(Uuid::new_v4(), &ann)).await.unwrap();
+    let rows = admin.query("SELECT id FROM refresh_tokens WHERE id = $1", &[&idle]).await.unwrap();
+    assert!(rows.is_empty());
+}
+
+#[tokio::test]
+async fn the_refresh_tokens_of_one_program_are_limited() {
+    let rig::Database { store, admin, .. } = rig::database().await;
+    store.accounts().add_user("ann", "x").await.unwrap();
+    let ann = account(&store, "ann").await;
+    let fill = "INSERT INTO refresh_tokens (id, account_id, revision, service, client_id, secret_hash, used_at)
+        SELECT md5(client || n)::UUID, a.id, a.revision, 'here', client, '', now() - n * INTERVAL '1 second'
+        FROM accounts a, unnest(ARRAY['docker', 'other']) client, generate_series(1, 1000) n";
+    admin.batch_execute(fill).await.unwrap();
+    let new = Uuid::new_v4();
+    store.refresh_tokens().add(refresh_token(new, &ann)).await.unwrap();
+    let left = "SELECT count(*) FILTER (WHERE client_id = 'docker'), count(*) FILTER (WHERE client_id = 'other'),
+            count(*) FILTER (WHERE id = md5('docker1000')::UUID)
+        FROM refresh_tokens";
+    let row = admin.query_one(left, &[]).await.unwrap();
+    let left: [i64; 3] = [row.get(0), row.get(1), row.get(2)];
+    assert_eq!(left, [1000, 1000, 0]);
+    assert!(store.refresh_tokens().redeem(new, HOUR).await.unwrap().is_some());
 }
