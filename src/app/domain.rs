@@ -1,5 +1,7 @@
 //! Connects the domain to its partners, checks them, and creates the first administrator.
 
+use std::io::{self, IsTerminal};
+
 use tracing::info;
 
 use super::error::AppError;
@@ -70,8 +72,8 @@ async fn make_first_admin(config: &Config, store: &Store) -> Result<(), AppError
         "created the first administrator {}",
         made.name
     );
-    if let Some(notice) = made.notice() {
-        // The notice contains a password, so it does not go to the log, which is stored and forwarded.
+    if let Some(notice) = made.notice(&config.data_dir, io::stderr().is_terminal()) {
+        // The notice may contain a password, so it does not go to the log, which is stored and forwarded.
         eprintln!("{notice}");
     }
     Ok(())

@@ -33,7 +33,8 @@ const ADMIN_PASSWORD: Setting = Setting {
     env: "OPEN_REGISTRY_ADMIN_PASSWORD",
     kind: Kind::Secret,
     default: None,
-    help: "Password of the first administrator. Without it the registry makes a random one and prints it once.",
+    help: "Password of the first administrator. Without it the registry makes a random one and keeps it in \
+           first-admin-password in the data directory.",
 };
 const SIGNING_SECRET: Setting = Setting {
     env: "OPEN_REGISTRY_SIGNING_SECRET",

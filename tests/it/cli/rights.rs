@@ -106,7 +106,7 @@ async fn add_first(
 
 async fn first(store: &Store, user: &str, password: &str) -> Option<(String, Option<String>)> {
     let made = add_first(store, user, password).await.unwrap()?;
-    let notice = made.notice();
+    let notice = made.notice(tempfile::tempdir().unwrap().path(), true);
     assert!(!format!("{made:?}").contains(notice.as_deref().unwrap_or("af-registry")));
     Some((made.name, notice))
 }
