@@ -42,7 +42,7 @@ pub enum RegistryError {
     /// A chunk that does not begin where the upload ends. The upload stays open.
     #[error("the chunk does not continue the upload, which holds {received} bytes")]
     OutOfOrder {
-        /// The upload.
+        /// The upload that the chunk belongs to.
         key: UploadKey,
         /// Bytes that are durably stored.
         received: u64,

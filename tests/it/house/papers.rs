@@ -1,0 +1,92 @@
+//! What the papers must say: the README's table, the help text, and the help of metrics.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use super::source::Source;
+
+/// Variants of the enums of endpoints that no row of the table names, as `Enum::Variant`.
+pub(super) fn missing_endpoints(endpoint: &str, readme: &str) -> Vec<String> {
+    let rows: String = readme.lines().filter(|line| line.starts_with('|')).collect();
+    let mut missing = Vec::new();
+    for block in endpoint.split("\npub enum ").skip(1) {
+        let name = block.split([' ', '<', '{']).next().unwrap_or_default();
+        let body = block.split("\n}").next().unwrap_or_default();
+        for line in body.lines().skip(1) {
+            let Some(line) = line.strip_prefix("    ") else { continue };
+            let variant: String = line.chars().take_while(|c| c.is_alphanumeric()).collect();
+            let capital = variant.starts_with(|c: char| c.is_ascii_uppercase());
+            // A variant of `Endpoint` that carries an enum of its own is named by that enum's variants.
+            let carries = endpoint.contains(&format!("\npub enum {variant} "));
+            if capital && !carries && !rows.contains(&format!("`{name}::{variant}`")) {
+                missing.push(format!("{name}::{variant}"));
+            }
+        }
+    }
+    missing
+}
+
+/// Statements in the last column of the table. An entry without a noun takes the noun of the entry before it.
+pub(super) fn statements_of_the_finder(readme: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for row in readme.lines().filter(|line| line.starts_with("| ") && line.contains("::")) {
+        let cell = row.trim_end_matches('|').rsplit('|').next().unwrap_or_default();
+        let mut noun = "";
+        for entry in cell.split('`').skip(1).step_by(2) {
+            let verb = match entry.split_once('/') {
+                Some((own, verb)) => {
+                    noun = own;
+                    verb
+                }
+                None => entry,
+            };
+            found.push(format!("{noun}/{verb}"));
+        }
+    }
+    found
+}
+
+/// What `--help` prints.
+pub(super) fn help() -> String {
+    let program = env!("CARGO_BIN_EXE_af-registry");
+    let output = Command::new(program).arg("--help").env_clear().output().unwrap();
+    assert!(output.status.success(), "`--help` fails");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Names of the settings that `config` declares.
+pub(super) fn declared_settings(sources: &[Source]) -> BTreeSet<String> {
+    let config = sources.iter().filter(|source| source.room == "config");
+    config
+        .flat_map(|source| source.code.split("env: \"").skip(1))
+        .map(|rest| rest.split('"').next().unwrap_or_default().to_owned())
+        .filter(|name| name.starts_with("OPEN_REGISTRY_"))
+        .collect()
+}
+
+/// Names of settings in a text.
+pub(super) fn settings_in(text: &str) -> BTreeSet<String> {
+    let name = |rest: &str| {
+        let end = rest.find(|c: char| !c.is_ascii_uppercase() && !c.is_ascii_digit() && c != '_');
+        format!("OPEN_REGISTRY_{}", &rest[..end.unwrap_or(rest.len())])
+    };
+    text.split("OPEN_REGISTRY_").skip(1).map(name).collect()
+}
+
+/// How many metrics the file names, and the constants that `describe` leaves out.
+pub(super) fn undescribed_metrics(metrics: &str) -> (usize, Vec<String>) {
+    let describe = metrics.split("pub fn describe()").nth(1).unwrap_or_default();
+    let describe = describe.split("\n}").next().unwrap_or_default();
+    let constants: Vec<String> = metrics
+        .split("const ")
+        .skip(1)
+        .filter(|rest| {
+            rest.split('\n').next().is_some_and(|line| line.contains("&str = \"registry_"))
+        })
+        .map(|rest| rest.split(':').next().unwrap_or_default().to_owned())
+        .collect();
+    let words: BTreeSet<&str> =
+        describe.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
+    let missing = constants.iter().filter(|name| !words.contains(name.as_str())).cloned().collect();
+    (constants.len(), missing)
+}
