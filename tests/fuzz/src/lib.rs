@@ -1,12 +1,12 @@
-//! What the targets share: how an input is cut, and the grammars of the specifications.
+//! Shared by the targets: how an input is split, and the grammars of the specifications.
 //!
-//! Inputs are meant to be read and written by hand: lines of text, and behind them the bytes that the parser gets.
+//! People can read and write the inputs by hand: lines of text first, then the bytes for the parser.
 
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-/// Cuts the first line off, without its line break. `None` when it is not UTF-8.
+/// Splits off the first line without its line break. `None` when it is not UTF-8.
 pub fn line(input: &[u8]) -> Option<(&str, &[u8])> {
     let end = input.iter().position(|byte| *byte == b'\n').unwrap_or(input.len());
     let rest = input.get(end + 1..).unwrap_or_default();
@@ -17,7 +17,7 @@ pub fn line(input: &[u8]) -> Option<(&str, &[u8])> {
 pub struct Grammar(LazyLock<Regex>);
 
 impl Grammar {
-    /// Whether all of `text` is of the grammar.
+    /// Whether the whole of `text` matches.
     pub fn holds(&self, text: &str) -> bool {
         self.0.is_match(text)
     }
@@ -35,7 +35,7 @@ pub static TAG: Grammar = Grammar(LazyLock::new(|| whole(r"[a-zA-Z0-9_][a-zA-Z0-
 pub static DIGEST: Grammar =
     Grammar(LazyLock::new(|| whole(r"[a-z0-9]+([+._-][a-z0-9]+)*:[a-zA-Z0-9=_-]+")));
 
-/// A digest of a registered algorithm (the same).
+/// A digest of a registered algorithm (image specification, descriptor.md, "Registered algorithms").
 pub static REGISTERED: Grammar =
     Grammar(LazyLock::new(|| whole("sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128}")));
 
@@ -43,10 +43,10 @@ pub static REGISTERED: Grammar =
 pub static UPLOAD: Grammar =
     Grammar(LazyLock::new(|| whole("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")));
 
-/// Where the bytes of a chunk belong (distribution specification, "Pushing a blob in chunks").
+/// Position of a chunk in its blob (distribution specification, "Pushing a blob in chunks").
 pub static CHUNK: Grammar = Grammar(LazyLock::new(|| whole("[0-9]+-[0-9]+")));
 
 fn whole(grammar: &str) -> Regex {
-    // `$` would take a line break at the end.
+    // `$` would also match before a line break at the end.
     Regex::new(&format!(r"\A(?:{grammar})\z")).expect("the grammar is a regular expression")
 }

@@ -27,7 +27,7 @@ fuzz_target!(|header: &[u8]| {
             let again = Credentials::parse(Some(format!("Bearer {token}").as_bytes()));
             assert!(again.is_ok_and(|again| again == Credentials::Bearer(token)));
         }
-        // Nothing is looked up yet, so nothing else can be wrong.
+        // Parsing looks nothing up, so no other error can occur.
         Err(error) => assert!(matches!(error, AuthError::Credentials | AuthError::Token(_))),
     }
 });

@@ -1,4 +1,4 @@
-//! The `Content-Range` of a chunk that is pushed.
+//! `Content-Range` of a chunk of an upload.
 #![no_main]
 
 use af_registry::oci::{Chunk, received_range};

@@ -1,4 +1,4 @@
-//! Nodes of a file's tree. The input is taken as a node, and as the leaves that a tree is made over.
+//! Nodes of a file's tree. The input is parsed as a node, and it stands for the leaves that a tree is built over.
 #![no_main]
 
 use af_registry::ipld::dag::{Leaf, layout, parse_node, write_node};
@@ -16,8 +16,8 @@ fuzz_target!(|input: &[u8]| {
     tree(input);
 });
 
-/// The leaves under a tree that was made come back in order. A byte of the input is a leaf, and so many more like it
-/// that some trees have two levels.
+/// Builds a tree and checks that parsing it yields the same leaves in order. Each byte of the input becomes a leaf; the
+/// leaves of a short input are repeated, so that some trees have two levels.
 fn tree(input: &[u8]) {
     let copies = if input.len() < 8 { 400 } else { 1 };
     let leaf =

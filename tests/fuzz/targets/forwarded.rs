@@ -1,5 +1,5 @@
-//! What proxies say of a client. Input: trusted networks, the other end of the connection, and X-Forwarded-Proto on a
-//! line each, then lines of X-Forwarded-For.
+//! Headers in which proxies name the client. Input: trusted networks, the peer's address and X-Forwarded-Proto, on a line
+//! each, then lines of X-Forwarded-For.
 #![no_main]
 
 use std::net::IpAddr;
@@ -33,7 +33,7 @@ fuzz_target!(|input: &[u8]| {
         assert_eq!(found, Forwarded { address: ours, https: None });
         return;
     }
-    // What a client writes in front of what a proxy wrote changes nothing.
+    // A client cannot change the result by adding entries in front of the proxy's.
     if !proxies.contain(found.address) {
         let mut forged = headers.clone();
         forged.remove("x-forwarded-for");

@@ -1,4 +1,5 @@
-//! Tokens, up to the signature. Input: a token, or its header and its claims on two lines, which are then put together.
+//! Tokens without the check of their signature. Input: a token, or a header and claims on two lines that are joined to a
+//! token.
 #![no_main]
 
 use af_registry::auth::Claims;
@@ -14,7 +15,7 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
-/// A token with a signature that is none.
+/// A token whose signature is invalid.
 fn put_together(header: &str, claims: &str) -> String {
     let [header, claims] = [header, claims].map(|part| BASE64URL_NOPAD.encode(part.as_bytes()));
     format!("{header}.{claims}.c2lnbmF0dXJl")
@@ -26,7 +27,7 @@ fn check(token: &str) {
     assert!(parts.len() == 3 && token.len() <= 16 << 10);
     let header = BASE64URL_NOPAD.decode(parts[0].as_bytes()).expect("base64url");
     let header: Value = serde_json::from_slice(&header).expect("JSON");
-    // Whoever could name another algorithm or bring a key could sign.
+    // A caller who could choose the algorithm or supply a key could forge tokens.
     if let Some(header) = header.as_object() {
         assert_eq!(header["alg"], "RS256");
         assert!(header["kid"].is_string());

@@ -1,4 +1,4 @@
-//! Answers of Kubo. Input: a line with the status of an answer and the bytes of the file it is about, then its body.
+//! Answers of Kubo. Input: a line with the status and the size of the file, then the body of the answer.
 #![no_main]
 
 use af_registry::ipfs::{Added, IpfsError};
@@ -8,7 +8,7 @@ use hyper::StatusCode;
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
 
-/// Longest text of an error, however long and wide the answer was.
+/// Most bytes of an error's text, whatever the length of the answer.
 const TEXT: usize = 2048;
 
 fuzz_target!(|input: &[u8]| {
@@ -32,11 +32,11 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
-/// A name that was accepted is the one in the answer, and the answer is no other one's.
+/// Checks that an accepted name occurs in the answer and that the answer is unambiguous.
 fn accepted(added: Added, body: &[u8], sent: u32) {
     assert_eq!(added.cid.codec() == Codec::Raw, u64::from(sent) <= LEAF_BYTES);
     assert_eq!(added.cid.to_string().parse(), Ok(added.cid));
-    // Bytes that are no text may stand in fields that nobody reads.
+    // Fields that the parser ignores may hold bytes that are not UTF-8.
     let Ok(answer) = serde_json::from_slice::<Value>(body) else { return };
     assert_eq!(answer["Hash"], json!(added.cid.to_string()));
     assert_eq!(Added::parse(answer.to_string().as_bytes(), sent.into()), Ok(added));

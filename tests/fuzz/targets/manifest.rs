@@ -29,7 +29,7 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
-/// What holds of every manifest that is accepted.
+/// Checks what is true of every accepted manifest.
 fn check(manifest: &Manifest) {
     let again = Manifest::parse(manifest.raw(), Some(manifest.media_type())).expect("its own type");
     assert_same(manifest, &again);

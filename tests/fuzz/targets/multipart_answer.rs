@@ -1,5 +1,5 @@
-//! Answers with several ranges, read back by a reader that trusts only the boundary. Input: a `Range` header on a line,
-//! then the representation.
+//! Answers with several ranges, parsed by a reader that knows only the boundary. Input: a `Range` header on a line, then
+//! the content.
 #![no_main]
 
 use std::ops::Range;
@@ -24,7 +24,7 @@ fuzz_target!(|input: &[u8]| {
     let boundary = content_type.strip_prefix("multipart/byteranges; boundary=").expect("a type");
     assert!(boundary.bytes().all(|b| b.is_ascii_hexdigit()));
     if content.windows(boundary.len()).any(|window| window == boundary.as_bytes()) {
-        return; // Guessed, as only a fuzzer that reads this file can.
+        return; // Only a fuzzer that reads this file can guess the boundary.
     }
     let parts = read(&body, boundary).expect("a multipart answer");
     assert!(
@@ -36,10 +36,10 @@ fuzz_target!(|input: &[u8]| {
     assert!(parts.iter().all(|(range, _)| range.end <= content.len() as u64));
 });
 
-/// The parts between the boundaries, by RFC 2046, 5.1.1.
+/// The parts between the boundaries (RFC 2046, section 5.1.1).
 fn read<'a>(mut body: &'a [u8], boundary: &str) -> Option<Vec<(Range<u64>, &'a [u8])>> {
     let delimiter = format!("\r\n--{boundary}");
-    // The first one may do without its line break.
+    // The first delimiter has no line break before it.
     body = body.strip_prefix(&delimiter.as_bytes()[2..])?;
     let mut parts = Vec::new();
     while let Some(part) = body.strip_prefix(b"\r\n") {

@@ -1,4 +1,4 @@
-//! Repository names, and the patterns of grants that are made of them.
+//! Repository names, and patterns of grants.
 #![no_main]
 
 use af_registry::oci::{NameError, RepositoryName};

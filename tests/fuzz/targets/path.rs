@@ -1,4 +1,4 @@
-//! Paths of requests.
+//! Request paths of the distribution API.
 #![no_main]
 
 use af_registry::oci::{Path, PathError};

@@ -1,4 +1,4 @@
-//! The header of the PROXY protocol, and what follows it on the connection.
+//! The header of the PROXY protocol. The bytes behind it must stay on the connection.
 #![no_main]
 
 use std::net::SocketAddr;
@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use af_registry::net::{ProxyError, read_header};
 use libfuzzer_sys::fuzz_target;
 
-/// What the client says behind the header.
+/// Bytes of the client after the header.
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\n";
 
 fuzz_target!(|input: &[u8]| {
@@ -27,7 +27,7 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
-/// What was read, and how many bytes of it. Bytes that are there are never waited for.
+/// Reads a header and counts the bytes it took. Never waits, because all bytes are there.
 fn read(input: &[u8]) -> (Result<Option<SocketAddr>, ProxyError>, usize) {
     let mut left = input;
     let found = {

@@ -1,5 +1,5 @@
-//! Query strings, `n` and `last`, and the `Link` to the next page. Input: a query string on a line, then an entry that
-//! a page ends with.
+//! Query strings, `n` and `last`, and the `Link` to the next page. Input: a query string on a line, then the last entry
+//! of a page.
 #![no_main]
 
 use af_registry::oci::{PageError, PageRequest, Path, Query, next_link};

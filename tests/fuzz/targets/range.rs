@@ -1,4 +1,4 @@
-//! The `Range` header. Input: the size of the representation on a line, then the header.
+//! The `Range` header. Input: the size of the content on a line, then the header.
 #![no_main]
 
 use af_registry::oci::Selection;
@@ -17,7 +17,7 @@ fuzz_target!(|input: &[u8]| {
             ranges.clone()
         }
     };
-    // What was selected is selected again when it is asked for in plain words.
+    // The plain form of the selected ranges selects the same ranges.
     let plain: Vec<_> = ranges.iter().map(|r| format!("{}-{}", r.start, r.end - 1)).collect();
     assert_eq!(Selection::parse(&format!("bytes={}", plain.join(",")), size), selection);
     ranges.sort_by_key(|range| range.start);

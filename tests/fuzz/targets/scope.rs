@@ -1,4 +1,4 @@
-//! Scopes of tokens, one and many.
+//! Scopes of tokens, single and in lists.
 #![no_main]
 
 use af_registry::rights::{Kind, Scope};
@@ -16,7 +16,7 @@ fuzz_target!(|text: &str| {
     all.iter().for_each(check);
 });
 
-/// What a scope says is said again by its text, and never more than was asked for.
+/// Checks that the text of a scope parses to the same scope.
 fn check(scope: &Scope) {
     let text = scope.to_string();
     assert!(!text.contains(char::is_whitespace) && !text.contains('"'));
