@@ -24,22 +24,22 @@ const CLIENT_CA_FILE: Setting = Setting {
     kind: Kind::Value("FILE"),
     default: None,
     help: "PEM file with the certificate authorities for client certificates. A client may then log in with a certificate \
-           that one of them issued. A client with any other certificate is refused. The file \
-           is read again when it changes and on SIGHUP.",
+           that one of them issued. A client with any other certificate is refused. The file is read again when it \
+           changes and on SIGHUP.",
 };
 const CLIENT_CRL_FILE: Setting = Setting {
     env: "OPEN_REGISTRY_TLS_CLIENT_CRL_FILE",
     kind: Kind::Value("FILE"),
     default: None,
     help: "PEM file with the revocation lists of these authorities. A client with a revoked certificate is refused, and so \
-           is one whose authority has no list here. The file is read again as the one of the authorities is.",
+           is one whose authority has no list here. The file is read again when it changes and on SIGHUP.",
 };
 const CLIENT_USER: Setting = Setting {
     env: "OPEN_REGISTRY_TLS_CLIENT_USER",
     kind: Kind::Value("cn|dns|email"),
     default: Some("cn"),
     help: "Which name in a client certificate is the user: the common name, the DNS name or the mail address. A \
-           certificate with two of them names nobody.",
+           certificate with two names of that kind names no user.",
 };
 const HTTP2: Setting = Setting {
     env: "OPEN_REGISTRY_HTTP2",
@@ -80,7 +80,7 @@ pub(super) const GROUP: Group = Group {
 pub struct Tls {
     /// Files of the certificate, if it comes from files.
     pub files: Option<CertificateFiles>,
-    /// How client certificates are checked. Without it clients are not asked for one.
+    /// Checks of client certificates. Without them clients are not asked for a certificate.
     pub clients: Option<ClientFiles>,
     /// Whether HTTP/2 is offered beside HTTP/1.1.
     pub http2: bool,
@@ -99,7 +99,7 @@ pub struct CertificateFiles {
     pub key: PathBuf,
 }
 
-/// How client certificates are checked.
+/// Checks of client certificates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientFiles {
     /// PEM file with the authorities.
