@@ -79,7 +79,7 @@ impl Lists<'_> {
     }
 }
 
-/// An image index that lists referrers (image specification, image-index.md), at most [`PAGE_BYTES`] long.
+/// An image index that lists referrers (image specification, image-index.md), at most `PAGE_BYTES` long.
 #[derive(Debug)]
 pub struct ImageIndex {
     json: Vec<u8>,
