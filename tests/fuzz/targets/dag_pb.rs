@@ -20,8 +20,10 @@ fuzz_target!(|input: &[u8]| {
 /// leaves of a short input are repeated, so that some trees have two levels.
 fn tree(input: &[u8]) {
     let copies = if input.len() < 8 { 400 } else { 1 };
-    let leaf =
-        |byte: &u8| Leaf { cid: Cid::new(Codec::Raw, [*byte; 32]), size: LEAF_BYTES >> (byte % 24) };
+    let leaf = |byte: &u8| Leaf {
+        cid: Cid::new(Codec::Raw, [*byte; 32]),
+        size: LEAF_BYTES >> (byte % 24),
+    };
     let leaves: Vec<Leaf> =
         input.iter().flat_map(|byte| std::iter::repeat_n(leaf(byte), copies)).collect();
     let tree = layout(&leaves);
