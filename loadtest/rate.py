@@ -42,7 +42,7 @@ def fill(address, authorization=None):
 
 def drive(host, port, path, authorization, until, times):
     login = f"Authorization: {authorization}\r\n" if authorization else ""
-    request = f"GET {path} HTTP/1.1\r\nHost: load\r\nAccept: {TYPE}\r\n{login}\r\n".encode()
+    request = f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nAccept: {TYPE}\r\n{login}\r\n".encode()
     with socket.create_connection((host, port)) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         length = 0
