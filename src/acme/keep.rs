@@ -12,7 +12,8 @@ use super::client::Acme;
 use super::order::Issued;
 use crate::jobs::{Done, Job, JobError, Scope};
 use crate::net::Certificate;
-use crate::outbound::{BackOff, jitter};
+use crate::outbound::BackOff;
+use crate::seal::random;
 use crate::store::IssuedCertificate;
 use crate::telemetry::metrics;
 
@@ -202,7 +203,7 @@ impl Acme {
         let expires_at = Certificate::from_pem(chain.as_bytes(), key.as_bytes())?.expires_at();
         let life = expires_at.duration_since(SystemTime::now()).unwrap_or_default();
         let sealed = self.sealer.seal(&self.key_context(), key.as_bytes());
-        let renew_in = renewal(life, jitter());
+        let renew_in = renewal(life, random::fraction());
         Ok(self.store.certificates().put(&self.name, self.who, &chain, &sealed, renew_in).await?)
     }
 

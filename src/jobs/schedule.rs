@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use uuid::Uuid;
+use crate::seal::random;
 
 /// Longest pause after failures, in periods.
 const LONGEST: u32 = 10;
@@ -13,13 +13,7 @@ const LONGEST: u32 = 10;
 /// that started together do not stay together.
 pub(super) fn pause(period: Duration, failures: u32) -> Duration {
     let periods = 2_u32.saturating_pow(failures).min(LONGEST);
-    period.saturating_mul(periods).mul_f64(0.9 + random() / 5.0)
-}
-
-/// From 0 to 1.
-fn random() -> f64 {
-    let [high, low, ..] = Uuid::new_v4().into_bytes();
-    f64::from(u16::from_be_bytes([high, low])) / f64::from(u16::MAX)
+    period.saturating_mul(periods).mul_f64(0.9 + random::fraction() / 5.0)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use uuid::Uuid;
+use crate::seal::random;
 
 /// Pauses that double with each failure in a row, from `first` to `longest`.
 ///
@@ -24,19 +24,13 @@ impl BackOff {
     pub fn failed(&mut self) -> Duration {
         let pause = self.first.saturating_mul(2_u32.saturating_pow(self.failures));
         self.failures = self.failures.saturating_add(1);
-        pause.min(self.longest).mul_f64(1.0 + jitter() / 5.0)
+        pause.min(self.longest).mul_f64(1.0 + random::fraction() / 5.0)
     }
 
     /// Starts again with the first pause.
     pub fn succeeded(&mut self) {
         self.failures = 0;
     }
-}
-
-/// A random number from 0 to 1, with which instances spread what they would do at the same time.
-pub fn jitter() -> f64 {
-    let [high, low, ..] = Uuid::new_v4().into_bytes();
-    f64::from(u16::from_be_bytes([high, low])) / f64::from(u16::MAX)
 }
 
 #[cfg(test)]
@@ -51,6 +45,6 @@ mod tests {
         assert!((600..=720).contains(&pauses[8]) && (600..=720).contains(&pauses[98]));
         back_off.succeeded();
         assert!((10..=12).contains(&back_off.failed().as_secs()));
-        assert!((0.0..=1.0).contains(&jitter()));
+        assert!((0.0..=1.0).contains(&random::fraction()));
     }
 }

@@ -12,7 +12,7 @@ mod server;
 mod tls;
 mod trust;
 
-pub use back_off::{BackOff, jitter};
+pub use back_off::BackOff;
 pub use client::Client;
 pub use connection::{Connection, Outgoing};
 pub use error::OutboundError;
