@@ -70,7 +70,7 @@ impl Facts {
         }
     }
 
-    /// The first sign that clients come from other machines, as the begin of a sentence.
+    /// The first setting that says that clients come from other machines, as the beginning of a sentence.
     fn others_come(self) -> Option<&'static str> {
         let signs = [
             (!self.loopback, "OPEN_REGISTRY_HOST is not a loopback address"),

@@ -1,5 +1,5 @@
--- Links a blob that one of some repositories holds, if it may be read there: the search of a caller whose token names
--- what it covers. $1 target, $2 digest, $3 who asks, as in gate; $4 the repositories.
+-- Links a blob to $1 (a repository) if one of the repositories $4 holds it and the caller may pull it from there. $4 are
+-- the repositories that the caller's token covers. $2 digest, $3 revision of the caller (see gate).
 INSERT INTO repository_blobs (repository_id, blob_id)
 SELECT t.id, b.id
 FROM repositories t, blobs b

@@ -1,4 +1,4 @@
-//! Heads of requests that two servers could read differently.
+//! Refuses request heads that two servers could interpret differently.
 
 use hyper::Version;
 use hyper::header::{AUTHORIZATION, HOST, HeaderName};

@@ -1,5 +1,5 @@
-//! Which requests a server without a login refuses, whatever they ask for: those that a proxy or a browser sends on behalf
-//! of somebody else.
+//! The requests that a server without a login refuses: those that a proxy forwards, and those that a browser sends for a
+//! page of another site.
 
 use hyper::StatusCode;
 use hyper::header::{FORWARDED, HOST, HeaderName, HeaderValue, ORIGIN, VIA};
@@ -14,12 +14,12 @@ use crate::telemetry::metrics::{self, Refusal};
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Refuses a request that does not come from somebody whom a server without a login is for.
+/// Refuses a request that a server without a login must not serve.
 ///
 /// # Errors
-/// 403 for a request that a page of another site sends. If only this machine is expected, also 403 for one that a proxy
-/// forwards, and 421 for one that is addressed to another host: a browser sends that when somebody else's name leads to
-/// a loopback address (DNS rebinding).
+/// 403 for a request that a page of another site sends. If the server expects only clients on this machine, also 403 for
+/// a forwarded request, and 421 for a request to another host. A browser sends such a request when a foreign name
+/// resolves to a loopback address (DNS rebinding).
 pub(super) fn check(parts: &Parts, name: &Name) -> Result<(), HttpError> {
     match name.login {
         Login::Token => Ok(()),
@@ -48,7 +48,7 @@ fn check_direct(parts: &Parts) -> Result<(), HttpError> {
 }
 
 fn check_host(parts: &Parts, name: &Name) -> Result<(), HttpError> {
-    // Without a Host, which only HTTP/1.0 may leave out, no browser sent it.
+    // Only HTTP/1.0 may leave out the Host, and no browser does.
     let Some(host) = authority(parts) else { return Ok(()) };
     let host = std::str::from_utf8(host).ok().and_then(HostPort::parse);
     let is_ours = |host: HostPort<'_>| {
