@@ -26,7 +26,7 @@
 //! - [`ipld`]: CIDs, and the tree that `ipfs add` builds above the leaves of a file.
 //! - [`rights`]: actions, roles, patterns of repositories, scopes of tokens.
 //! - [`seal`]: the signing secret, encryption under it, random bytes.
-//! - [`stream`]: `http_body::Body` wrappers that hash, verify, pace and time a body.
+//! - [`stream`]: `http_body::Body` wrappers that hash, verify, pace and time a body, and the buffer that gathers one.
 //! - [`store`]: PostgreSQL. One file of `sql/queries` is one statement and one function.
 //! - [`ipfs`]: the client of Kubo's RPC API and gateway.
 //! - [`outbound`]: connections to other servers: TLS, trusted authorities, idle connections, time limits.

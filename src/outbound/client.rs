@@ -1,11 +1,11 @@
 //! Small requests to any `https://` address, each answered whole.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::header::{HOST, HeaderValue};
 use hyper::http::uri::{Authority, PathAndQuery, Scheme};
@@ -18,6 +18,7 @@ use super::reach::Reach;
 use super::server::{Close, Server};
 use super::tls::ClientTls;
 use crate::config::ServerAddress;
+use crate::stream::gather::{GatherError, gather};
 
 /// Time for a connection to be made, the name looked up included, and as much again for TLS.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -65,13 +66,12 @@ impl<B: Outgoing> Client<B> {
         let failed = |source| OutboundError::Http { address: address.clone(), source };
         let (response, connection) = send(server, request).await?;
         let (head, body) = response.into_parts();
-        let body = Limited::new(body, self.answer_bytes).collect().await;
-        let body = body.map_err(|error| match error.downcast::<hyper::Error>() {
-            Ok(error) => failed(*error),
-            Err(_) => OutboundError::TooLong(address.clone(), self.answer_bytes),
+        let body = gather(pin!(body), self.answer_bytes).await.map_err(|error| match error {
+            GatherError::Failed(error) => failed(error),
+            GatherError::TooLong(most) => OutboundError::TooLong(address.clone(), most),
         })?;
         server.keep(connection);
-        Ok(Response::from_parts(head, body.to_bytes()))
+        Ok(Response::from_parts(head, body))
     }
 }
 

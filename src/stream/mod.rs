@@ -2,9 +2,11 @@
 //! `size_hint` and `is_end_stream`.
 //!
 //! A body ends in one of three ways: it is done (`None` after the last frame), it failed (`Err`, and nothing after it),
-//! or its reader dropped it. This room knows digests and no other word of the domain.
+//! or its reader dropped it. Only [`gather`] copies: it reads a body into memory. This room knows digests and no other
+//! word of the domain.
 
 mod error;
+pub mod gather;
 pub mod hashing;
 pub mod paced;
 pub mod stall;
@@ -13,3 +15,4 @@ mod testing;
 pub mod verified;
 
 pub use error::StreamError;
+pub use gather::Gathered;

@@ -1,10 +1,9 @@
 //! A request as its handler gets it, with typed readers of its headers and body.
 
 use std::net::IpAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::header::{
     AUTHORIZATION, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, HeaderName, IF_NONE_MATCH,
@@ -17,6 +16,7 @@ use super::shared::Edge;
 use crate::auth::{AuthError, Credentials};
 use crate::oci::{Chunk, ErrorCode, Selection};
 use crate::registry::Registry;
+use crate::stream::gather::{GatherError, gather};
 use crate::stream::stall::Stalling;
 
 /// A request whose endpoint is known.
@@ -116,18 +116,14 @@ impl Request {
         most: usize,
         broken: ErrorCode,
     ) -> Result<Bytes, HttpError> {
-        if self.body.size_hint().lower() > most as u64 {
-            return Err(HttpError::TooLarge { what, most });
-        }
-        let stalling = Stalling::new(&mut self.body, self.edge.limits().body_stall);
-        match Limited::new(stalling, most).collect().await {
-            Ok(body) => Ok(body.to_bytes()),
-            Err(error) if error.is::<LengthLimitError>() => Err(HttpError::TooLarge { what, most }),
-            Err(error) => {
+        let stalling = pin!(Stalling::new(&mut self.body, self.edge.limits().body_stall));
+        gather(stalling, most).await.map_err(|error| match error {
+            GatherError::TooLong(most) => HttpError::TooLarge { what, most },
+            GatherError::Failed(error) => {
                 let message = format!("the request body ended early: {error}");
-                Err(HttpError::bad_request(broken, message))
+                HttpError::bad_request(broken, message)
             }
-        }
+        })
     }
 
     /// The value of a header, if it has one and it is text.
