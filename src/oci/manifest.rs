@@ -43,6 +43,9 @@ pub enum ManifestError {
     /// Neither `Content-Type` nor `mediaType` is given, and the fields do not identify the kind either.
     #[error("neither Content-Type nor mediaType says what kind of manifest this is")]
     Unidentified,
+    /// `Content-Type` says that it is a manifest of Docker, and `mediaType` is missing. Docker's registry refuses it too.
+    #[error("mediaType is missing; a manifest of Docker must say `{0}` there")]
+    Untyped(&'static str),
     /// `schemaVersion` is missing or not 2.
     #[error("schemaVersion is not 2")]
     SchemaVersion,
@@ -177,6 +180,9 @@ impl Document {
             (Some(header), Some(body)) if body.parse() != Ok(header) => {
                 let body = body.chars().take(128).collect();
                 Err(ManifestError::Disagree { header: header.media_type(), body })
+            }
+            (Some(header), None) if header.is_docker() => {
+                Err(ManifestError::Untyped(header.media_type()))
             }
             (Some(header), _) => Ok(header),
             (None, Some(body)) => Ok(body.parse()?),

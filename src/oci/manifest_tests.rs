@@ -33,7 +33,7 @@ fn identifies_the_kind() {
     let image_of = |media_type: &str| with(image(), "mediaType", media_type.into());
     let cases = [
         (image(), Some(OCI_MANIFEST), OCI_MANIFEST),
-        (image(), Some(DOCKER_MANIFEST), DOCKER_MANIFEST),
+        (image_of(DOCKER_MANIFEST), Some(DOCKER_MANIFEST), DOCKER_MANIFEST),
         (image_of(DOCKER_MANIFEST), None, DOCKER_MANIFEST),
         (
             image_of(OCI_MANIFEST),
@@ -42,7 +42,7 @@ fn identifies_the_kind() {
         ),
         (image(), None, OCI_MANIFEST),
         (index(), None, OCI_INDEX),
-        (index(), Some(DOCKER_LIST), DOCKER_LIST),
+        (with(index(), "mediaType", DOCKER_LIST.into()), Some(DOCKER_LIST), DOCKER_LIST),
         (json!({"schemaVersion": 2, "manifests": []}), Some(OCI_INDEX), OCI_INDEX),
         (json!({"schemaVersion": 2, "manifests": null}), Some(OCI_INDEX), OCI_INDEX),
         (with(image(), "layers", Value::Null), Some(OCI_MANIFEST), OCI_MANIFEST),
@@ -78,6 +78,9 @@ fn refuses_with_the_reason() {
         (json!({"schemaVersion": 1, "fsLayers": []}), None, "MediaType(Schema1"),
         (with(image(), "mediaType", "a/b".into()), None, "MediaType(Unknown"),
         (with(image(), "mediaType", DOCKER_MANIFEST.into()), Some(OCI_MANIFEST), "Disagree"),
+        (image(), Some(DOCKER_MANIFEST), "Untyped"),
+        (index(), Some(DOCKER_LIST), "Untyped"),
+        (with(image(), "mediaType", "".into()), Some(DOCKER_MANIFEST), "Untyped"),
         (with(image(), "schemaVersion", 3.into()), None, "SchemaVersion"),
         (with(image(), "manifests", json!([])), Some(OCI_MANIFEST), "Ambiguous"),
         (with(index(), "layers", json!([])), None, "Ambiguous"),

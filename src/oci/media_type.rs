@@ -46,6 +46,11 @@ impl ManifestKind {
     pub fn is_index(self) -> bool {
         matches!(self, Self::OciIndex | Self::DockerList)
     }
+
+    /// Whether Docker defines it and not OCI.
+    pub fn is_docker(self) -> bool {
+        matches!(self, Self::DockerManifest | Self::DockerList)
+    }
 }
 
 /// Why a media type is not that of a manifest that the registry stores.

@@ -71,6 +71,39 @@ async fn every_known_type_is_served_as_it_was_pushed() {
 }
 
 #[tokio::test]
+async fn nobody_decides_the_type_of_a_manifest_for_another_repository() {
+    let server = server().await;
+    let client = server.client();
+    let mut untyped = Bytes::new();
+    for name in ["first", "second"] {
+        let config = client.push_blob(name, &Bytes::from_static(b"{}")).await;
+        let mut image: Value = serde_json::from_slice(&image(&config, 2, &[])).unwrap();
+        image.as_object_mut().unwrap().remove("mediaType");
+        untyped = image.to_string().into();
+    }
+    client.push_manifest("first", "v1", OCI_MANIFEST, untyped.clone()).await.expect(201);
+    // As if it had been pushed when the registry took such a manifest as one of Docker.
+    let pushed_before = "UPDATE manifests SET content_type = $1";
+    server.database().admin.execute(pushed_before, &[&DOCKER_MANIFEST]).await.unwrap();
+    let pushed_before = "UPDATE repository_manifests SET content_type = $1";
+    server.database().admin.execute(pushed_before, &[&DOCKER_MANIFEST]).await.unwrap();
+    client.push_manifest("second", "v1", OCI_MANIFEST, untyped.clone()).await.expect(201);
+    let served = async |name: &str| {
+        let head = client.head(&format!("/v2/{name}/manifests/v1")).await.expect(200);
+        let got =
+            client.get(&format!("/v2/{name}/manifests/{}", sha256(&untyped))).await.expect(200);
+        assert_eq!(head.header("content-type"), got.header("content-type"));
+        head.header("content-type").to_owned()
+    };
+    assert_eq!(
+        (served("first").await, served("second").await),
+        (DOCKER_MANIFEST.into(), OCI_MANIFEST.into())
+    );
+    client.push_manifest("first", "v1", OCI_MANIFEST, untyped.clone()).await.expect(201);
+    assert_eq!(served("first").await, OCI_MANIFEST);
+}
+
+#[tokio::test]
 async fn invalid_manifests_are_refused() {
     let server = server().await;
     let client = server.client();
@@ -89,6 +122,13 @@ async fn invalid_manifests_are_refused() {
         (OCI_MANIFEST, changed("mediaType", json!(OCI_INDEX)), "MANIFEST_INVALID"),
         (OCI_MANIFEST, changed("manifests", json!([])), "MANIFEST_INVALID"),
         (OCI_INDEX, good.to_string(), "MANIFEST_INVALID"),
+        // Docker's registry refuses a manifest of Docker that does not say what it is.
+        (DOCKER_MANIFEST, changed("mediaType", Value::Null), "MANIFEST_INVALID"),
+        (
+            DOCKER_LIST,
+            json!({ "schemaVersion": 2, "manifests": [] }).to_string(),
+            "MANIFEST_INVALID",
+        ),
         ("text/plain", good.to_string(), "MANIFEST_INVALID"),
         (
             "application/vnd.docker.distribution.manifest.v1+prettyjws",

@@ -3,10 +3,10 @@
 SELECT gate.allowed, found.*
 FROM gate($1, $3, $4, $5) gate
 LEFT JOIN LATERAL (
-    SELECT m.digest, m.content_type, m.raw
+    SELECT m.digest, coalesce(link.content_type, m.content_type) AS content_type, m.raw
     FROM manifests m
     CROSS JOIN LATERAL (
-        SELECT FROM repository_manifests rm
+        SELECT rm.content_type FROM repository_manifests rm
         WHERE rm.repository_id = gate.repository_id AND rm.manifest_id = m.id
         OFFSET 0
     ) link

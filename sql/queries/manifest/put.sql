@@ -15,12 +15,21 @@ WITH found AS (
     SELECT id FROM found UNION ALL SELECT id FROM made
 ), link AS (
     INSERT INTO repository_manifests
-        (repository_id, manifest_id, subject_digest, referrer_digest, referrer_type)
-    SELECT $1, id, $5,
+        (repository_id, manifest_id, content_type, artifact_type, subject_digest, referrer_digest, referrer_type)
+    SELECT $1, id, $3, $4, $5,
         CASE WHEN $5 IS NOT NULL THEN $2 END,
         CASE WHEN $5 IS NOT NULL AND length($4) <= 255 THEN $4 END
     FROM manifest
     ON CONFLICT (repository_id, manifest_id) DO NOTHING
+), moved AS (
+    -- A repeated push with another type moves this link only. It is no part of the upsert, which would lock the link of
+    -- every repeated push and so wait for each other one.
+    UPDATE repository_manifests rm SET
+        content_type = $3,
+        artifact_type = $4,
+        referrer_type = CASE WHEN rm.subject_digest IS NOT NULL AND length($4) <= 255 THEN $4 END
+    FROM found
+    WHERE rm.repository_id = $1 AND rm.manifest_id = found.id AND rm.content_type IS DISTINCT FROM $3
 ), blobs AS (
     INSERT INTO manifest_blobs (repository_id, manifest_id, blob_id)
     SELECT $1, manifest.id, b.id FROM manifest, unnest($9::BIGINT[]) b (id)

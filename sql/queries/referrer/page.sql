@@ -5,11 +5,12 @@
 SELECT gate.allowed, page.digest, page.content_type, page.size, page.artifact_type, page.annotations, page.candidates
 FROM gate($1, $6, $7, $8) gate
 LEFT JOIN LATERAL (
-    SELECT m.digest, m.content_type, m.size, m.artifact_type, m.annotations,
+    SELECT m.digest, coalesce(p.content_type, m.content_type) AS content_type, m.size,
+        coalesce(p.artifact_type, m.artifact_type) AS artifact_type, m.annotations,
         sum(m.size) OVER (ORDER BY p.referrer_digest ROWS UNBOUNDED PRECEDING) AS bytes,
         count(*) OVER () AS candidates
     FROM (
-        SELECT rm.manifest_id, rm.referrer_digest
+        SELECT rm.manifest_id, rm.referrer_digest, rm.content_type, rm.artifact_type
         FROM repository_manifests rm
         WHERE gate.allowed AND rm.repository_id = gate.repository_id
           AND rm.subject_digest = $2 AND rm.referrer_digest > $3

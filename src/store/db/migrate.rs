@@ -59,6 +59,16 @@ const MIGRATIONS: &[Migration] = &[
         name: "jobs",
         sql: include_str!("../../../sql/migrations/0005_jobs.sql"),
     },
+    Migration {
+        version: 6,
+        name: "link_types",
+        sql: include_str!("../../../sql/migrations/0006_link_types.sql"),
+    },
+    Migration {
+        version: 7,
+        name: "fill_link_types",
+        sql: include_str!("../../../sql/migrations/0007_fill_link_types.sql"),
+    },
 ];
 
 /// Applies the migrations that are missing. The lock ends with the connection.

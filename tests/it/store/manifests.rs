@@ -110,6 +110,58 @@ async fn the_repository_must_hold_what_a_manifest_names() {
 }
 
 #[tokio::test]
+async fn each_repository_serves_the_types_that_its_own_pusher_said() {
+    let rig::Database { store, admin, .. } = rig::database().await;
+    let typed = |name: &str, media_type: &str| {
+        let mut new = manifest(name, 1000);
+        new.media_type = media_type.to_owned();
+        new.subject = Some(digest(1).to_string());
+        new.artifact_type = Some(format!("{media_type}/artifact"));
+        new.tags = vec![tag("v1")];
+        new
+    };
+    let served = async |name: &str| {
+        let access = open(&repository(name));
+        let mut types = Vec::new();
+        for named in ["v1", digest(1000).as_str()].map(reference) {
+            let got = store.manifests().get(&access, &named).await.unwrap().unwrap();
+            let head = store.manifests().head(&access, &named).await.unwrap().unwrap();
+            assert_eq!(got.media_type, head.media_type);
+            types.push(got.media_type);
+        }
+        let of_type = format!("{}/artifact", types[0]);
+        for wanted in [vec![], vec![of_type.clone()]] {
+            let page = store.referrers().page(&access, &digest(1), &wanted, None, 9).await.unwrap();
+            assert_eq!(page.entries.len(), 1, "{name} {wanted:?}");
+            assert_eq!(page.entries[0].artifact_type.as_ref(), Some(&of_type));
+            types.push(page.entries[0].media_type.clone());
+        }
+        types.dedup();
+        types
+    };
+    put(&store, &typed("a", "x/one")).await;
+    put(&store, &typed("b", "x/two")).await;
+    assert_eq!(
+        (served("a").await, served("b").await),
+        (vec!["x/one".into()], vec!["x/two".into()])
+    );
+    // A repeated push moves the link of its own repository only.
+    put(&store, &typed("a", "x/three")).await;
+    assert_eq!(
+        (served("a").await, served("b").await),
+        (vec!["x/three".into()], vec!["x/two".into()])
+    );
+    // A link of the previous version has no type of its own: the manifest's row decides, which the first pusher wrote.
+    let previous = "UPDATE repository_manifests SET content_type = NULL, artifact_type = NULL,
+        referrer_type = 'x/one/artifact'";
+    admin.batch_execute(previous).await.unwrap();
+    assert_eq!(
+        (served("a").await, served("b").await),
+        (vec!["x/one".into()], vec!["x/one".into()])
+    );
+}
+
+#[tokio::test]
 async fn a_rejected_manifest_creates_no_repository() {
     let store = rig::database().await.store;
     let mut image = manifest("new", 1000);

@@ -148,7 +148,7 @@ const CASES: &[Case] = &[
         "manifest/put",
         "1, digest_of('manifest', 7), 'a/b', NULL, NULL, NULL, NULL, '', '{1,2,3}', \
          ARRAY[digest_of('manifest', 8)], '{8}', '{NULL}', '{v1,v2}'",
-        3.0
+        5.0
     ),
     case!("manifest/delete", "'big', digest_of('manifest', 77777)", 30.0),
     case!("access/allowed", "'team1/image1', WHO", 6.0),

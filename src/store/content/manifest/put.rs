@@ -23,7 +23,7 @@ pub struct NewManifest {
     pub repository: RepositoryName,
     /// Digest of `raw`.
     pub digest: Digest,
-    /// Media type of this push. A digest that is stored already keeps the type of its first push.
+    /// Media type of this push. The repository serves the manifest as this type from now on; others keep theirs.
     pub media_type: String,
     /// The exact bytes.
     pub raw: Bytes,
