@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 use tracing::debug;
 
@@ -11,7 +12,7 @@ use super::limits::ConnectionLimits;
 use super::peer::{Peer, Secured};
 use super::per_address::{Addresses, Entered};
 use super::proxy::read_header;
-use super::refusal::{self, NOT_TLS, TOO_MANY_CONNECTIONS};
+use super::refusal::{NOT_TLS, Refusals, TOO_MANY_CONNECTIONS};
 use super::serve::Serve;
 use super::tls::{HandshakeFailure, Handshaken, SecureStream, ServerTls};
 use super::watch::Stop;
@@ -24,26 +25,38 @@ pub(super) struct Entrance {
     pub(super) tls: Option<ServerTls>,
     pub(super) proxies: Arc<Proxies>,
     pub(super) addresses: Addresses,
+    pub(super) refusals: Refusals,
     pub(super) limits: ConnectionLimits,
     pub(super) stop: Stop,
 }
 
 impl Entrance {
-    /// Prepares a connection for HTTP and serves it until it ends.
-    pub(super) async fn serve(self, stream: TcpStream, peer: Peer, service: impl Serve) {
+    /// Prepares a connection for HTTP and serves it until it ends. `place` is its place among all connections.
+    pub(super) async fn serve(
+        self,
+        stream: TcpStream,
+        peer: Peer,
+        service: impl Serve,
+        place: OwnedSemaphorePermit,
+    ) {
         let prepared = tokio::select! {
             biased;
-            () = self.stop.cut.cancelled() => None,
+            () = self.stop.cut.cancelled() => return,
             prepared = self.prepare(stream, peer) => prepared,
         };
-        // `_entered` counts the connection to its address until it ends.
-        let Some((transport, arrival, _entered)) = prepared else { return };
-        match transport {
-            Transport::Open(stream) => {
+        match prepared {
+            // `_entered` counts the connection to its address until it ends.
+            Ok((Transport::Open(stream), arrival, _entered)) => {
                 connection::run(stream, arrival, self.limits, self.stop, service).await;
             }
-            Transport::Secure(stream) => {
+            Ok((Transport::Secure(stream), arrival, _entered)) => {
                 connection::run(*stream, arrival, self.limits, self.stop, service).await;
+            }
+            Err(Turned::Away) => {}
+            Err(Turned::AwayWith(stream, answer)) => {
+                // Otherwise an address over its limit could take all places by reading its refusals slowly.
+                drop(place);
+                self.refusals.refuse(stream, answer).await;
             }
         }
     }
@@ -52,7 +65,7 @@ impl Entrance {
         &self,
         mut stream: TcpStream,
         peer: Peer,
-    ) -> Option<(Transport, Arrival, Option<Entered>)> {
+    ) -> Result<(Transport, Arrival, Option<Entered>), Turned> {
         let peer = self.client_of(&mut stream, peer).await?;
         let entered = if self.proxies.trusted.contain(peer.0.ip()) {
             None
@@ -60,10 +73,10 @@ impl Entrance {
             let Some(entered) = self.addresses.enter(peer.0.ip(), self.limits.per_address) else {
                 refused(peer, Refusal::AddressConnections, "its address has too many connections");
                 // Under TLS an answer would need the handshake, whose cost the limit is to save.
-                if self.tls.is_none() {
-                    refusal::refuse(stream, TOO_MANY_CONNECTIONS).await;
-                }
-                return None;
+                return Err(match self.tls {
+                    None => Turned::AwayWith(stream, TOO_MANY_CONNECTIONS),
+                    Some(_) => Turned::Away,
+                });
             };
             Some(entered)
         };
@@ -71,23 +84,23 @@ impl Entrance {
             None => (Transport::Open(stream), Arrival { peer, secured: None, http2: false }),
             Some(tls) => self.secure(stream, peer, tls).await?,
         };
-        Some((transport, arrival, entered))
+        Ok((transport, arrival, entered))
     }
 
     /// The client of a connection. Where the setting says so, trusted proxies name it in a PROXY header first.
-    async fn client_of(&self, stream: &mut TcpStream, peer: Peer) -> Option<Peer> {
+    async fn client_of(&self, stream: &mut TcpStream, peer: Peer) -> Result<Peer, Turned> {
         if !self.proxies.protocol || !self.proxies.trusted.contain(peer.0.ip()) {
-            return Some(peer);
+            return Ok(peer);
         }
         match timeout(self.limits.handshake_time, read_header(stream)).await {
-            Ok(Ok(client)) => Some(client.map_or(peer, Peer)),
+            Ok(Ok(client)) => Ok(client.map_or(peer, Peer)),
             Ok(Err(error)) => {
                 refused(peer, Refusal::ProxyHeader, &error.to_string());
-                None
+                Err(Turned::Away)
             }
             Err(_) => {
                 refused(peer, Refusal::ProxyHeaderTime, "its PROXY header did not arrive in time");
-                None
+                Err(Turned::Away)
             }
         }
     }
@@ -98,25 +111,24 @@ impl Entrance {
         stream: TcpStream,
         peer: Peer,
         tls: &ServerTls,
-    ) -> Option<(Transport, Arrival)> {
+    ) -> Result<(Transport, Arrival), Turned> {
         match timeout(self.limits.handshake_time, tls.handshake(stream)).await {
             Ok(Ok(Handshaken::Open { stream, http2, client })) => {
                 let secured = Some(Secured { client });
-                Some((Transport::Secure(stream), Arrival { peer, secured, http2 }))
+                Ok((Transport::Secure(stream), Arrival { peer, secured, http2 }))
             }
-            Ok(Ok(Handshaken::Validated)) | Ok(Err(HandshakeFailure::Silent)) => None,
+            Ok(Ok(Handshaken::Validated)) | Ok(Err(HandshakeFailure::Silent)) => Err(Turned::Away),
             Ok(Err(HandshakeFailure::Plain(stream))) => {
                 refused(peer, Refusal::NotTls, "it does not speak TLS");
-                refusal::refuse(stream, NOT_TLS).await;
-                None
+                Err(Turned::AwayWith(stream.into_inner(), NOT_TLS))
             }
             Ok(Err(HandshakeFailure::Failed(error))) => {
                 refused(peer, Refusal::Handshake, &error.to_string());
-                None
+                Err(Turned::Away)
             }
             Err(_) => {
                 refused(peer, Refusal::HandshakeTime, "its TLS handshake took too long");
-                None
+                Err(Turned::Away)
             }
         }
     }
@@ -126,6 +138,14 @@ impl Entrance {
 enum Transport {
     Open(TcpStream),
     Secure(Box<SecureStream>),
+}
+
+/// A connection that is not served.
+enum Turned {
+    /// Nothing is left to say.
+    Away,
+    /// The client is still to read this answer.
+    AwayWith(TcpStream, &'static str),
 }
 
 fn refused(peer: Peer, refusal: Refusal, error: &str) {

@@ -17,7 +17,7 @@ use super::entrance::Entrance;
 use super::limits::ConnectionLimits;
 use super::peer::Peer;
 use super::per_address::Addresses;
-use super::refusal::{self, TOO_MANY_CONNECTIONS};
+use super::refusal::{Refusals, TOO_MANY_CONNECTIONS};
 use super::serve::Serve;
 use super::shutdown::Shutdown;
 use super::tls::ServerTls;
@@ -32,9 +32,6 @@ const BACKLOG: u32 = 4096;
 const BACK_OFF: Duration = Duration::from_millis(10);
 /// Longest pause of that kind.
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(1);
-
-/// Most connections over the limit that are answered 503 at one time. Further ones are closed without an answer.
-const TURNED_AWAY: usize = 64;
 
 /// Time for cut connections to release what they hold.
 const CUT_TIME: Duration = Duration::from_secs(2);
@@ -115,12 +112,12 @@ pub async fn serve(
     let cut = CancellationToken::new();
     let admission = Admission {
         connections: Arc::new(Semaphore::new(limits.connections)),
-        turned_away: Arc::new(Semaphore::new(TURNED_AWAY)),
         tasks: TaskTracker::new(),
         entrance: Entrance {
             tls: listener.tls.clone(),
             proxies: Arc::new(listener.proxies.clone()),
             addresses: Addresses::default(),
+            refusals: Refusals::default(),
             limits,
             stop: Stop { shutdown: shutdown.clone(), cut: cut.clone() },
         },
@@ -163,7 +160,6 @@ pub async fn serve(
 /// Starts a task for each accepted connection, within the limits.
 struct Admission<S> {
     connections: Arc<Semaphore>,
-    turned_away: Arc<Semaphore>,
     tasks: TaskTracker,
     entrance: Entrance,
     service: S,
@@ -181,8 +177,7 @@ impl<S: Serve + Clone + Send + 'static> Admission<S> {
         let (entrance, service) = (self.entrance.clone(), self.service.clone());
         self.tasks.spawn(async move {
             let _open = metrics::connection_open();
-            entrance.serve(stream, peer, service).await;
-            drop(permit);
+            entrance.serve(stream, peer, service, permit).await;
         });
     }
 
@@ -191,12 +186,8 @@ impl<S: Serve + Clone + Send + 'static> Admission<S> {
         if self.entrance.tls.is_some() {
             return;
         }
-        if let Ok(permit) = Arc::clone(&self.turned_away).try_acquire_owned() {
-            tokio::spawn(async move {
-                refusal::refuse(stream, TOO_MANY_CONNECTIONS).await;
-                drop(permit);
-            });
-        }
+        let refusals = self.entrance.refusals.clone();
+        tokio::spawn(async move { refusals.refuse(stream, TOO_MANY_CONNECTIONS).await });
     }
 }
 

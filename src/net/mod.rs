@@ -28,6 +28,8 @@ mod watch;
 mod watched;
 
 #[cfg(test)]
+mod crowd_tests;
+#[cfg(test)]
 mod tests;
 
 pub use limits::ConnectionLimits;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::activity::Activity;
@@ -32,15 +33,33 @@ pub(super) const NOT_TLS: &str = "HTTP/1.1 400 Bad Request\r\n\
     connection: close\r\n\r\n\
     this port speaks https only; the request came without encryption\n";
 
-/// Writes `answer` and closes the connection. Reads on for a moment, so that the client receives the answer.
-pub(super) async fn refuse<T>(stream: T, answer: &'static str)
-where
-    T: AsyncRead + AsyncWrite + Unpin,
-{
-    write(Watched::new(stream, Arc::new(Activity::of_one())), answer).await;
+/// Most refusals that are written at one time. Further connections are closed without an answer.
+const REFUSALS: usize = 64;
+
+/// Refuses connections that have no place. Cheap to clone; clones share the bound.
+#[derive(Clone, Debug)]
+pub(super) struct Refusals(Arc<Semaphore>);
+
+impl Default for Refusals {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(REFUSALS)))
+    }
 }
 
-/// Does the same as [`refuse`] on a connection that was served before.
+impl Refusals {
+    /// Writes `answer` and closes the connection. Reads on for a moment, so that the client receives the answer.
+    ///
+    /// The caller must have given back the place of the connection: a client can take the whole of [`REFUSAL_TIME`].
+    pub(super) async fn refuse<T>(&self, stream: T, answer: &'static str)
+    where
+        T: AsyncRead + AsyncWrite + Unpin,
+    {
+        let Ok(_permit) = self.0.try_acquire() else { return };
+        write(Watched::new(stream, Arc::new(Activity::of_one())), answer).await;
+    }
+}
+
+/// Writes `answer` on a connection that was served before, and closes it in the same way.
 pub(super) async fn write<T>(mut io: Watched<T>, answer: &'static str)
 where
     T: AsyncRead + AsyncWrite + Unpin,

@@ -18,13 +18,13 @@ use tokio::time::{sleep, timeout};
 
 use super::*;
 
-const HEADER_TIME: Duration = Duration::from_millis(500);
-const IDLE_TIME: Duration = Duration::from_millis(1200);
+pub(super) const HEADER_TIME: Duration = Duration::from_millis(500);
+pub(super) const IDLE_TIME: Duration = Duration::from_millis(1200);
 
-struct Server {
-    address: SocketAddr,
-    shutdown: Shutdown,
-    serving: JoinHandle<Drained>,
+pub(super) struct Server {
+    pub(super) address: SocketAddr,
+    pub(super) shutdown: Shutdown,
+    pub(super) serving: JoinHandle<Drained>,
 }
 
 type Answer = Pin<Box<dyn Future<Output = Result<Response<Full<Bytes>>, Infallible>> + Send>>;
@@ -51,9 +51,7 @@ fn answer(request: Request<Incoming>) -> Answer {
     })
 }
 
-fn start(connections: usize, drain: Duration) -> Server {
-    let listener = Listener::bind(([127, 0, 0, 1], 0).into()).unwrap();
-    let address = listener.address();
+pub(super) fn start(connections: usize, drain: Duration) -> Server {
     let limits = ConnectionLimits {
         header_bytes: 64 * 1024,
         header_time: HEADER_TIME,
@@ -62,6 +60,12 @@ fn start(connections: usize, drain: Duration) -> Server {
         per_address: 1000,
         handshake_time: HEADER_TIME,
     };
+    start_with(limits, drain)
+}
+
+pub(super) fn start_with(limits: ConnectionLimits, drain: Duration) -> Server {
+    let listener = Listener::bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let address = listener.address();
     let shutdown = Shutdown::new(drain);
     let serving = tokio::spawn(serve(listener, limits, shutdown.clone(), service_fn(answer)));
     Server { address, shutdown, serving }
@@ -74,14 +78,14 @@ impl Server {
 }
 
 /// Reads until the server closes the connection. A reset is an error.
-async fn read_all(stream: &mut TcpStream) -> std::io::Result<String> {
+pub(super) async fn read_all(stream: &mut TcpStream) -> std::io::Result<String> {
     let mut text = Vec::new();
     timeout(Duration::from_secs(10), stream.read_to_end(&mut text)).await.unwrap()?;
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
 /// Sends a request and reads the answer until it ends in `end`. The connection stays open.
-async fn ask(stream: &mut TcpStream, request: &str, end: &str) -> String {
+pub(super) async fn ask(stream: &mut TcpStream, request: &str, end: &str) -> String {
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut text = String::new();
     while !text.ends_with(end) {
@@ -93,7 +97,7 @@ async fn ask(stream: &mut TcpStream, request: &str, end: &str) -> String {
     text
 }
 
-const GET: &str = "GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+pub(super) const GET: &str = "GET / HTTP/1.1\r\nhost: x\r\n\r\n";
 
 #[tokio::test]
 async fn a_silent_socket_is_closed_after_the_idle_time() {
