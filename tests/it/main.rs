@@ -18,6 +18,7 @@ mod manifest;
 mod pull;
 mod remote;
 mod rig;
+mod slow;
 mod start;
 mod store;
 mod strangers;
