@@ -65,6 +65,7 @@ fn edge(config: &Config, domain: Domain, shutdown: &Shutdown) -> Edge {
     let limits = http::Limits {
         manifest_bytes: config.limits.manifest_bytes,
         body_stall: config.limits.body_stall,
+        body_rate: config.limits.body_rate,
     };
     let domain_name = config.listen.domain.as_ref();
     let name = http::Name {

@@ -114,3 +114,23 @@ async fn manifests_in_single_bytes_cost_little_memory() {
     // The manifests have eight MiB. In a list of frames each byte costs at least thirty.
     assert!(held < 48 << 10, "{held} KiB");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_that_trickles_ends_before_its_sender_is_known() {
+    let server = guarding().await.start().await;
+    let stream = TcpStream::connect(server.addr).await.unwrap();
+    let (mut reader, mut writer) = stream.into_split();
+    let head = "POST /token HTTP/1.1\r\nhost: registry.test\r\ncontent-length: 60000\r\n\r\n";
+    writer.write_all(head.as_bytes()).await.unwrap();
+    let trickling = tokio::spawn(async move {
+        while writer.write_all(b"x").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    });
+    let mut answer = [0; 4096];
+    let size = timeout(PATIENCE, reader.read(&mut answer)).await.unwrap().unwrap();
+    let answer = String::from_utf8_lossy(&answer[..size]).into_owned();
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    assert!(answer.contains("the form did not arrive within 10s"), "{answer}");
+    trickling.abort();
+}

@@ -16,6 +16,8 @@ pub struct Limits {
     pub manifest_bytes: usize,
     /// Longest wait for the next frame of a request body.
     pub body_stall: Duration,
+    /// Least bytes a second in a request body; 0 for no minimum.
+    pub body_rate: u64,
 }
 
 /// The state that all requests share. Cheap to clone.
