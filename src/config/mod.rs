@@ -32,7 +32,7 @@ use clap::{ArgMatches, Command};
 pub use access::Access;
 pub use acme::Acme;
 pub use error::ConfigError;
-pub use host_port::HostPort;
+pub use host_port::{HostPort, is_loopback};
 pub use kubo::{Kubo, KuboLogin};
 pub use limits::Limits;
 pub use listen::{Domain, Listen};
