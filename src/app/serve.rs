@@ -75,6 +75,7 @@ fn edge(config: &Config, domain: Domain, shutdown: &Shutdown) -> Edge {
         login: config.access.login,
     };
     Edge::new(domain.registry, domain.auth, name, limits, shutdown.draining())
+        .exposing(domain.exposures)
 }
 
 fn connection_limits(config: &Config) -> ConnectionLimits {

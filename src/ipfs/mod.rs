@@ -15,6 +15,7 @@ mod kubo;
 mod multipart;
 mod origin;
 mod pin;
+mod publicity;
 mod read;
 mod rpc;
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod cli;
 mod clients;
 mod conformance;
 mod edge;
+mod exposed;
 mod house;
 mod hygiene;
 mod ipfs;
