@@ -38,7 +38,7 @@ pub use content::tag::Tags;
 pub use db::retry::CALL;
 pub use db::settings::Settings;
 pub use db::tls::Tls;
-pub use error::StoreError;
+pub use error::{Outage, StoreError};
 pub use jobs::backlog::Backlog;
 pub use jobs::job::{JobOutcome, JobRecord, JobRun, JobTurn, Jobs, LastRun};
 pub use uploads::pin::{Claim, Commit, Committed, Pins, Recorded};

@@ -10,7 +10,6 @@ use tokio_postgres::{Error, Row};
 
 use crate::store::db::connection::Connection;
 use crate::store::db::database::Database;
-use crate::store::db::retry::retrying;
 use crate::store::db::statements::Query;
 use crate::store::error::StoreError;
 
@@ -129,7 +128,7 @@ impl Accounts<'_> {
     /// Creates a user with every right if there is no user yet. Returns whether it did. When several callers try at the
     /// same time, on any instances, exactly one succeeds.
     pub async fn add_first_admin(self, name: &str, secret_hash: &str) -> Result<bool, StoreError> {
-        let added = retrying(|| async {
+        let added = self.0.retrying(|| async {
             let lease = self.0.lease().await?;
             lease.transaction(lock_first(&lease), add_first_admin(&lease, name, secret_hash)).await
         });

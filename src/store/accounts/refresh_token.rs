@@ -74,7 +74,7 @@ impl RefreshTokens<'_> {
         id: Uuid,
         life: Duration,
     ) -> Result<Option<RefreshToken>, StoreError> {
-        let rows = self.0.rows(Query::RefreshTokenRedeem, [&id, &life.as_secs_f64()]).await?;
+        let rows = self.0.returning(Query::RefreshTokenRedeem, [&id, &life.as_secs_f64()]).await?;
         let token = |row| {
             Ok(RefreshToken {
                 account: Account::from_row(row)?,

@@ -7,7 +7,6 @@ use tokio_postgres::{Error, Row};
 
 use crate::store::db::connection::{Connection, Param};
 use crate::store::db::database::Database;
-use crate::store::db::retry::retrying;
 use crate::store::db::statements::Query;
 use crate::store::error::StoreError;
 
@@ -64,7 +63,7 @@ impl SigningKeys<'_> {
     ) -> Result<(), StoreError> {
         let (lead, overlap) = (lead.as_secs_f64(), overlap.as_secs_f64());
         let params: [Param<'_>; 5] = [&kid, &public_key, &sealed, &lead, &overlap];
-        let added = retrying(|| async {
+        let added = self.0.retrying(|| async {
             let lease = self.0.lease().await?;
             lease.transaction(lock(&lease), lease.count(Query::SigningKeyAdd, &params)).await
         });
@@ -80,7 +79,7 @@ impl SigningKeys<'_> {
         sealed: &[u8],
     ) -> Result<bool, StoreError> {
         let params: [Param<'_>; 3] = [&kid, &public_key, &sealed];
-        let added = retrying(|| async {
+        let added = self.0.retrying(|| async {
             let lease = self.0.lease().await?;
             lease.transaction(lock(&lease), lease.count(Query::SigningKeyAddFirst, &params)).await
         });
@@ -90,7 +89,7 @@ impl SigningKeys<'_> {
 
     /// Ends the trust in a key at once. Answers whether the key was trusted.
     pub async fn revoke(self, kid: &str) -> Result<bool, StoreError> {
-        let revoked = retrying(|| async {
+        let revoked = self.0.retrying(|| async {
             let lease = self.0.lease().await?;
             lease.transaction(lock(&lease), lease.row(Query::SigningKeyRevoke, &[&kid])).await
         });

@@ -10,7 +10,6 @@ use crate::store::content::repository;
 use crate::store::db::connection::{Connection, Param};
 use crate::store::db::database::Database;
 use crate::store::db::gate::Gate;
-use crate::store::db::retry::retrying;
 use crate::store::db::row::{parsed, unsigned};
 use crate::store::db::statements::Query;
 use crate::store::error::StoreError;
@@ -95,7 +94,7 @@ impl Blobs<'_> {
         source: &MountSource,
     ) -> Result<bool, StoreError> {
         let (target, digest) = (target.as_str(), digest.as_str());
-        let mounted = retrying(|| async {
+        let mounted = self.0.repeating(|| async {
             let lease = self.0.lease().await?;
             let mount = async {
                 let ensure = repository::ensure(&lease, target);
@@ -126,7 +125,7 @@ impl Blobs<'_> {
         digest: &Digest,
     ) -> Result<Unlink, StoreError> {
         let (repository, digest) = (repository.as_str(), digest.as_str());
-        let unlinked = retrying(|| async {
+        let unlinked = self.0.retrying(|| async {
             let lease = self.0.lease().await?;
             let lock = lock_link(&lease, repository, digest);
             lease.transaction(lock, unlink(&lease, repository, digest)).await

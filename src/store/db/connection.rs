@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
-use tokio_postgres::config::{SslMode, SslNegotiation};
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Config, Error, NoTls, Row, Socket};
@@ -28,12 +27,7 @@ pub(crate) struct Link {
 
 impl Link {
     pub(crate) async fn open(settings: &Settings, purpose: Purpose) -> Result<Self, StoreError> {
-        let mut config = settings.client(purpose);
-        if let Some(negotiate) = settings.negotiate() {
-            // The driver hands the bare socket over, and does not ask for TLS itself.
-            config.ssl_mode(SslMode::Require).ssl_negotiation(SslNegotiation::Direct);
-            return Self::connect(&config, negotiate).await;
-        }
+        let config = settings.client(purpose);
         match settings.tls.connector() {
             Some(rustls) => Self::connect(&config, rustls).await,
             None => Self::connect(&config, NoTls).await,
@@ -47,8 +41,8 @@ impl Link {
     {
         let connecting = timeout(CONNECT, config.connect(tls)).await;
         let (client, connection) = connecting
-            .map_err(|_| StoreError::timed_out("connecting"))?
-            .map_err(|error| StoreError::Unavailable(with_causes(&error)))?;
+            .map_err(|_| StoreError::unreached("connecting"))?
+            .map_err(|error| StoreError::unopened(&error))?;
         let task = tokio::spawn(async move {
             if let Err(error) = connection.await {
                 warn!(event = "postgres_connection_lost", error = with_causes(&error));
@@ -87,7 +81,8 @@ impl Connection {
         let link = Link::open(settings, purpose).await?;
         let statements = timeout(CONNECT, Statements::prepare(link.client()))
             .await
-            .map_err(|_| StoreError::timed_out("preparing statements"))??;
+            .map_err(|_| StoreError::timed_out("preparing statements"))?
+            .map_err(|error| StoreError::from(error).without_effect())?;
         Ok(Self { link, statements, busy: AtomicBool::new(false) })
     }
 

@@ -1,6 +1,8 @@
 //! Sending single statements to PostgreSQL, and borrowing a connection for several.
 //!
-//! Every function here ends within [`CALL`](super::retry::CALL), so that no caller sets a time limit of its own.
+//! Every function here ends within [`CALL`](super::retry::CALL), so that no caller sets a time limit of its own. While
+//! PostgreSQL is gone, for a restart or a failover, they wait for it: what reads, what may run twice, and what has not
+//! committed anything. A statement that writes is not sent again once it may have taken effect.
 
 use tokio_postgres::Row;
 
@@ -9,9 +11,10 @@ use super::gate::Gate;
 use super::lease::Lease;
 use super::pool::Pool;
 use super::reads::Reads;
-use super::retry::bounded;
+use super::retry::{Again, bounded, persist};
 use super::settings::Settings;
 use super::statements::Query;
+use crate::outbound::Waiting;
 use crate::rights::{Access, Action};
 use crate::store::error::StoreError;
 
@@ -20,16 +23,19 @@ use crate::store::error::StoreError;
 pub(crate) struct Database {
     pool: Pool,
     reads: Reads,
+    waiting: Waiting,
 }
 
 impl Database {
     /// Opens each connection when it is first needed.
     pub(crate) fn new(settings: &Settings) -> Self {
-        Self { pool: Pool::new(settings), reads: Reads::new(settings) }
+        let waiting = Waiting::default();
+        Self { pool: Pool::new(settings), reads: Reads::new(settings), waiting }
     }
 
+    /// Checks that PostgreSQL answers, without waiting for one that is gone.
     pub(crate) async fn ping(&self) -> Result<(), StoreError> {
-        self.read(Query::DatabasePing, []).await?;
+        bounded(self.reads.row(Query::DatabasePing, &[])).await?;
         Ok(())
     }
 
@@ -39,7 +45,7 @@ impl Database {
         query: Query,
         params: [Param<'_>; N],
     ) -> Result<Option<Row>, StoreError> {
-        bounded(self.reads.row(query, &params)).await
+        persist(&self.waiting, Again::Always, || self.reads.row(query, &params)).await
     }
 
     /// The row of a point read that checks with `gate` whether `access` allows `action`.
@@ -54,18 +60,19 @@ impl Database {
         own: [Param<'_>; N],
     ) -> Result<Row, StoreError> {
         let gate = Gate::new(access, action);
-        let row = bounded(self.reads.row(query, &gate.params(own))).await?;
+        let params = gate.params(own);
+        let row = persist(&self.waiting, Again::Always, || self.reads.row(query, &params)).await?;
         Gate::check(row.as_ref())?;
         row.ok_or(StoreError::Denied)
     }
 
-    /// The rows of a reading statement.
+    /// The rows of a statement that reads, or that may run twice.
     pub(crate) async fn rows<const N: usize>(
         &self,
         query: Query,
         params: [Param<'_>; N],
     ) -> Result<Vec<Row>, StoreError> {
-        bounded(self.pool.rows(query, &params)).await
+        persist(&self.waiting, Again::Always, || self.pool.rows(query, &params)).await
     }
 
     /// The rows of a reading statement that checks with `gate` whether `access` allows `action`. At least one row.
@@ -80,21 +87,56 @@ impl Database {
         own: [Param<'_>; N],
     ) -> Result<Vec<Row>, StoreError> {
         let gate = Gate::new(access, action);
-        let rows = bounded(self.pool.rows(query, &gate.params(own))).await?;
+        let params = gate.params(own);
+        let rows = persist(&self.waiting, Again::Always, || self.pool.rows(query, &params)).await?;
         Gate::check(rows.first())?;
         Ok(rows)
     }
 
-    /// How many rows a writing statement changed.
+    /// The rows that a writing statement returns. It is not sent again once it may have taken effect.
+    pub(crate) async fn returning<const N: usize>(
+        &self,
+        query: Query,
+        params: [Param<'_>; N],
+    ) -> Result<Vec<Row>, StoreError> {
+        persist(&self.waiting, Again::Unchanged, || self.pool.rows(query, &params)).await
+    }
+
+    /// How many rows a writing statement changed. It is not sent again once it may have taken effect.
     pub(crate) async fn count<const N: usize>(
         &self,
         query: Query,
         params: [Param<'_>; N],
     ) -> Result<u64, StoreError> {
-        bounded(self.pool.count(query, &params)).await
+        persist(&self.waiting, Again::Unchanged, || self.pool.count(query, &params)).await
     }
 
-    /// Borrows a connection for statements that belong together.
+    /// Runs a transaction, and repeats it after a conflict, and while PostgreSQL is gone. It is not repeated once it may
+    /// have taken effect.
+    pub(crate) async fn retrying<T, F>(
+        &self,
+        transaction: impl FnMut() -> F,
+    ) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        persist(&self.waiting, Again::Conflicting, transaction).await
+    }
+
+    /// Runs a transaction as [`retrying`](Self::retrying) does, and repeats it also when it may have taken effect. Only for
+    /// a transaction that has the same result when it runs twice.
+    pub(crate) async fn repeating<T, F>(
+        &self,
+        transaction: impl FnMut() -> F,
+    ) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        persist(&self.waiting, Again::Always, transaction).await
+    }
+
+    /// Borrows a connection for statements that belong together, inside [`retrying`](Self::retrying) or
+    /// [`repeating`](Self::repeating).
     pub(crate) async fn lease(&self) -> Result<Lease, StoreError> {
         self.pool.lease().await
     }

@@ -62,27 +62,28 @@ impl Lease {
                     write,
                     self.connection.commit(),
                 );
-                begun?;
-                let done = (locked?, written?);
+                begun.map_err(StoreError::before_commit)?;
+                let locked = locked.map_err(StoreError::before_commit)?;
+                let written = written.map_err(StoreError::before_commit)?;
                 committed?;
-                Ok(done)
+                Ok((locked, written))
             })
             .await?;
         self.set_busy(false);
         Ok(done)
     }
 
-    /// Begins a transaction, and runs its first statements in the same round trip.
+    /// Begins a transaction, and runs its first statements in the same round trip. When it fails, nothing has changed.
     pub(crate) async fn begin<T>(
         &self,
         first: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, StoreError> {
-        self.bounded(async {
+        let begun = self.bounded(async {
             let (begun, done) = tokio::join!(biased; self.connection.begin(), first);
             begun?;
             Ok(done?)
-        })
-        .await
+        });
+        begun.await.map_err(StoreError::without_effect)
     }
 
     /// Runs the last statements of a transaction, and commits it in the same round trip.
@@ -93,7 +94,7 @@ impl Lease {
         let done = self
             .bounded(async {
                 let (done, committed) = tokio::join!(biased; last, self.connection.commit());
-                let done = done?;
+                let done = done.map_err(StoreError::before_commit)?;
                 committed?;
                 Ok(done)
             })

@@ -14,16 +14,16 @@ use crate::store::error::StoreError;
 #[derive(Debug, Default)]
 pub(super) struct Failures {
     pub(super) happened: Notify,
-    last: Mutex<String>,
+    last: Mutex<Option<StoreError>>,
 }
 
 impl Failures {
-    pub(super) fn last(&self) -> String {
+    pub(super) fn last(&self) -> Option<StoreError> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn note(&self, reason: String) {
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = reason;
+    fn note(&self, failure: StoreError) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
         self.happened.notify_waiters();
     }
 }
@@ -41,10 +41,7 @@ impl ManageConnection for Opener {
     async fn connect(&self) -> Result<Connection, StoreError> {
         let opened = Connection::open(&self.settings, Purpose::Write).await;
         if let Err(error) = &opened {
-            self.failures.note(match error {
-                StoreError::Unavailable(reason) => reason.clone(),
-                other => other.to_string(),
-            });
+            self.failures.note(error.clone());
         }
         opened
     }

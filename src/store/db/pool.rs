@@ -13,7 +13,7 @@ use super::opener::{Failures, Opener};
 use super::retry::CALL;
 use super::settings::Settings;
 use super::statements::Query;
-use crate::store::error::{StoreError, is_lost};
+use crate::store::error::StoreError;
 
 /// How long a caller waits for a connection.
 const CHECKOUT: Duration = Duration::from_secs(2);
@@ -50,7 +50,17 @@ impl Pool {
                 }
             }
         });
-        leasing.await.unwrap_or_else(|_| Err(StoreError::timed_out("waiting for a connection")))
+        leasing.await.unwrap_or_else(|_| Err(self.late()))
+    }
+
+    /// The error after [`CHECKOUT`]: the pool is too small for the load, or no connection can be opened.
+    fn late(&self) -> StoreError {
+        let what = "waiting for a connection";
+        if self.pool.state().connections == 0 {
+            StoreError::unreached(what)
+        } else {
+            StoreError::timed_out(what)
+        }
     }
 
     /// Waits for a connection. Fails at once when there is none and none can be opened.
@@ -61,33 +71,25 @@ impl Pool {
                 biased;
                 checked_out = self.pool.get_owned() => return checked_out.map_err(|error| match error {
                     RunError::User(error) => error,
-                    RunError::TimedOut => StoreError::timed_out("waiting for a connection"),
+                    RunError::TimedOut => self.late(),
                 }),
-                () = failure => if self.pool.state().connections == 0 {
-                    return Err(StoreError::Unavailable(self.failures.last()));
+                () = failure => if self.pool.state().connections == 0
+                    && let Some(error) = self.failures.last()
+                {
+                    return Err(error);
                 },
             }
         }
     }
 
-    /// The rows of a reading statement. Sends it once more when the connection is lost.
+    /// The rows of a statement that is a transaction of its own.
     pub(super) async fn rows(
         &self,
         query: Query,
         params: &[Param<'_>],
     ) -> Result<Vec<Row>, StoreError> {
-        let mut again = true;
-        loop {
-            let lease = self.lease().await?;
-            match lease.rows(query, params).await {
-                Ok(rows) => {
-                    lease.set_busy(false);
-                    return Ok(rows);
-                }
-                Err(error) if again && is_lost(&error) => again = false,
-                Err(error) => return Err(error.into()),
-            }
-        }
+        let lease = self.lease().await?;
+        lease.run(lease.rows(query, params)).await
     }
 
     /// How many rows a writing statement changed.

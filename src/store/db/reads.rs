@@ -14,14 +14,13 @@ use super::connection::{Connection, Param};
 use super::settings::{Purpose, Settings};
 use super::statements::Query;
 use crate::store::error::StoreError;
-use crate::store::error::is_lost;
 
 /// How long a read may take; a little longer than the limit that the server has. After a longer read the connection is
 /// closed, because whatever delays the read delays all others on the connection.
 const READ: Duration = Duration::from_millis(2500);
 
 /// How long calls fail at once after a failure to connect, before the next attempt.
-const PAUSE: Duration = Duration::from_millis(250);
+const PAUSE: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
 pub(crate) struct Reads {
@@ -36,30 +35,25 @@ impl Reads {
         Self { slots: [(); 2].map(|()| Slot::new(&settings)), next: AtomicUsize::new(0) }
     }
 
-    /// The row of a reading statement, if there is one. Sends it once more when the connection is lost.
+    /// The row of a reading statement, if there is one.
     pub(crate) async fn row(
         &self,
         query: Query,
         params: &[Param<'_>],
     ) -> Result<Option<Row>, StoreError> {
         let slot = &self.slots[self.next.fetch_add(1, Ordering::Relaxed) % self.slots.len()];
-        let mut again = true;
-        loop {
-            let connection = slot.connection().await?;
-            match timeout(READ, connection.row(query, params)).await {
-                Ok(Ok(row)) => return Ok(row),
-                Ok(Err(error)) if is_lost(&error) => {
+        let connection = slot.connection().await?;
+        match timeout(READ, connection.row(query, params)).await {
+            Ok(read) => {
+                let read = read.map_err(StoreError::from);
+                if read.as_ref().is_err_and(StoreError::spoils_connection) {
                     slot.discard(&connection);
-                    if !again {
-                        return Err(error.into());
-                    }
-                    again = false;
                 }
-                Ok(Err(error)) => return Err(error.into()),
-                Err(_) => {
-                    slot.discard(&connection);
-                    return Err(StoreError::timed_out("a read"));
-                }
+                read
+            }
+            Err(_) => {
+                slot.discard(&connection);
+                Err(StoreError::timed_out("a read"))
             }
         }
     }

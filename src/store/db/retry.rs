@@ -1,16 +1,17 @@
-//! The time limit of calls, and retries of transactions.
+//! The time limit of calls, and when a call is made again.
 
 use std::time::Duration;
 
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use uuid::Uuid;
 
+use crate::outbound::Waiting;
 use crate::store::error::StoreError;
 
 /// The longest time that a function of the store takes.
 pub const CALL: Duration = Duration::from_secs(5);
 
-/// How often a transaction is attempted.
+/// How often a transaction is attempted that conflicts with others.
 const ATTEMPTS: u32 = 4;
 
 /// Ends a call after [`CALL`]. A connection that it has borrowed is closed.
@@ -20,22 +21,57 @@ pub(crate) async fn bounded<T>(
     timeout(CALL, call).await.unwrap_or_else(|_| Err(StoreError::timed_out("the call")))
 }
 
-/// Runs a transaction, and repeats it after a conflict. All attempts together end after [`CALL`].
-pub(crate) async fn retrying<T, F>(mut transaction: impl FnMut() -> F) -> Result<T, StoreError>
+/// When a call is made again.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Again {
+    /// While PostgreSQL is gone, and only if the call has changed nothing.
+    Unchanged,
+    /// As `Unchanged`, and a few times after a conflict.
+    Conflicting,
+    /// As `Conflicting`, and also if the call may have taken effect: twice is as good as once.
+    Always,
+}
+
+impl Again {
+    fn attempts(self) -> u32 {
+        if matches!(self, Self::Unchanged) { 1 } else { ATTEMPTS }
+    }
+}
+
+/// Makes a call, and makes it again as `again` says. Waits for PostgreSQL while that is gone. All attempts together end
+/// after [`CALL`].
+pub(super) async fn persist<T, F>(
+    waiting: &Waiting,
+    again: Again,
+    mut call: impl FnMut() -> F,
+) -> Result<T, StoreError>
 where
     F: Future<Output = Result<T, StoreError>>,
 {
-    bounded(async {
-        let mut attempt = 1;
-        loop {
-            match transaction().await {
-                Err(StoreError::Conflict(_)) if attempt < ATTEMPTS => sleep(pause(attempt)).await,
-                result => return result,
+    let deadline = Instant::now() + CALL;
+    let mut patience = waiting.until(deadline);
+    let (mut attempt, mut seen) = (1, None);
+    loop {
+        let Ok(result) = timeout_at(deadline, call()).await else {
+            return Err(seen.unwrap_or_else(|| StoreError::timed_out("the call")));
+        };
+        match result {
+            Err(StoreError::Conflict(_)) if attempt < again.attempts() => {
+                sleep(pause(attempt)).await;
+                attempt += 1;
             }
-            attempt += 1;
+            Err(StoreError::Unavailable(outage))
+                if outage.permits_repetition(matches!(again, Again::Always)) =>
+            {
+                let gone = StoreError::Unavailable(outage);
+                if !patience.again().await {
+                    return Err(gone);
+                }
+                seen = Some(gone);
+            }
+            result => return result,
         }
-    })
-    .await
+    }
 }
 
 /// Some milliseconds before the next attempt. They are random, so that transactions that conflicted once do not start

@@ -116,7 +116,7 @@ impl Jobs<'_> {
         urgent: bool,
     ) -> Result<JobTurn, StoreError> {
         let lease = lease.as_secs_f64();
-        let rows = self.0.rows(Query::JobClaim, [&name, &instance, &lease, &urgent]).await?;
+        let rows = self.0.returning(Query::JobClaim, [&name, &instance, &lease, &urgent]).await?;
         let Some(row) = rows.first() else {
             return Err(StoreError::Internal("job/claim gave no row".into()));
         };

@@ -86,14 +86,18 @@ impl Pins<'_> {
     /// [`StoreError::Unavailable`] also when another claim of the CID does not end in time.
     pub async fn claim(self, cid: &Cid) -> Result<Claim, StoreError> {
         let cid = cid.to_string();
-        let lease = self.0.lease().await?;
-        let first = async {
-            let (locked, queued) =
-                tokio::join!(biased; unpin::lock(&lease, &cid), unpin::queued(&lease, &cid));
-            locked?;
-            queued
-        };
-        let queued = lease.begin(first).await?.is_some();
+        let begun = self.0.retrying(|| async {
+            let lease = self.0.lease().await?;
+            let first = async {
+                let (locked, queued) =
+                    tokio::join!(biased; unpin::lock(&lease, &cid), unpin::queued(&lease, &cid));
+                locked?;
+                queued
+            };
+            let queued = lease.begin(first).await?.is_some();
+            Ok((lease, queued))
+        });
+        let (lease, queued) = begun.await?;
         Ok(Claim { lease, cid, queued })
     }
 }

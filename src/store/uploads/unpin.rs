@@ -39,14 +39,19 @@ impl Unpins<'_> {
     /// second case it leaves the queue.
     pub async fn claim(self, cid: &Cid) -> Result<Option<UnpinClaim>, StoreError> {
         let cid = cid.to_string();
-        let lease = self.0.lease().await?;
-        let first = async {
-            let (locked, needless) =
-                tokio::join!(biased; lock(&lease, &cid), needless(&lease, &cid));
-            locked?;
-            needless
-        };
-        if lease.begin(first).await?.is_some() {
+        let begun = self.0.retrying(|| async {
+            let lease = self.0.lease().await?;
+            let first = async {
+                let (locked, needless) =
+                    tokio::join!(biased; lock(&lease, &cid), needless(&lease, &cid));
+                locked?;
+                needless
+            };
+            let needed = lease.begin(first).await?.is_some();
+            Ok((lease, needed))
+        });
+        let (lease, needed) = begun.await?;
+        if needed {
             return Ok(Some(UnpinClaim { lease, cid }));
         }
         let last = async {

@@ -11,7 +11,6 @@ use crate::store::content::repository;
 use crate::store::db::connection::Connection;
 use crate::store::db::database::Database;
 use crate::store::db::lease::Lease;
-use crate::store::db::retry::retrying;
 use crate::store::db::row::{parsed, unsigned};
 use crate::store::db::statements::Query;
 use crate::store::error::StoreError;
@@ -56,21 +55,25 @@ impl Uploads<'_> {
         subject: &str,
         algorithm: Option<Algorithm>,
     ) -> Result<Uuid, StoreError> {
-        let id = Uuid::new_v4();
         let repository = repository.as_str();
         let algorithm = algorithm.map(Algorithm::as_str);
-        let lease = self.0.lease().await?;
-        let start = async {
-            let (ensured, started) = tokio::join!(
-                biased;
-                repository::ensure(&lease, repository),
-                start(&lease, id, repository, subject, algorithm),
-            );
-            ensured?;
-            started
-        };
-        lease.run(start).await?;
-        Ok(id)
+        // A session of an attempt whose answer was lost has an id that nobody knows, and expires.
+        let started = self.0.repeating(|| async {
+            let id = Uuid::new_v4();
+            let lease = self.0.lease().await?;
+            let start = async {
+                let (ensured, started) = tokio::join!(
+                    biased;
+                    repository::ensure(&lease, repository),
+                    start(&lease, id, repository, subject, algorithm),
+                );
+                ensured?;
+                started
+            };
+            lease.run(start).await?;
+            Ok(id)
+        });
+        started.await
     }
 
     /// Finds the session of a subject in a repository.
@@ -101,7 +104,7 @@ impl Uploads<'_> {
         subject: &str,
     ) -> Result<bool, StoreError> {
         let repository = repository.as_str();
-        let cancelled = retrying(|| async {
+        let cancelled = self.0.retrying(|| async {
             let lease = self.0.lease().await?;
             let locked = lease.begin(lock_own(&lease, repository, id, subject)).await?;
             discard_locked(lease, &locked).await
@@ -113,12 +116,13 @@ impl Uploads<'_> {
     /// at most a hundred in one call and returns their number.
     pub async fn expire(self, idle: Duration) -> Result<u64, StoreError> {
         let idle = idle.as_secs_f64();
-        retrying(|| async {
-            let lease = self.0.lease().await?;
-            let locked = lease.begin(lock_idle(&lease, idle)).await?;
-            discard_locked(lease, &locked).await
-        })
-        .await
+        self.0
+            .retrying(|| async {
+                let lease = self.0.lease().await?;
+                let locked = lease.begin(lock_idle(&lease, idle)).await?;
+                discard_locked(lease, &locked).await
+            })
+            .await
     }
 
     /// Counts the sessions that nobody touched for `idle`.

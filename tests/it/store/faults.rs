@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use af_registry::outbound::WAITING;
 use af_registry::rights::Grantee;
-use af_registry::store::{Settings, Store, StoreError};
+use af_registry::store::{Put, Settings, Store, StoreError};
 
 use super::{anywhere, cid, commit, digest, manifest, open, put, reference, repository, tag};
 use crate::rig::postgres::Cluster;
@@ -53,32 +54,144 @@ async fn after_a_restart_everything_works_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn calls_fail_at_once_while_postgres_is_down() {
+async fn calls_wait_for_a_postgres_that_restarts() {
+    let cluster = Cluster::start();
+    let store = cluster.database().await.store;
+    let a = repository("a");
+    commit(&store, "a", 1).await;
+    let mut new = manifest("a", 1000);
+    (new.blobs, new.tags) = (vec![digest(1)], vec![tag("latest")]);
+    put(&store, &new).await;
+    for _ in 0..2 {
+        cluster.stop();
+        assert!(fails(store.ping()).await < Duration::from_secs(1), "a ping does not wait");
+        let calls: Vec<_> = (0..60)
+            .map(|n| {
+                let (store, a, new) = (store.clone(), a.clone(), new.clone());
+                tokio::spawn(async move {
+                    match n % 6 {
+                        0 => drop(store.blobs().get(&open(&a), &digest(1)).await.unwrap().unwrap()),
+                        1 => drop(store.tags().page(&open(&a), 10, None).await.unwrap().unwrap()),
+                        2 => drop(store.uploads().start(&a, "ann", None).await.unwrap()),
+                        3 => assert_eq!(store.manifests().put(&new).await.unwrap(), Put::Done),
+                        4 => drop(store.pins().claim(&cid(100 + n)).await.unwrap()),
+                        _ => drop(store.tags().delete(&a, &tag("x")).await.unwrap()),
+                    }
+                })
+            })
+            .collect();
+        cluster.resume();
+        for call in calls {
+            call.await.unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_postgres_that_stays_away_costs_five_seconds() {
     let cluster = Cluster::start();
     let store = cluster.database().await.store;
     let (a, blob) = (repository("a"), digest(1));
     commit(&store, "a", 1).await;
     cluster.stop();
-    let calls: Vec<_> = (0..50)
-        .flat_map(|_| {
-            let (read, write) = (store.clone(), store.clone());
-            let (a, blob) = (a.clone(), blob.clone());
-            let b = a.clone();
-            [
-                tokio::spawn(async move { fails(read.blobs().get(&open(&a), &blob)).await }),
-                tokio::spawn(async move { fails(write.uploads().start(&b, "ann", None)).await }),
-            ]
-        })
-        .collect();
-    for call in calls {
-        let took = call.await.unwrap();
-        assert!(took < Duration::from_millis(1500), "{took:?}");
+    let (access, new) = (open(&a), manifest("a", 1000));
+    let (read, list, start, put) = tokio::join!(
+        fails(store.blobs().get(&access, &blob)),
+        fails(store.tags().page(&access, 10, None)),
+        fails(store.uploads().start(&a, "ann", None)),
+        fails(store.manifests().put(&new)),
+    );
+    for took in [read, list, start, put] {
+        let expected = Duration::from_secs(4)..Duration::from_millis(5500);
+        assert!(expected.contains(&took), "{took:?}");
     }
     cluster.resume();
     let began = Instant::now();
-    while store.blobs().get(&open(&a), &blob).await.is_err() {}
-    while store.uploads().start(&a, "ann", None).await.is_err() {}
-    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    store.blobs().get(&access, &blob).await.unwrap().unwrap();
+    store.uploads().start(&a, "ann", None).await.unwrap();
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_so_many_calls_wait_for_postgres() {
+    const BEYOND: usize = 200;
+    let cluster = Cluster::start();
+    let store = cluster.database().await.store;
+    let a = repository("a");
+    commit(&store, "a", 1).await;
+    cluster.stop();
+    let calls: Vec<_> = (0..WAITING + BEYOND)
+        .map(|_| {
+            let (store, access) = (store.clone(), open(&a));
+            tokio::spawn(async move { fails(store.blobs().get(&access, &digest(1))).await })
+        })
+        .collect();
+    let mut at_once = 0;
+    for call in calls {
+        at_once += usize::from(call.await.unwrap() < Duration::from_secs(3));
+    }
+    assert_eq!(at_once, BEYOND);
+}
+
+/// A write that was under way may have taken effect, so it is not sent again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_in_doubt_is_not_repeated() {
+    let rig::Database { store, admin, settings } = rig::database().await;
+    let other = rig::postgres::connect(&settings).await;
+    let instance = uuid::Uuid::new_v4();
+    let lease = Duration::from_secs(60);
+    store.jobs().claim("job", instance, lease, true).await.unwrap();
+    admin.batch_execute("BEGIN; SELECT FROM jobs FOR UPDATE").await.unwrap();
+    let claiming = {
+        let store = store.clone();
+        tokio::spawn(async move { store.jobs().claim("job", instance, lease, true).await })
+    };
+    let kill = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    while other.query_one(kill, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    fails(async { claiming.await.unwrap() }).await;
+}
+
+/// Errors that belong to a connection cost that connection and nothing else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_went_stale_is_replaced() {
+    let rig::Database { store, admin, settings } = rig::database().await;
+    let a = repository("a");
+    commit(&store, "a", 1).await;
+    let mut new = manifest("a", 1000);
+    (new.blobs, new.tags) = (vec![digest(1)], vec![tag("latest")]);
+    put(&store, &new).await;
+    let ask = async || {
+        for _ in 0..4 {
+            assert!(store.blobs().get(&open(&a), &digest(1)).await.unwrap().is_some());
+            assert!(store.tags().page(&open(&a), 10, None).await.unwrap().is_some());
+        }
+    };
+    ask().await;
+    // The prepared statements return TEXT, and cannot return another type.
+    for change in [
+        "ALTER TABLE blobs ALTER COLUMN ipfs_cid TYPE VARCHAR(200)",
+        r#"ALTER TABLE tags ALTER COLUMN name TYPE VARCHAR(200) COLLATE "C""#,
+    ] {
+        admin.batch_execute(change).await.unwrap();
+        ask().await;
+    }
+    // As after a failover: the server that a connection leads to has become a standby.
+    let name = &settings.database;
+    let (stale, a) = (Store::connect(&settings).await.unwrap(), repository("a"));
+    let set = format!("ALTER DATABASE {name} SET default_transaction_read_only = on");
+    admin.batch_execute(&set).await.unwrap();
+    // A backend counts when it ends, so the count rises when the call has closed the connection that is of no use.
+    let refused = "SELECT xact_rollback FROM pg_stat_database WHERE datname = current_database()";
+    let before: i64 = admin.query_one(refused, &[]).await.unwrap().get(0);
+    let starting = tokio::spawn(async move { stale.uploads().start(&a, "ann", None).await });
+    while admin.query_one(refused, &[]).await.unwrap().get::<_, i64>(0) == before {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    admin.batch_execute(&format!("ALTER DATABASE {name} RESET ALL")).await.unwrap();
+    starting.await.unwrap().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

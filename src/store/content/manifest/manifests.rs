@@ -7,7 +7,6 @@ use crate::oci::{Digest, Reference, RepositoryName};
 use crate::rights::{Access, Action};
 use crate::store::db::connection::Connection;
 use crate::store::db::database::Database;
-use crate::store::db::retry::retrying;
 use crate::store::db::row::{parsed, unsigned};
 use crate::store::db::statements::Query;
 use crate::store::error::StoreError;
@@ -106,7 +105,7 @@ impl Manifests<'_> {
         digest: &Digest,
     ) -> Result<bool, StoreError> {
         let (repository, digest) = (repository.as_str(), digest.as_str());
-        let deleted = retrying(|| async {
+        let deleted = self.0.retrying(|| async {
             let lease = self.0.lease().await?;
             let lock = lock_link(&lease, repository, digest);
             lease.transaction(lock, delete(&lease, repository, digest)).await

@@ -11,7 +11,6 @@ use super::manifests::Manifests;
 use crate::oci::{Digest, RepositoryName, Tag};
 use crate::store::content::repository;
 use crate::store::db::connection::Connection;
-use crate::store::db::retry::retrying;
 use crate::store::db::row::parsed;
 use crate::store::db::statements::Query;
 use crate::store::error::StoreError;
@@ -86,7 +85,7 @@ impl Manifests<'_> {
     /// [`StoreError::Conflict`] only after several attempts.
     pub async fn put(self, new: &NewManifest) -> Result<Put, StoreError> {
         let columns = Columns::new(new);
-        retrying(|| self.try_put(new, &columns)).await
+        self.0.repeating(|| self.try_put(new, &columns)).await
     }
 
     async fn try_put(self, new: &NewManifest, columns: &Columns<'_>) -> Result<Put, StoreError> {

@@ -5,7 +5,6 @@ use tokio_postgres::{Error, Row};
 use super::repositories::Repositories;
 use crate::oci::RepositoryName;
 use crate::store::db::connection::Connection;
-use crate::store::db::retry::retrying;
 use crate::store::db::statements::Query;
 use crate::store::error::StoreError;
 use crate::store::uploads::upload::discard_locked;
@@ -48,7 +47,7 @@ impl Repositories<'_> {
     /// Runs a statement that removes some links until it finds no more.
     async fn repeated(self, query: Query, repository: &str) -> Result<(), StoreError> {
         let unlink = || self.0.count(query, [&repository, &UNLINKED_AT_ONCE]);
-        while retrying(unlink).await? > 0 {}
+        while self.0.retrying(unlink).await? > 0 {}
         Ok(())
     }
 
@@ -58,7 +57,7 @@ impl Repositories<'_> {
             let locked = lease.begin(lock_uploads(&lease, repository)).await?;
             discard_locked(lease, &locked).await
         };
-        while retrying(discard).await? > 0 {}
+        while self.0.retrying(discard).await? > 0 {}
         Ok(())
     }
 }
