@@ -194,6 +194,14 @@ async fn a_connection_that_went_stale_is_replaced() {
     starting.await.unwrap().unwrap();
 }
 
+#[tokio::test]
+async fn a_push_that_waits_too_long_for_a_repository_fails_with_the_reason() {
+    let rig::Database { store, admin, .. } = rig::database().await;
+    admin.batch_execute("BEGIN; INSERT INTO repositories (name) VALUES ('a')").await.unwrap();
+    let error = store.manifests().put(&manifest("a", 1000)).await.unwrap_err();
+    assert!(error.to_string().contains("lock timeout"), "{error}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_silent_server_costs_five_seconds_at_most() {
     let (relay, store, _) = relayed().await;

@@ -101,8 +101,10 @@ impl Manifests<'_> {
                 lock_blobs(&lease, name, &blobs),
                 children(&lease, name, &children_named),
             );
+            // In the order in which they ran: after the first that failed, the others fail because of it.
+            let ensured = ensured?;
             link?;
-            Ok((ensured?, blobs?, manifests?))
+            Ok((ensured, blobs?, manifests?))
         };
         let (repository, blobs, manifests) = lease.begin(first).await?;
         let Some(repository) = repository else {
