@@ -5,7 +5,6 @@ mod clients;
 mod domain;
 mod ending;
 mod error;
-mod exposed;
 mod ports;
 mod recorder;
 mod serve;

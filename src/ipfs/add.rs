@@ -17,10 +17,11 @@ use serde::Deserialize;
 use tokio::time::timeout;
 
 use super::answer::Answer;
-use super::error::{IpfsError, text, unavailable};
+use super::error::{IpfsError, broken_off, text};
 use super::kubo::Kubo;
 use super::multipart::{Envelope, Outgoing, Sender};
 use super::origin::{Connection, Origin};
+use super::patience::patient;
 use super::{answer, rpc};
 use crate::ipld::dag::stored_size;
 use crate::ipld::profile::{CHUNKER, LEAF_BYTES, MAX_LINKS};
@@ -73,11 +74,12 @@ pub struct Added {
 }
 
 impl Kubo {
-    /// Begins to add a file.
+    /// Begins to add a file. Waits for a Kubo that is gone, since nothing is sent yet.
     pub async fn begin_add(&self) -> Result<Add, IpfsError> {
         let call = metrics::kubo_call("add");
         let origin = Arc::clone(&self.api);
-        let mut connection = match origin.open(Close::Reset).await {
+        let opened = patient(&origin, || origin.open(Close::Reset));
+        let mut connection = match opened.await {
             Ok(connection) => connection,
             Err(error) => return call.end(Err(error)),
         };
@@ -147,7 +149,7 @@ async fn added(
     origin: Arc<Origin>,
     sent: u64,
 ) -> Result<Added, IpfsError> {
-    let head = head.await.map_err(|error| unavailable("add", &error))?;
+    let head = head.await.map_err(|error| broken_off("add", &error))?;
     let body = Answer::new("add", head, connection, origin).accepted().await??.bytes(LINE).await?;
     Added::parse(&body, sent)
 }
@@ -186,7 +188,7 @@ async fn refused(
 ) -> IpfsError {
     let head = match early {
         Ok(head) => head,
-        Err(error) => return unavailable("add", &error),
+        Err(error) => return broken_off("add", &error),
     };
     match timeout(LAST_WORDS, Answer::new("add", head, connection, origin).accepted()).await {
         Ok(Ok(Err(refusal))) => refusal.into(),

@@ -13,7 +13,7 @@ use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer};
 use tokio::time::timeout;
 
-use super::error::{IpfsError, Refusal, text, unavailable};
+use super::error::{IpfsError, Refusal, broken_off, is_stopping, text};
 use super::origin::{Connection, Origin};
 use crate::ipld::Cid;
 
@@ -90,7 +90,7 @@ impl Answer {
             let frame = timeout(SILENCE, self.body.frame()).await;
             let frame = frame.map_err(|_| IpfsError::Unavailable(format!("{call} fell silent")))?;
             let Some(frame) = frame else { return Ok(None) };
-            let frame = frame.map_err(|error| unavailable(call, &error))?;
+            let frame = frame.map_err(|error| broken_off(call, &error))?;
             match frame.into_data() {
                 Ok(data) => return Ok(Some(data)),
                 Err(frame) => {
@@ -106,7 +106,13 @@ pub(super) fn check(call: &str, trailers: &HeaderMap) -> Result<(), IpfsError> {
     match trailers.get(STREAM_ERROR) {
         None => Ok(()),
         Some(error) => {
-            Err(IpfsError::Broken(format!("{call} failed at its end: {}", text(error.as_bytes()))))
+            let error = text(error.as_bytes());
+            let message = format!("{call} failed at its end: {error}");
+            Err(if is_stopping(&error) {
+                IpfsError::Gone(message)
+            } else {
+                IpfsError::Broken(message)
+            })
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Single blocks: stores and reads them, and finds the leaves below them.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 use serde::Deserialize;
 
@@ -42,7 +44,23 @@ impl Kubo {
     /// When a read through the gateway breaks off, this tells a broken file from a node that was merely stopped. It does
     /// not find a block of the right length with wrong bytes; reading that does not break off, but the digest differs.
     pub async fn examine(&self, cid: &Cid, size: u64) -> Result<(), IpfsError> {
+        self.examine_part(cid, size, &(0..size)).await
+    }
+
+    /// As [`examine`](Self::examine), for the blocks that hold the bytes of `range`.
+    pub(super) async fn examine_part(
+        &self,
+        cid: &Cid,
+        size: u64,
+        range: &Range<u64>,
+    ) -> Result<(), IpfsError> {
+        let mut end = 0;
         for leaf in self.leaves(cid, size).await? {
+            let start = end;
+            end += leaf.size;
+            if end <= range.start || start >= range.end {
+                continue;
+            }
             let rpc = Rpc::new("block/stat").about(&leaf.cid).with("offline=true");
             let stat: Stored = rpc.json(&self.api).await?;
             if (stat.key, stat.size) != (leaf.cid, leaf.size) {

@@ -7,7 +7,7 @@ use hyper::Request;
 use tokio::time::timeout;
 
 use super::answer::Answer;
-use super::error::{IpfsError, unavailable};
+use super::error::{IpfsError, broken_off};
 use super::multipart::Outgoing;
 use super::origin::Origin;
 use crate::outbound::Close;
@@ -33,6 +33,6 @@ pub(super) async fn call(
     let mut connection = origin.open(Close::Usual).await?;
     let head = connection.send(origin.address(request()));
     let head = timeout(first_byte, head).await.map_err(late)?;
-    let head = head.map_err(|error| unavailable(name, &error))?;
+    let head = head.map_err(|error| broken_off(name, &error))?;
     Ok(Answer::new(name, head, connection, Arc::clone(origin)))
 }

@@ -13,8 +13,12 @@ const TEXT: usize = 400;
 /// Why a call to Kubo failed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum IpfsError {
-    /// Kubo could not be reached, did not answer in time, went away, or failed by itself. This says nothing about the
-    /// content; the same call may succeed later.
+    /// Kubo could not be reached, or the connection broke. This says nothing about the content; the same call may succeed
+    /// as soon as Kubo is back.
+    #[error("Kubo is gone: {0}")]
+    Gone(String),
+    /// Kubo did not answer in time, or failed by itself. This says nothing about the content; the same call may succeed
+    /// later.
     #[error("Kubo is unavailable: {0}")]
     Unavailable(String),
     /// The node does not hold a block. Reads never ask the network.
@@ -83,6 +87,11 @@ impl From<Refusal> for IpfsError {
     fn from(refusal: Refusal) -> Self {
         let Refusal { call, status, message } = refusal;
         let message = text(message.as_bytes());
+        // A proxy in front of Kubo answers so while Kubo restarts.
+        let proxy = matches!(status, StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE);
+        if proxy || (status.is_server_error() && is_stopping(&message)) {
+            return Self::Gone(format!("{call} answered {status}: {message}"));
+        }
         if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
             return Self::Unavailable(format!("{call} answered {status}: {message}"));
         }
@@ -95,9 +104,15 @@ pub(super) fn is_missing(message: &str) -> bool {
     message.contains("block was not found locally") || message.contains("ipld: could not find")
 }
 
+/// Whether an error text means that the node is being stopped. It then gives up what it is doing.
+pub(super) fn is_stopping(message: &str) -> bool {
+    message.contains("context canceled") || message.contains("closed")
+}
+
 /// The error of a connection that failed during `what`.
-pub(super) fn unavailable(what: &str, error: &(dyn std::error::Error + 'static)) -> IpfsError {
-    IpfsError::Unavailable(format!("{what}: {}", with_causes(error)))
+pub(super) fn broken_off(what: &str, error: &hyper::Error) -> IpfsError {
+    let text = format!("{what}: {}", with_causes(error));
+    if error.is_parse() { IpfsError::Unavailable(text) } else { IpfsError::Gone(text) }
 }
 
 /// A text by Kubo, in one line and of bounded length.

@@ -10,7 +10,7 @@ use super::error::IpfsError;
 use super::origin::Origin;
 use super::rpc::Rpc;
 use crate::config::{self, ServerAddress};
-use crate::outbound::{ClientTls, Trust, TrustError};
+use crate::outbound::{ClientTls, Trust, TrustError, Waiting};
 
 /// Time for a node to answer the check whether it is ready.
 const READY: Duration = Duration::from_secs(2);
@@ -34,28 +34,32 @@ impl Kubo {
         } else {
             ClientTls::default()
         };
+        let waiting = Waiting::default();
         let origin = |address: &ServerAddress| {
             // The gateway needs no credentials. They are sent to it only if it has the address of the API.
             let login = login.as_ref().filter(|_| address == api);
-            Arc::new(Origin::new(address.clone(), login, tls.clone()))
+            Arc::new(Origin::new(address.clone(), login, tls.clone(), waiting.clone()))
         };
         Ok(Self { api: origin(api), gateway: gateway.as_ref().map(origin) })
     }
 
     /// The version of the node, such as `0.43.0`.
     pub async fn version(&self) -> Result<String, IpfsError> {
-        #[derive(Deserialize)]
-        struct Version {
-            #[serde(rename = "Version")]
-            version: String,
-        }
         let answer: Version = Rpc::new("version").json(&self.api).await?;
         Ok(answer.version)
     }
 
-    /// Fails unless the node answers within two seconds.
+    /// Fails unless the node answers within two seconds. Does not wait for a node that is gone.
     pub async fn ready(&self) -> Result<(), IpfsError> {
         let late = |_| IpfsError::Unavailable(format!("no answer in {READY:?}"));
-        timeout(READY, self.version()).await.map_err(late)?.map(drop)
+        let rpc = Rpc::new("version");
+        timeout(READY, rpc.json_at_once::<Version>(&self.api)).await.map_err(late)?.map(drop)
     }
+}
+
+/// The answer of the RPC `version`.
+#[derive(Deserialize)]
+struct Version {
+    #[serde(rename = "Version")]
+    version: String,
 }

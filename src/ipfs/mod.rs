@@ -5,6 +5,9 @@
 //! may not live here.
 //!
 //! Reads are local: they fail at once when the node does not hold a block, and never wait for a network.
+//!
+//! A node may restart: calls that do no harm twice wait for it (`patience`), and a read goes on from the byte that it has
+//! reached (`resume`). The bytes of an add are gone with the connection, so an add fails.
 
 mod add;
 mod answer;
@@ -14,10 +17,12 @@ mod error;
 mod kubo;
 mod multipart;
 mod origin;
+mod patience;
 mod pin;
-mod publicity;
 mod read;
+mod resume;
 mod rpc;
+mod source;
 #[cfg(test)]
 mod tests;
 

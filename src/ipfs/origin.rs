@@ -9,7 +9,7 @@ use hyper::header::{AUTHORIZATION, HOST, HeaderValue, USER_AGENT};
 use super::error::IpfsError;
 use super::multipart::Outgoing;
 use crate::config::{KuboLogin, ServerAddress};
-use crate::outbound::{self, ClientTls, Close, Reach, Server};
+use crate::outbound::{self, ClientTls, Close, OutboundError, Reach, Server, Waiting};
 use crate::telemetry::with_causes;
 
 /// A connection to Kubo.
@@ -25,11 +25,17 @@ pub(super) struct Origin {
     server: Server<Outgoing>,
     host: HeaderValue,
     authorization: Option<HeaderValue>,
+    waiting: Waiting,
 }
 
 impl Origin {
     /// Opens no connection yet.
-    pub(super) fn new(address: ServerAddress, login: Option<&KuboLogin>, tls: ClientTls) -> Self {
+    pub(super) fn new(
+        address: ServerAddress,
+        login: Option<&KuboLogin>,
+        tls: ClientTls,
+        waiting: Waiting,
+    ) -> Self {
         // The gateway answers the name `localhost` with a redirect to a subdomain.
         let host = match address.host.as_str() {
             "localhost" => format!("127.0.0.1:{}", address.port),
@@ -39,7 +45,7 @@ impl Origin {
         let authorization = login.and_then(authorization);
         // The operator named this Kubo, wherever it is.
         let server = Server::new(address, tls, Reach::Anywhere, CONNECT);
-        Self { server, host, authorization }
+        Self { server, host, authorization, waiting }
     }
 
     /// Opens a connection.
@@ -48,7 +54,18 @@ impl Origin {
     /// chunker takes that for the end of the file (boxo `chunker/splitting.go`). A reset is an error to it.
     pub(super) async fn open(&self, close: Close) -> Result<Connection, IpfsError> {
         let opened = self.server.open(close).await;
-        opened.map_err(|error| IpfsError::Unavailable(with_causes(&error)))
+        opened.map_err(|error| match error {
+            OutboundError::Connect { .. }
+            | OutboundError::NotAccepted(_)
+            | OutboundError::TlsLate(_)
+            | OutboundError::Http { .. } => IpfsError::Gone(with_causes(&error)),
+            _ => IpfsError::Unavailable(with_causes(&error)),
+        })
+    }
+
+    /// The calls that wait for this Kubo.
+    pub(super) fn waiting(&self) -> &Waiting {
+        &self.waiting
     }
 
     /// Takes an idle connection.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::error::IpfsError;
 use super::kubo::Kubo;
+use super::patience::patient;
 use super::rpc::Rpc;
 use crate::ipld::Cid;
 use crate::telemetry::metrics;
@@ -19,11 +20,9 @@ impl Kubo {
         if self.is_pinned(cid).await? {
             return Ok(());
         }
-        let call = metrics::kubo_call("pin/add");
         let rpc = Rpc::new("pin/add").about(cid).within(PIN);
         let rpc = rpc.with("recursive=true&progress=false&offline=true&timeout=30s");
-        let result = async { rpc.send(&self.api).await?.json::<serde::de::IgnoredAny>().await };
-        call.end(result.await).map(drop)
+        rpc.json::<serde::de::IgnoredAny>(&self.api).await.map(drop)
     }
 
     /// Removes a pin. Succeeds if there is none.
@@ -37,16 +36,19 @@ impl Kubo {
 
     /// Makes a call about a pin. Returns `false` if Kubo answers that there is no such pin.
     async fn pinned(&self, name: &'static str, with: &str, cid: &Cid) -> Result<bool, IpfsError> {
-        let call = metrics::kubo_call(name);
         let rpc = Rpc::new(name).about(cid).with(with);
-        let result = async {
-            match rpc.try_send(&self.api).await? {
-                Ok(answer) => answer.json::<serde::de::IgnoredAny>().await.map(|_| true),
-                // `not pinned or pinned indirectly`, `path '…' is not pinned`
-                Err(refusal) if refusal.message.contains("not pinned") => Ok(false),
-                Err(refusal) => Err(refusal.about(cid)),
-            }
+        let ask = || async {
+            let call = metrics::kubo_call(name);
+            let result = async {
+                match rpc.try_send(&self.api).await? {
+                    Ok(answer) => answer.json::<serde::de::IgnoredAny>().await.map(|_| true),
+                    // `not pinned or pinned indirectly`, `path '…' is not pinned`
+                    Err(refusal) if refusal.message.contains("not pinned") => Ok(false),
+                    Err(refusal) => Err(refusal.about(cid)),
+                }
+            };
+            call.end(result.await)
         };
-        call.end(result.await)
+        patient(&self.api, ask).await
     }
 }

@@ -14,10 +14,11 @@ use super::call::{FIRST_BYTE, call};
 use super::error::{IpfsError, Refusal};
 use super::multipart::{Envelope, Outgoing};
 use super::origin::Origin;
+use super::patience::patient;
 use crate::ipld::Cid;
 use crate::telemetry::metrics;
 
-/// A call. It is sent again if an idle connection was lost, which does no harm to any of the calls that are made.
+/// A call. It is sent again while Kubo is gone, which does no harm to any of the calls that are made.
 pub(super) struct Rpc {
     name: &'static str,
     query: String,
@@ -64,20 +65,34 @@ impl Rpc {
     }
 
     /// Makes the call and reads the answer as JSON.
-    pub(super) async fn json<T: DeserializeOwned>(self, api: &Arc<Origin>) -> Result<T, IpfsError> {
+    pub(super) async fn json<T: DeserializeOwned>(
+        &self,
+        api: &Arc<Origin>,
+    ) -> Result<T, IpfsError> {
+        patient(api, || self.json_at_once(api)).await
+    }
+
+    /// As [`json`](Self::json), but does not wait for a Kubo that is gone.
+    pub(super) async fn json_at_once<T: DeserializeOwned>(
+        &self,
+        api: &Arc<Origin>,
+    ) -> Result<T, IpfsError> {
         let call = metrics::kubo_call(self.name);
         let result = async { self.send(api).await?.json().await };
         call.end(result.await)
     }
 
     /// Makes the call and reads an answer of at most `limit` bytes.
-    pub(super) async fn bytes(self, api: &Arc<Origin>, limit: usize) -> Result<Bytes, IpfsError> {
-        let call = metrics::kubo_call(self.name);
-        let result = async { self.send(api).await?.bytes(limit).await };
-        call.end(result.await)
+    pub(super) async fn bytes(&self, api: &Arc<Origin>, limit: usize) -> Result<Bytes, IpfsError> {
+        let bytes = || async {
+            let call = metrics::kubo_call(self.name);
+            let result = async { self.send(api).await?.bytes(limit).await };
+            call.end(result.await)
+        };
+        patient(api, bytes).await
     }
 
-    /// Makes the call. A refusal is an error. The caller times it for the metrics.
+    /// Makes the call once. A refusal is an error. The caller times it for the metrics.
     pub(super) async fn send(&self, api: &Arc<Origin>) -> Result<Answer, IpfsError> {
         self.try_send(api).await?.map_err(|refusal| match &self.about {
             Some(cid) => refusal.about(cid),
@@ -85,7 +100,7 @@ impl Rpc {
         })
     }
 
-    /// Makes the call and returns a refusal as it is. The caller times it for the metrics.
+    /// Makes the call once and returns a refusal as it is. The caller times it for the metrics.
     pub(super) async fn try_send(
         &self,
         api: &Arc<Origin>,

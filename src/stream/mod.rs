@@ -8,7 +8,6 @@
 mod error;
 pub mod gather;
 pub mod hashing;
-pub mod lag;
 pub mod paced;
 pub mod stall;
 #[cfg(test)]

@@ -29,6 +29,7 @@ const JOB_RUNS: &str = "registry_job_runs_total";
 const JOB_DURATION: &str = "registry_job_duration_seconds";
 const JOB_BACKLOG: &str = "registry_job_backlog";
 const JOB_OLDEST: &str = "registry_job_oldest_seconds";
+const READS_RESUMED: &str = "registry_reads_resumed_total";
 const BUILD_INFO: &str = "registry_build_info";
 
 /// Upper bounds of the duration histograms, in seconds. A pull of a manifest falls into the first buckets, a push of a
@@ -67,6 +68,11 @@ pub fn describe() {
         KUBO_CALLS,
         Unit::Seconds,
         "Duration of calls to Kubo, by call and outcome"
+    );
+    describe_counter!(
+        READS_RESUMED,
+        Unit::Count,
+        "Reads of files that went on after the connection to Kubo broke"
     );
     describe_histogram!(
         POSTGRES_CALLS,
@@ -293,6 +299,11 @@ impl Drop for Call {
 /// Times a call to Kubo. `name` is the name of the RPC, such as `block/put`, or `gateway`.
 pub fn kubo_call(name: &'static str) -> Call {
     Call { metric: KUBO_CALLS, name, began: Instant::now(), outcome: "dropped" }
+}
+
+/// Counts a read that goes on after its connection to Kubo broke.
+pub fn read_resumed() {
+    counter!(READS_RESUMED).increment(1);
 }
 
 /// Times a statement. `name` is its file below `sql/queries`, such as `blob/get`.

@@ -64,7 +64,10 @@ impl Blobs<'_> {
         // A gateway cuts a response in the same way when a block is lost and when Kubo stops. So ask for each block.
         match self.0.ipfs().examine(&blob.cid, blob.size).await {
             Err(IpfsError::Missing(_) | IpfsError::Broken(_)) => Finding::Damaged,
-            Ok(()) | Err(IpfsError::Unavailable(_) | IpfsError::Refused { .. }) => Finding::Unknown,
+            Ok(())
+            | Err(IpfsError::Gone(_) | IpfsError::Unavailable(_) | IpfsError::Refused { .. }) => {
+                Finding::Unknown
+            }
         }
     }
 }

@@ -27,6 +27,7 @@ fuzz_target!(|input: &[u8]| {
     match error {
         IpfsError::Missing(missing) => assert_eq!(missing, cid),
         IpfsError::Refused { status: told, .. } => assert_eq!(told, status.as_u16()),
+        IpfsError::Gone(_) => assert!(status.is_server_error()),
         IpfsError::Unavailable(_) => assert!(status.is_server_error() || status == 429),
         IpfsError::Broken(_) => panic!("a refusal is whole"),
     }

@@ -14,7 +14,8 @@ use serde_json::json;
 
 /// Runs the daemon until its own standard input ends, which also happens when the test process is killed.
 const GUARD: &str = r#"
-"$0" daemon $1 >"$IPFS_PATH/log" 2>&1 &
+"$0" daemon --offline >"$IPFS_PATH/log" 2>&1 &
+echo $! >"$IPFS_PATH/pid"
 cat >/dev/null
 kill -KILL $!
 wait
@@ -37,7 +38,8 @@ pub(crate) fn shared() -> &'static Node {
 pub(crate) struct Node {
     pub(crate) settings: config::Kubo,
     repo: PathBuf,
-    guard: Child,
+    /// One for each start of the daemon.
+    guards: Vec<Child>,
     /// The login of the RPC API, in the form of `ipfs --api-auth`.
     secret: Option<String>,
 }
@@ -45,24 +47,15 @@ pub(crate) struct Node {
 impl Node {
     /// Starts a node and waits until it listens.
     pub(crate) fn start() -> Self {
-        Self::launch(None, "--offline")
-    }
-
-    /// Starts two nodes with a swarm of their own, each the other's only peer.
-    pub(crate) fn pair() -> [Self; 2] {
-        let nodes = [(); 2].map(|()| Self::launch(None, ""));
-        let addresses = nodes[0].ipfs(&["id", "-f", "<addrs>"]);
-        let address = addresses.lines().find(|line| line.contains("/ip4/127.0.0.1/tcp/"));
-        nodes[1].ipfs(&["swarm", "connect", address.unwrap()]);
-        nodes
+        Self::launch(None)
     }
 
     /// Starts a node whose RPC API requires `bearer:<token>` or `basic:<user>:<password>`.
     pub(crate) fn guarded(secret: &str) -> Self {
-        Self::launch(Some(secret.to_owned()), "--offline")
+        Self::launch(Some(secret.to_owned()))
     }
 
-    fn launch(secret: Option<String>, mode: &str) -> Self {
+    fn launch(secret: Option<String>) -> Self {
         let repo = tempfile::Builder::new().prefix("af-registry-kubo-").tempdir().unwrap().keep();
         for arguments in [
             &["init", "--profile=test"][..],
@@ -79,15 +72,41 @@ impl Node {
             let who = json!({ "registry": { "AuthSecret": secret, "AllowedPaths": ["/api/v0"] } });
             run(&repo, &["config", "--json", "API.Authorizations", &who.to_string()]);
         }
-        let mut guard = Command::new("sh");
-        guard.arg("-c").arg(GUARD).arg(binary()).arg(mode).envs(environment(&repo));
-        // The process group keeps an interrupt from the terminal away from the daemon before the tests have ended.
-        guard.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-        let guard = guard.spawn().unwrap();
+        let guards = vec![daemon(&repo)];
         let address = |name| listening(&repo, name);
         let (api, gateway) = (address("api"), Some(address("gateway")));
         let settings = config::Kubo { api, gateway, authorities: None, login: None };
-        Self { settings, repo, guard, secret }
+        Self { settings, repo, guards, secret }
+    }
+
+    /// Ends the daemon by this signal, and waits until it takes no connections. [`Node::resume`] starts it again.
+    pub(crate) fn end_by(&self, signal: &str) {
+        let pid = std::fs::read_to_string(self.repo.join("pid")).unwrap();
+        run_command(Command::new("kill").args([signal, pid.trim()]));
+        let began = Instant::now();
+        while std::net::TcpStream::connect((
+            self.settings.api.host.as_str(),
+            self.settings.api.port,
+        ))
+        .is_ok()
+        {
+            assert!(began.elapsed() < START, "Kubo does not end");
+            sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Starts the daemon again at its addresses, and waits until it listens.
+    pub(crate) fn resume(&mut self) {
+        let gateway = self.settings.gateway.as_ref().unwrap();
+        for (name, address) in [("API", &self.settings.api), ("Gateway", gateway)] {
+            let address = format!("/ip4/127.0.0.1/tcp/{}", address.port);
+            edit(&self.repo, name, &address);
+        }
+        for file in ["api", "gateway"] {
+            let _ = std::fs::remove_file(self.repo.join(file));
+        }
+        self.guards.push(daemon(&self.repo));
+        listening(&self.repo, "gateway");
     }
 
     /// The CID that `ipfs add` gives a file.
@@ -136,8 +155,10 @@ impl Node {
 
     /// Kills the node, as a crash would.
     pub(crate) fn kill(&mut self) {
-        drop(self.guard.stdin.take());
-        self.guard.wait().unwrap();
+        for guard in &mut self.guards {
+            drop(guard.stdin.take());
+            guard.wait().unwrap();
+        }
     }
 }
 
@@ -145,6 +166,28 @@ impl Drop for Node {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Starts a daemon and the process that guards it.
+fn daemon(repo: &Path) -> Child {
+    let mut guard = Command::new("sh");
+    guard.arg("-c").arg(GUARD).arg(binary()).envs(environment(repo));
+    // The process group keeps an interrupt from the terminal away from the daemon before the tests have ended.
+    guard.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    guard.spawn().unwrap()
+}
+
+/// Writes an address into the configuration. `ipfs config` cannot while the lock of a daemon that was killed is there.
+fn edit(repo: &Path, name: &str, address: &str) {
+    let file = repo.join("config");
+    let mut config: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    config["Addresses"][name] = json!(address);
+    std::fs::write(file, config.to_string()).unwrap();
+}
+
+fn run_command(command: &mut Command) {
+    assert!(command.status().unwrap().success(), "{command:?}");
 }
 
 /// Runs `ipfs` to its end and returns what it printed.

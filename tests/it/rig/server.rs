@@ -80,6 +80,12 @@ impl Builder {
         self
     }
 
+    /// Uses this database instead of a new one in the shared PostgreSQL.
+    pub(crate) fn at(mut self, database: Database) -> Self {
+        self.database = Arc::new(database);
+        self
+    }
+
     /// Uses this Kubo node instead of the shared one.
     pub(crate) fn on(mut self, node: &Node) -> Self {
         self.kubo = node.settings.clone();
