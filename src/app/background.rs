@@ -22,7 +22,7 @@ impl Background {
         watches: Vec<JoinHandle<()>>,
         recorder: &PrometheusHandle,
     ) -> Self {
-        let Domain { store, registry, auth } = domain;
+        let Domain { store, registry, auth, .. } = domain;
         let mut jobs = Jobs::new(store.clone());
         jobs.start(registry.expire_uploads());
         jobs.start(registry.drop_pins());

@@ -5,9 +5,10 @@ use std::io::{self, IsTerminal};
 use tracing::info;
 
 use super::error::AppError;
+use super::exposed;
 use crate::accounts::Accounts;
 use crate::auth::Auth;
-use crate::config::{self, Config, ServerAddress};
+use crate::config::{self, Config, Exposure, ServerAddress};
 use crate::embedded::Partners;
 use crate::ipfs::{IpfsError, Kubo};
 use crate::registry::{self, Registry};
@@ -21,13 +22,16 @@ pub(super) struct Domain {
     pub(super) store: Store,
     pub(super) registry: Registry,
     pub(super) auth: Auth,
+    /// What this set-up shows to others.
+    pub(super) exposures: Vec<Exposure>,
 }
 
 impl Domain {
     /// Connects to both partners and checks that they can be used.
     pub(super) async fn connect(config: &Config, partners: &Partners) -> Result<Self, AppError> {
-        let store = connect_store(partners.postgres()).await?;
+        let (store, in_clear) = connect_store(partners.postgres()).await?;
         let ipfs = connect_kubo(partners.kubo()).await?;
+        let exposures = exposed::look(config, in_clear, &ipfs).await?;
         let limits = registry::Limits {
             uploads: config.limits.uploads,
             upload_idle: config.limits.upload_idle,
@@ -39,17 +43,19 @@ impl Domain {
             make_first_admin(config, &store).await?;
         }
         let registry = Registry::new(store.clone(), ipfs, limits);
-        Ok(Self { store, registry, auth })
+        Ok(Self { store, registry, auth, exposures })
     }
 }
 
-async fn connect_store(postgres: &config::Postgres) -> Result<Store, AppError> {
+/// Connects to PostgreSQL, and also returns whether others on the way can read what is sent.
+async fn connect_store(postgres: &config::Postgres) -> Result<(Store, bool), AppError> {
     let settings = store::Settings::of(postgres)
         .map_err(|source| AppError::Trust { settings: "OPEN_REGISTRY_DB_SSLROOTCERT", source })?;
-    Store::connect(&settings).await.map_err(|source| AppError::Store {
+    let store = Store::connect(&settings).await.map_err(|source| AppError::Store {
         address: format!("{}:{}/{}", postgres.host, postgres.port, postgres.name),
         source,
-    })
+    })?;
+    Ok((store, settings.tls.came_up_in_clear()))
 }
 
 async fn connect_kubo(kubo: &config::Kubo) -> Result<Kubo, AppError> {

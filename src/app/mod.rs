@@ -5,6 +5,7 @@ mod clients;
 mod domain;
 mod ending;
 mod error;
+mod exposed;
 mod ports;
 mod recorder;
 mod serve;

@@ -65,6 +65,7 @@ fn edge(config: &Config, domain: Domain, shutdown: &Shutdown) -> Edge {
     let limits = http::Limits {
         manifest_bytes: config.limits.manifest_bytes,
         body_stall: config.limits.body_stall,
+        body_rate: config.limits.body_rate,
     };
     let domain_name = config.listen.domain.as_ref();
     let name = http::Name {
@@ -74,6 +75,7 @@ fn edge(config: &Config, domain: Domain, shutdown: &Shutdown) -> Edge {
         login: config.access.login,
     };
     Edge::new(domain.registry, domain.auth, name, limits, shutdown.draining())
+        .exposing(domain.exposures)
 }
 
 fn connection_limits(config: &Config) -> ConnectionLimits {

@@ -39,7 +39,7 @@ impl<'a> HostPort<'a> {
 }
 
 /// Whether `host` means this machine without asking a resolver: `localhost`, or a loopback address.
-pub(super) fn is_loopback(host: &str) -> bool {
+pub fn is_loopback(host: &str) -> bool {
     let address = host.parse::<IpAddr>().map(|address| address.to_canonical().is_loopback());
     address.unwrap_or_else(|_| host.eq_ignore_ascii_case("localhost"))
 }

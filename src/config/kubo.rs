@@ -48,6 +48,14 @@ const API_USER: Setting = Setting {
     default: None,
     help: "User name for HTTP Basic authentication at the RPC API, instead of a token.",
 };
+const PUBLIC: Setting = Setting {
+    env: "OPEN_REGISTRY_DFS_IPFS_PUBLIC",
+    kind: Kind::Switch,
+    default: None,
+    help: "Whether your Kubo may have peers in its swarm or a public gateway, where everyone who knows a CID can read its \
+           content. true: the registry does not warn. false: the registry does not start beside peers. Without it the \
+           registry warns.",
+};
 const API_PASSWORD: Setting = Setting {
     env: "OPEN_REGISTRY_DFS_IPFS_API_PASSWORD",
     kind: Kind::Secret,
@@ -57,7 +65,16 @@ const API_PASSWORD: Setting = Setting {
 
 pub(super) const GROUP: Group = Group {
     title: "IPFS",
-    settings: &[&API_URL, &GATEWAY_URL, &CA_FILE, &API_TOKEN, &API_USER, &API_PASSWORD, &ENABLED],
+    settings: &[
+        &API_URL,
+        &GATEWAY_URL,
+        &CA_FILE,
+        &API_TOKEN,
+        &API_USER,
+        &API_PASSWORD,
+        &PUBLIC,
+        &ENABLED,
+    ],
 };
 
 /// Credentials for the RPC API of Kubo.
@@ -118,6 +135,11 @@ impl Kubo {
         }
         Ok(Some(Self { api, gateway, authorities, login }))
     }
+}
+
+/// Reads whether Kubo may be public.
+pub(super) fn may_be_public(source: &Source) -> Result<Option<bool>, ConfigError> {
+    source.read_optional(&PUBLIC, value::switch)
 }
 
 fn login(source: &Source) -> Result<Option<KuboLogin>, ConfigError> {

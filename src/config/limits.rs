@@ -29,6 +29,12 @@ const BODY_STALL: Setting = Setting {
     default: Some("60s"),
     help: "Longest time without progress in the body of a request or an answer.",
 };
+const BODY_RATE: Setting = Setting {
+    env: "OPEN_REGISTRY_LIMIT_BODY_RATE",
+    kind: Kind::Value("SIZE"),
+    default: Some("1KiB"),
+    help: "Least bytes a second in the body of a request, averaged over a minute. 0 for no minimum.",
+};
 const CONNECTIONS: Setting = Setting {
     env: "OPEN_REGISTRY_LIMIT_CONNECTIONS",
     kind: Kind::Value("N"),
@@ -79,6 +85,7 @@ pub(super) const GROUP: Group = Group {
         &HEADER_TIME,
         &IDLE_TIME,
         &BODY_STALL,
+        &BODY_RATE,
         &CONNECTIONS,
         &ADDRESS_CONNECTIONS,
         &UPLOADS,
@@ -100,6 +107,8 @@ pub struct Limits {
     pub idle_time: Duration,
     /// Longest time without progress in a body.
     pub body_stall: Duration,
+    /// Least bytes a second in the body of a request; 0 for no minimum.
+    pub body_rate: u64,
     /// Most client connections at the same time.
     pub connections: usize,
     /// Most connections at the same time from one address.
@@ -124,6 +133,7 @@ impl Limits {
             header_time: source.read(&HEADER_TIME, value::time)?,
             idle_time: source.read(&IDLE_TIME, value::time)?,
             body_stall: source.read(&BODY_STALL, value::time)?,
+            body_rate: source.read(&BODY_RATE, value::size(0..=1 << 30))? as u64,
             connections: source.read(&CONNECTIONS, value::count(1..=1_000_000))?,
             address_connections: source.read(&ADDRESS_CONNECTIONS, value::count(1..=1_000_000))?,
             uploads: source.read(&UPLOADS, value::count(1..=100_000))?,

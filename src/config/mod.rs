@@ -10,6 +10,7 @@ mod access;
 mod acme;
 mod data_dir;
 mod error;
+mod exposure;
 mod host_port;
 mod kubo;
 mod limits;
@@ -32,7 +33,8 @@ use clap::{ArgMatches, Command};
 pub use access::Access;
 pub use acme::Acme;
 pub use error::ConfigError;
-pub use host_port::HostPort;
+pub use exposure::{Exposure, ExposureFacts};
+pub use host_port::{HostPort, is_loopback};
 pub use kubo::{Kubo, KuboLogin};
 pub use limits::Limits;
 pub use listen::{Domain, Listen};
@@ -121,6 +123,10 @@ pub struct Config {
     pub access: Access,
     /// Form and level of the log.
     pub log: Log,
+    /// Whether Kubo may be public, if the operator said so.
+    pub kubo_may_be_public: Option<bool>,
+    /// Settings whose files with keys or secrets every user of this machine can read.
+    pub readable_secrets: Vec<String>,
     /// Warnings for the operator, one line each. They are logged once the log is set up.
     pub warnings: Vec<String>,
 }
@@ -156,6 +162,9 @@ impl Config {
             tls: tls.is_wanted(),
             acme: acme.is_some(),
         };
+        let mut readable_secrets = source.readable_secrets(&GROUPS);
+        let key = tls.files.as_ref().filter(|files| exposure::others_may_read(&files.key));
+        readable_secrets.extend(key.map(|_| tls::KEY_FILE.env.to_owned()));
         Ok(Self {
             access: Access::read(&mut source, facts)?,
             listen,
@@ -165,10 +174,29 @@ impl Config {
             limits: Limits::read(&source)?,
             postgres,
             kubo: Kubo::read(&mut source)?,
+            kubo_may_be_public: kubo::may_be_public(&source)?,
+            readable_secrets,
             data_dir: data_dir::read(&source)?,
             log: Log::read(&source)?,
             warnings: source.warnings,
         })
+    }
+}
+
+impl Config {
+    /// What the settings say about what others can read. The partners add what they show.
+    pub fn exposure_facts(&self) -> ExposureFacts {
+        let https = self.listen.domain.as_ref().and_then(|domain| domain.https);
+        ExposureFacts {
+            login: self.access.login.is_required(),
+            loopback: self.listen.is_loopback(),
+            tls: self.tls.files.is_some() || self.acme.is_some(),
+            https_domain: https == Some(true),
+            proxy: !self.proxies.trusted.is_empty(),
+            kubo_may_be_public: self.kubo_may_be_public,
+            readable_secrets: !self.readable_secrets.is_empty(),
+            ..ExposureFacts::default()
+        }
     }
 }
 

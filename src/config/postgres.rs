@@ -51,7 +51,8 @@ const SSLMODE: Setting = Setting {
     help: "TLS to PostgreSQL. disable: no TLS. prefer: TLS if the server offers it, without verifying the server. require: \
            always TLS, without verifying the server, which protects against eavesdroppers but not against an active \
            attacker. verify-full: always TLS, and the certificate of the server must be trusted and match its name. The \
-           default is disable for a server on this machine, and prefer for any other.",
+           default is disable for a server on this machine, and prefer for any other. Without TLS a server elsewhere never \
+           gets the password in clear text or as MD5, only SCRAM.",
 };
 const SSLROOTCERT: Setting = Setting {
     env: "OPEN_REGISTRY_DB_SSLROOTCERT",

@@ -31,6 +31,7 @@ fn nothing_set_gives_a_private_registry_on_loopback() {
     assert_eq!(config.limits.header_time, Duration::from_secs(10));
     assert_eq!(config.limits.idle_time, Duration::from_secs(75));
     assert_eq!(config.limits.body_stall, Duration::from_secs(60));
+    assert_eq!(config.limits.body_rate, 1024);
     assert_eq!((config.limits.connections, config.limits.uploads), (4096, 64));
     assert_eq!(config.limits.address_connections, 1024);
     assert!(config.tls.files.is_none() && config.tls.clients.is_none() && !config.tls.http2);
@@ -95,6 +96,7 @@ fn a_bad_value_is_one_line_with_name_and_reason() {
         ("OPEN_REGISTRY_HOST", "registry.example"),
         ("OPEN_REGISTRY_LIMIT_HEADER_TIME", "10"),
         ("OPEN_REGISTRY_LIMIT_HEADER_BYTES", "1KiB"),
+        ("OPEN_REGISTRY_LIMIT_BODY_RATE", "2GiB"),
         ("OPEN_REGISTRY_LIMIT_PAGE_SIZE", "0"),
         ("OPEN_REGISTRY_DEBUG", "maybe\nnot"),
         ("OPEN_REGISTRY_LOG_FORMAT", "xml"),

@@ -13,7 +13,7 @@ const CERT_FILE: Setting = Setting {
     help: "PEM file with the certificate of the server, followed by the intermediate certificates. The registry then \
            speaks https only. The file is read again when it changes and on SIGHUP.",
 };
-const KEY_FILE: Setting = Setting {
+pub(super) const KEY_FILE: Setting = Setting {
     env: "OPEN_REGISTRY_TLS_KEY_FILE",
     kind: Kind::Value("FILE"),
     default: None,

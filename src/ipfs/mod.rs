@@ -19,6 +19,7 @@ mod multipart;
 mod origin;
 mod patience;
 mod pin;
+mod publicity;
 mod read;
 mod resume;
 mod rpc;

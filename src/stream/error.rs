@@ -16,6 +16,9 @@ pub enum StreamError<E> {
     /// The body sent no frame in time.
     #[error("the body sent nothing for {limit:?}")]
     Stalled { limit: Duration },
+    /// The body came slower than the minimum rate.
+    #[error("the body came slower than {rate} bytes a second")]
+    Slow { rate: u64 },
     /// The body ended before its announced size.
     #[error("the body ended after {received} of {expected} bytes")]
     Short { received: u64, expected: u64 },

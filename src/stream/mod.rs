@@ -8,6 +8,7 @@
 mod error;
 pub mod gather;
 pub mod hashing;
+pub mod lag;
 pub mod paced;
 pub mod stall;
 #[cfg(test)]

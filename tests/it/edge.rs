@@ -23,7 +23,8 @@ async fn version_extensions_and_health_respond() {
     assert_eq!(extensions["extensions"][0]["name"], "_catalog");
     assert_eq!(extensions["extensions"][1]["name"], "_af");
     assert_eq!(client.get("/healthz").await.expect(200).body, "ok\n");
-    assert_eq!(client.get("/readyz").await.expect(200).body, "ready\n");
+    let ready = client.get("/readyz").await.expect(200).json();
+    assert_eq!(ready, json!({ "status": "ready", "warnings": [] }));
 }
 
 #[tokio::test]

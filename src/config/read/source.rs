@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
+use std::path::Path;
 
 use clap::ArgMatches;
 
 use super::setting::{Group, Kind, PREFIX, Setting};
 use crate::config::error::ConfigError;
+use crate::config::exposure::others_may_read;
 use crate::config::secret::Secret;
 
 /// Least similarity (Jaro-Winkler, 0 to 1) at which a known name is suggested for an unknown one.
@@ -88,6 +90,17 @@ impl Source {
             },
             (None, None) => Ok(Secret::default()),
         }
+    }
+
+    /// Secrets whose files every user of this machine can read, by the name of the flag or variable.
+    pub(crate) fn readable_secrets(&self, groups: &[&'static Group]) -> Vec<String> {
+        let settings = groups.iter().flat_map(|group| group.settings.iter());
+        let files = settings.filter(|setting| setting.kind == Kind::Secret).filter_map(|setting| {
+            let variable = || self.variable(&setting.env_file()).ok().flatten();
+            self.flag(setting).or_else(variable)
+        });
+        let readable = files.filter(|file| others_may_read(Path::new(&file.text)));
+        readable.map(|file| file.name).collect()
     }
 
     /// Whether a flag or a variable sets it.

@@ -55,8 +55,13 @@ pub enum HttpError {
     #[error(transparent)]
     Registry(#[from] RegistryError),
     /// A partner does not answer.
-    #[error("not ready: {0}")]
-    NotReady(Arc<RegistryError>),
+    #[error("not ready: {error}")]
+    NotReady {
+        /// Which one, and why.
+        error: Arc<RegistryError>,
+        /// The warnings that an answer of `/readyz` has in any case.
+        warnings: Value,
+    },
 }
 
 impl HttpError {
@@ -79,7 +84,12 @@ impl HttpError {
     /// The response to the request.
     pub(in crate::http) fn render(&self) -> Response<Body> {
         let (status, code) = self.status_and_code();
-        let mut response = respond::json(status, &json!({ "errors": self.errors(code) }));
+        let mut document = json!({ "errors": self.errors(code) });
+        if let Self::NotReady { warnings, .. } = self {
+            document["status"] = json!("not ready");
+            document["warnings"] = warnings.clone();
+        }
+        let mut response = respond::json(status, &document);
         let headers = response.headers_mut();
         match self {
             Self::MethodNotAllowed(verbs) => {
@@ -144,7 +154,7 @@ impl HttpError {
             }
             Self::Refused { error, .. } => auth_status(error),
             Self::Registry(error) => registry_status(error),
-            Self::NotReady(error) => registry_status(error),
+            Self::NotReady { error, .. } => registry_status(error),
         }
     }
 

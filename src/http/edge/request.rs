@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
+use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::{Body, Incoming};
@@ -10,14 +11,22 @@ use hyper::header::{
     IF_RANGE, RANGE,
 };
 use hyper::{HeaderMap, StatusCode, Uri};
+use tokio::time::timeout;
 
 use super::error::HttpError;
-use super::shared::Edge;
+use super::shared::{Edge, Limits};
 use crate::auth::{AuthError, Credentials};
 use crate::oci::{Chunk, ErrorCode, Selection};
 use crate::registry::Registry;
 use crate::stream::gather::{GatherError, gather};
+use crate::stream::lag::time_of;
 use crate::stream::stall::Stalling;
+
+/// Time that a body may take whatever its size.
+const HEAD_START: Duration = Duration::from_secs(10);
+
+/// Time for a body where there is no minimum rate.
+const UNLIMITED: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A request whose endpoint is known.
 pub(in crate::http) struct Request {
@@ -102,28 +111,40 @@ impl Request {
         self.body.is_end_stream()
     }
 
-    /// The body as a stream, which fails when no frame arrives within the limit.
+    /// The body as a stream, which fails when it stalls or trickles.
     pub(in crate::http) fn body(self) -> Pin<Box<Stalling<Incoming>>> {
-        let stall = self.edge.limits().body_stall;
-        Box::pin(Stalling::new(self.body, stall))
+        let Limits { body_stall, body_rate, .. } = *self.edge.limits();
+        Box::pin(Stalling::new(self.body, body_stall, body_rate))
     }
 
-    /// Reads the whole body, of at most `most` bytes. The message of an error names `what` was read. A body that ends
-    /// early has the error code `broken`.
+    /// Time for a body of at most `most` bytes to arrive: [`HEAD_START`], and what its bytes take at the minimum rate.
+    pub(in crate::http) fn time_for(&self, most: usize) -> Duration {
+        let announced = self.body.size_hint().upper().unwrap_or(u64::MAX);
+        let bytes = announced.min(most as u64);
+        match self.edge.limits().body_rate {
+            0 => UNLIMITED,
+            rate => HEAD_START + time_of(bytes, rate),
+        }
+    }
+
+    /// Reads the whole body, of at most `most` bytes, within a time. The message of an error names `what` was read. A
+    /// body that ends early has the error code `broken`.
     pub(in crate::http) async fn read(
         &mut self,
         what: &'static str,
         most: usize,
+        within: Duration,
         broken: ErrorCode,
     ) -> Result<Bytes, HttpError> {
-        let stalling = pin!(Stalling::new(&mut self.body, self.edge.limits().body_stall));
-        gather(stalling, most).await.map_err(|error| match error {
-            GatherError::TooLong(most) => HttpError::TooLarge { what, most },
-            GatherError::Failed(error) => {
-                let message = format!("the request body ended early: {error}");
-                HttpError::bad_request(broken, message)
-            }
-        })
+        let Limits { body_stall, body_rate, .. } = *self.edge.limits();
+        let body = pin!(Stalling::new(&mut self.body, body_stall, body_rate));
+        let message = match timeout(within, gather(body, most)).await {
+            Ok(Ok(bytes)) => return Ok(bytes),
+            Ok(Err(GatherError::TooLong(most))) => return Err(HttpError::TooLarge { what, most }),
+            Ok(Err(GatherError::Failed(error))) => format!("the request body ended early: {error}"),
+            Err(_) => format!("the {what} did not arrive within {within:?}"),
+        };
+        Err(HttpError::bad_request(broken, message))
     }
 
     /// The value of a header, if it has one and it is text.

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::origin::Name;
 use crate::auth::Auth;
+use crate::config::Exposure;
 use crate::registry::Registry;
 
 /// Limits of one request.
@@ -16,11 +17,13 @@ pub struct Limits {
     pub manifest_bytes: usize,
     /// Longest wait for the next frame of a request body.
     pub body_stall: Duration,
+    /// Least bytes a second in a request body; 0 for no minimum.
+    pub body_rate: u64,
 }
 
 /// The state that all requests share. Cheap to clone.
 #[derive(Clone)]
-pub struct Edge(Arc<Fixed>);
+pub struct Edge(Arc<Fixed>, Arc<[Exposure]>);
 
 struct Fixed {
     registry: Registry,
@@ -40,7 +43,16 @@ impl Edge {
         limits: Limits,
         draining: CancellationToken,
     ) -> Self {
-        Self(Arc::new(Fixed { registry, auth, name, limits, draining }))
+        Self(Arc::new(Fixed { registry, auth, name, limits, draining }), Arc::default())
+    }
+
+    /// Adds what `/readyz` warns of.
+    pub fn exposing(self, exposures: Vec<Exposure>) -> Self {
+        Self(self.0, exposures.into())
+    }
+
+    pub(in crate::http) fn exposures(&self) -> &[Exposure] {
+        &self.1
     }
 
     pub(in crate::http) fn auth(&self) -> &Auth {

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
+use tokio_postgres::config::{SslMode, SslNegotiation};
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Config, Error, NoTls, Row, Socket};
@@ -27,7 +28,12 @@ pub(crate) struct Link {
 
 impl Link {
     pub(crate) async fn open(settings: &Settings, purpose: Purpose) -> Result<Self, StoreError> {
-        let config = settings.client(purpose);
+        let mut config = settings.client(purpose);
+        if let Some(negotiate) = settings.negotiate() {
+            // The driver hands the bare socket over, and does not ask for TLS itself.
+            config.ssl_mode(SslMode::Require).ssl_negotiation(SslNegotiation::Direct);
+            return Self::connect(&config, negotiate).await;
+        }
         match settings.tls.connector() {
             Some(rustls) => Self::connect(&config, rustls).await,
             None => Self::connect(&config, NoTls).await,

@@ -5,6 +5,7 @@ pub(crate) mod database;
 pub(crate) mod gate;
 pub(crate) mod lease;
 pub(crate) mod migrate;
+mod negotiate;
 pub(crate) mod opener;
 pub(crate) mod pool;
 pub(crate) mod reads;

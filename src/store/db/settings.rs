@@ -3,8 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::negotiate::Negotiate;
 use super::tls::Tls;
-use crate::config;
+use crate::config::{self, is_loopback};
 use crate::outbound::TrustError;
 
 /// How long it may take to connect, and again how long to prepare the statements.
@@ -84,6 +85,12 @@ impl Settings {
             pool_size: postgres.pool_size,
             tls: Tls::of(&postgres.ssl)?,
         })
+    }
+
+    /// The choice between TLS and clear text, for a server on another machine whose connections may be in clear text.
+    pub(crate) fn negotiate(&self) -> Option<Negotiate> {
+        let elsewhere = !self.host.starts_with('/') && !is_loopback(&self.host);
+        self.tls.negotiate().filter(|_| elsewhere)
     }
 
     pub(crate) fn client(&self, purpose: Purpose) -> tokio_postgres::Config {

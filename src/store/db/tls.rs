@@ -1,16 +1,23 @@
 //! Encryption of the connections, and verification of the server.
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio_postgres::config::SslMode;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::negotiate::Negotiate;
 use crate::config;
 use crate::outbound::{Trust, TrustError, unverified};
 
 /// Encryption of the connections. The default is none. Cheap to clone.
 #[derive(Clone, Default)]
-pub struct Tls(Option<(SslMode, MakeRustlsConnect)>);
+pub struct Tls {
+    rustls: Option<(SslMode, MakeRustlsConnect)>,
+    /// Set when a connection to another machine came up in clear text.
+    clear: Arc<AtomicBool>,
+}
 
 impl Tls {
     /// Takes the settings of the operator.
@@ -26,15 +33,26 @@ impl Tls {
                 (SslMode::Require, Trust::of(authorities.as_deref())?.client()?)
             }
         };
-        Ok(Self(Some((mode, MakeRustlsConnect::new(client)))))
+        Ok(Self { rustls: Some((mode, MakeRustlsConnect::new(client))), ..Self::default() })
     }
 
     pub(crate) fn mode(&self) -> SslMode {
-        self.0.as_ref().map_or(SslMode::Disable, |(mode, _)| *mode)
+        self.rustls.as_ref().map_or(SslMode::Disable, |(mode, _)| *mode)
     }
 
     pub(crate) fn connector(&self) -> Option<MakeRustlsConnect> {
-        self.0.as_ref().map(|(_, connector)| connector.clone())
+        self.rustls.as_ref().map(|(_, connector)| connector.clone())
+    }
+
+    /// The choice between TLS and clear text, unless the mode demands TLS.
+    pub(crate) fn negotiate(&self) -> Option<Negotiate> {
+        let may_be_clear = self.mode() != SslMode::Require;
+        may_be_clear.then(|| Negotiate { rustls: self.connector(), clear: Arc::clone(&self.clear) })
+    }
+
+    /// Whether a connection to a server on another machine came up without TLS.
+    pub fn came_up_in_clear(&self) -> bool {
+        self.clear.load(Ordering::Relaxed)
     }
 }
 

@@ -14,7 +14,7 @@ use serde_json::json;
 
 /// Runs the daemon until its own standard input ends, which also happens when the test process is killed.
 const GUARD: &str = r#"
-"$0" daemon --offline >"$IPFS_PATH/log" 2>&1 &
+"$0" daemon $1 >"$IPFS_PATH/log" 2>&1 &
 echo $! >"$IPFS_PATH/pid"
 cat >/dev/null
 kill -KILL $!
@@ -47,15 +47,24 @@ pub(crate) struct Node {
 impl Node {
     /// Starts a node and waits until it listens.
     pub(crate) fn start() -> Self {
-        Self::launch(None)
+        Self::launch(None, "--offline")
+    }
+
+    /// Starts two nodes with a swarm of their own, each the other's only peer.
+    pub(crate) fn pair() -> [Self; 2] {
+        let nodes = [(); 2].map(|()| Self::launch(None, ""));
+        let addresses = nodes[0].ipfs(&["id", "-f", "<addrs>"]);
+        let address = addresses.lines().find(|line| line.contains("/ip4/127.0.0.1/tcp/"));
+        nodes[1].ipfs(&["swarm", "connect", address.unwrap()]);
+        nodes
     }
 
     /// Starts a node whose RPC API requires `bearer:<token>` or `basic:<user>:<password>`.
     pub(crate) fn guarded(secret: &str) -> Self {
-        Self::launch(Some(secret.to_owned()))
+        Self::launch(Some(secret.to_owned()), "--offline")
     }
 
-    fn launch(secret: Option<String>) -> Self {
+    fn launch(secret: Option<String>, mode: &str) -> Self {
         let repo = tempfile::Builder::new().prefix("af-registry-kubo-").tempdir().unwrap().keep();
         for arguments in [
             &["init", "--profile=test"][..],
@@ -72,7 +81,7 @@ impl Node {
             let who = json!({ "registry": { "AuthSecret": secret, "AllowedPaths": ["/api/v0"] } });
             run(&repo, &["config", "--json", "API.Authorizations", &who.to_string()]);
         }
-        let guards = vec![daemon(&repo)];
+        let guards = vec![daemon(&repo, mode)];
         let address = |name| listening(&repo, name);
         let (api, gateway) = (address("api"), Some(address("gateway")));
         let settings = config::Kubo { api, gateway, authorities: None, login: None };
@@ -105,7 +114,7 @@ impl Node {
         for file in ["api", "gateway"] {
             let _ = std::fs::remove_file(self.repo.join(file));
         }
-        self.guards.push(daemon(&self.repo));
+        self.guards.push(daemon(&self.repo, "--offline"));
         listening(&self.repo, "gateway");
     }
 
@@ -169,9 +178,9 @@ impl Drop for Node {
 }
 
 /// Starts a daemon and the process that guards it.
-fn daemon(repo: &Path) -> Child {
+fn daemon(repo: &Path, mode: &str) -> Child {
     let mut guard = Command::new("sh");
-    guard.arg("-c").arg(GUARD).arg(binary()).envs(environment(repo));
+    guard.arg("-c").arg(GUARD).arg(binary()).arg(mode).envs(environment(repo));
     // The process group keeps an interrupt from the terminal away from the daemon before the tests have ended.
     guard.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     guard.spawn().unwrap()

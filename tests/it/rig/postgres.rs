@@ -92,6 +92,27 @@ impl Cluster {
         cluster
     }
 
+    /// Starts a cluster that asks three roles for the password `hunter2`, each in its own form: `plain` in clear text,
+    /// `hashed` as MD5, `scrambled` by SCRAM.
+    pub(crate) async fn asking() -> Self {
+        let cluster = tokio::task::spawn_blocking(Self::start).await.unwrap();
+        let file = cluster.directory.join("data/pg_hba.conf");
+        let rules = std::fs::read_to_string(&file).unwrap();
+        let asking =
+            "local all plain password\nlocal all hashed md5\nlocal all scrambled scram-sha-256\n";
+        std::fs::write(&file, asking.to_owned() + &rules).unwrap();
+        let admin = connect(&cluster.settings("postgres")).await;
+        let roles = "SET password_encryption = 'scram-sha-256';
+            CREATE ROLE plain SUPERUSER LOGIN PASSWORD 'hunter2';
+            CREATE ROLE scrambled SUPERUSER LOGIN PASSWORD 'hunter2';
+            SET password_encryption = 'md5';
+            CREATE ROLE hashed SUPERUSER LOGIN PASSWORD 'hunter2';
+            SELECT pg_reload_conf()";
+        admin.batch_execute(roles).await.unwrap();
+        cluster.restart();
+        cluster
+    }
+
     /// Restarts PostgreSQL at once, which ends all connections and makes a recovery necessary.
     pub(crate) fn restart(&self) {
         self.control(&["restart", "-m", "immediate", "-o", &self.options()]);

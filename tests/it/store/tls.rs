@@ -48,6 +48,10 @@ async fn each_mode_verifies_a_server_with_tls_as_it_promises() {
         (SslMode::Disable, "localhost", Ok(false)),
         (SslMode::Prefer, "localhost", Ok(true)),
         (SslMode::Prefer, "127.0.0.1", Ok(true)),
+        // An address that the settings do not know as one of this machine.
+        (SslMode::Disable, "0.0.0.0", Ok(false)),
+        (SslMode::Prefer, "0.0.0.0", Ok(true)),
+        (SslMode::Require, "0.0.0.0", Ok(true)),
         (SslMode::Require, "localhost", Ok(true)),
         (SslMode::Require, "127.0.0.1", Ok(true)),
         (verified(&authority), "localhost", Ok(true)),
@@ -69,14 +73,45 @@ async fn each_mode_accepts_or_rejects_a_server_without_tls() {
     let cluster = rig::postgres::shared();
     let relay = Relay::start(cluster.socket()).await;
     for mode in [SslMode::Disable, SslMode::Prefer] {
-        let socket = cluster.empty_database("").await;
-        assert_eq!(encrypted(&socket, "127.0.0.1", relay.port, &mode).await, Ok(false), "{mode:?}");
+        for host in ["127.0.0.1", "0.0.0.0"] {
+            let socket = cluster.empty_database("").await;
+            assert_eq!(encrypted(&socket, host, relay.port, &mode).await, Ok(false), "{mode:?}");
+        }
     }
     for mode in [SslMode::Require, verified(&authority)] {
         let socket = cluster.empty_database("").await;
         let error = encrypted(&socket, "127.0.0.1", relay.port, &mode).await.unwrap_err();
         assert!(error.contains("server does not support TLS"), "{mode:?}: {error}");
     }
+}
+
+#[tokio::test]
+async fn no_password_is_sent_in_clear_or_as_md5_without_tls() {
+    let cluster = Cluster::asking().await;
+    let relay = Relay::start(cluster.socket()).await;
+    let socket = cluster.empty_database("").await;
+    let store = async |host: &str, user: &str| {
+        let settings = Settings {
+            host: host.into(),
+            port: relay.port,
+            user: user.into(),
+            password: Some("hunter2".into()),
+            tls: Tls::of(&SslMode::Prefer).unwrap(),
+            ..socket.clone()
+        };
+        let connected = Store::connect(&settings).await.map(drop);
+        (connected.map_err(|error| error.to_string()), settings.tls.came_up_in_clear())
+    };
+    for (user, form) in [("plain", "in clear text"), ("hashed", "as an MD5 hash")] {
+        let (connected, _) = store("0.0.0.0", user).await;
+        let error = connected.unwrap_err();
+        for word in [form, "without TLS", "scram-sha-256"] {
+            assert!(error.contains(word), "no {word} in: {error}");
+        }
+        // On this machine nobody listens on the way.
+        assert_eq!(store("127.0.0.1", user).await, (Ok(()), false), "{user}");
+    }
+    assert_eq!(store("0.0.0.0", "scrambled").await, (Ok(()), true));
 }
 
 #[tokio::test]

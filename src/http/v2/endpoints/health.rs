@@ -1,7 +1,9 @@
 //! `/healthz` and `/readyz`, for an orchestrator.
 
 use hyper::StatusCode;
+use serde_json::{Value, json};
 
+use crate::config::Exposure;
 use crate::http::edge::answer::Answer;
 use crate::http::edge::request::Request;
 use crate::http::edge::respond;
@@ -12,11 +14,23 @@ pub(in crate::http) fn health() -> Answer {
     respond::with(StatusCode::OK, Body::full("ok\n")).into()
 }
 
-/// PostgreSQL and Kubo answer, and the server is not shutting down.
+/// PostgreSQL and Kubo answer, and the server is not shutting down. The answer also has the warnings of the start.
 pub(in crate::http) async fn ready(request: Request) -> Result<Answer, HttpError> {
+    let warnings = warnings(request.edge.exposures());
+    let answer = |status, word: &str| {
+        Ok(respond::json(status, &json!({ "status": word, "warnings": warnings })).into())
+    };
     if request.edge.is_draining() {
-        return Ok(respond::with(StatusCode::SERVICE_UNAVAILABLE, Body::full("draining\n")).into());
+        return answer(StatusCode::SERVICE_UNAVAILABLE, "draining");
     }
-    request.registry().ready().await.map_err(HttpError::NotReady)?;
-    Ok(respond::with(StatusCode::OK, Body::full("ready\n")).into())
+    match request.registry().ready().await {
+        Ok(()) => answer(StatusCode::OK, "ready"),
+        Err(error) => Err(HttpError::NotReady { error, warnings }),
+    }
+}
+
+fn warnings(exposures: &[Exposure]) -> Value {
+    let warning =
+        |exposure: &Exposure| json!({ "code": exposure.code(), "message": exposure.message() });
+    exposures.iter().map(warning).collect()
 }

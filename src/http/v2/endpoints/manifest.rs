@@ -53,7 +53,8 @@ pub(in crate::http) async fn put(
     let repository = may.repository().clone();
     let content_type = request.content_type();
     let most = request.edge.limits().manifest_bytes;
-    let raw = request.read("manifest", most, ErrorCode::ManifestInvalid).await?;
+    let within = request.time_for(most);
+    let raw = request.read("manifest", most, within, ErrorCode::ManifestInvalid).await?;
     let announced: Vec<String> = tags.iter().map(Tag::to_string).collect();
     let pushed = Pushed { repository: repository.clone(), reference, tags, content_type, raw };
     let accepted = request.registry().manifests().put(pushed).await?;

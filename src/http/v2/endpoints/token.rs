@@ -3,6 +3,8 @@
 //! GET follows Docker's token protocol, POST its use of OAuth 2. containerd and BuildKit try POST first, the other clients
 //! use GET.
 
+use std::time::Duration;
+
 use hyper::StatusCode;
 use hyper::header::{CACHE_CONTROL, HeaderValue};
 use serde_json::json;
@@ -17,6 +19,9 @@ use crate::rights::Scope;
 
 /// Maximum size of a form in bytes. It fits two hundred scopes with long names.
 const FORM_BYTES: usize = 64 << 10;
+
+/// Time for a form to arrive. A form is read before its sender is known.
+const FORM_TIME: Duration = Duration::from_secs(10);
 
 /// Maximum number of scopes in one request. The rest is ignored.
 const SCOPES: usize = 200;
@@ -41,7 +46,7 @@ pub(in crate::http) async fn get(request: Request) -> Result<Answer, HttpError> 
 
 /// Issues a token for a form: `grant_type=password` or `refresh_token`, or just `username` and `password`.
 pub(in crate::http) async fn post(mut request: Request) -> Result<Answer, HttpError> {
-    let form = request.read("form", FORM_BYTES, ErrorCode::Unsupported).await?;
+    let form = request.read("form", FORM_BYTES, FORM_TIME, ErrorCode::Unsupported).await?;
     let form = std::str::from_utf8(&form)
         .map_err(|_| HttpError::unsupported("the form is not UTF-8".to_owned()))?;
     let form = parse_form(form)?;

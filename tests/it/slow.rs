@@ -1,0 +1,136 @@
+//! Clients that send little at a time: what they cost, and when they are cut.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::access::{PASSWORD, SIGNING_SECRET};
+use crate::rig::client::{OCI_MANIFEST, image, random};
+use crate::rig::server::{Builder, Server, builder, server};
+
+/// Longest wait on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A server that asks for login.
+async fn guarding() -> Builder {
+    builder()
+        .await
+        .env("OPEN_REGISTRY_AUTH", "token")
+        .env("OPEN_REGISTRY_SIGNING_SECRET", SIGNING_SECRET)
+        .env("OPEN_REGISTRY_ADMIN_USER", "root")
+        .env("OPEN_REGISTRY_ADMIN_PASSWORD", PASSWORD)
+        .env("OPEN_REGISTRY_DOMAIN", "registry.test")
+}
+
+/// Reads until the server closes the connection.
+async fn rest(stream: &mut TcpStream) -> String {
+    let mut answer = Vec::new();
+    let _ = timeout(PATIENCE, stream.read_to_end(&mut answer)).await.unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+/// Waits until the server has read every byte that was sent to it.
+async fn taken(server: &Server) {
+    let port = format!(":{:04X}", server.addr.port());
+    let waits = |line: &str| {
+        let mut words = line.split_whitespace().skip(1);
+        let (local, remote) = (words.next().unwrap(), words.next().unwrap());
+        let (sent, received) = words.nth(1).unwrap().split_once(':').unwrap();
+        local.ends_with(&port) && received.bytes().any(|digit| digit != b'0')
+            || remote.ends_with(&port) && sent.bytes().any(|digit| digit != b'0')
+    };
+    let wait = async {
+        while std::fs::read_to_string("/proc/net/tcp").unwrap().lines().skip(1).any(waits) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(PATIENCE, wait).await.expect("the server reads all");
+}
+
+/// Resident memory in KiB.
+fn resident(server: &Server) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// Sends `count` requests with `body` in chunks of one byte. Returns the memory in KiB that the server used more while it
+/// had all bytes but the last of each, and the answers.
+async fn in_single_bytes(
+    server: &Server,
+    count: usize,
+    start: &str,
+    body: &[u8],
+) -> (usize, Vec<String>) {
+    let head = format!(
+        "{start} HTTP/1.1\r\nhost: registry.test\r\ncontent-type: {OCI_MANIFEST}\r\n\
+         transfer-encoding: chunked\r\nconnection: close\r\n\r\n"
+    );
+    let chunk = |byte: &u8| [b"1\r\n", &[*byte][..], b"\r\n"].concat();
+    let (last, most) = body.split_last().unwrap();
+    let sent = [head.into_bytes(), most.iter().flat_map(chunk).collect()].concat();
+    let idle = resident(server);
+    let mut streams = Vec::new();
+    for _ in 0..count {
+        let mut stream = TcpStream::connect(server.addr).await.unwrap();
+        stream.write_all(&sent).await.unwrap();
+        streams.push(stream);
+    }
+    taken(server).await;
+    let held = resident(server).saturating_sub(idle);
+    let mut answers = Vec::new();
+    for mut stream in streams {
+        stream.write_all(&[&chunk(last)[..], b"0\r\n\r\n"].concat()).await.unwrap();
+        answers.push(rest(&mut stream).await);
+    }
+    (held, answers)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forms_in_single_bytes_cost_little_memory() {
+    let server = guarding().await.start().await;
+    let form = format!("service=registry.test&padding={}", "x".repeat(60_000));
+    let start = "POST /token";
+    let (_, answers) = in_single_bytes(&server, 10, start, form.as_bytes()).await;
+    assert!(answers.iter().all(|answer| answer.starts_with("HTTP/1.1 200 ")), "{answers:?}");
+    let (held, _) = in_single_bytes(&server, 100, start, form.as_bytes()).await;
+    // The forms have six MiB. In a list of frames each byte costs at least thirty.
+    assert!(held < 60 << 10, "{held} KiB");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn manifests_in_single_bytes_cost_little_memory() {
+    let server = server().await;
+    let client = server.client();
+    let layer = random(900, 1000);
+    let digest = client.push_blob("small/pieces", &layer).await;
+    let mut manifest = image(&digest, layer.len(), &[(&digest, layer.len())]).to_vec();
+    manifest.resize(1 << 20, b' ');
+    let start = "PUT /v2/small/pieces/manifests/latest";
+    let (held, answers) = in_single_bytes(&server, 8, start, &manifest).await;
+    assert!(answers.iter().all(|answer| answer.starts_with("HTTP/1.1 201 ")), "{answers:?}");
+    // The manifests have eight MiB. In a list of frames each byte costs at least thirty.
+    assert!(held < 48 << 10, "{held} KiB");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_that_trickles_ends_before_its_sender_is_known() {
+    let server = guarding().await.start().await;
+    let stream = TcpStream::connect(server.addr).await.unwrap();
+    let (mut reader, mut writer) = stream.into_split();
+    let head = "POST /token HTTP/1.1\r\nhost: registry.test\r\ncontent-length: 60000\r\n\r\n";
+    writer.write_all(head.as_bytes()).await.unwrap();
+    let trickling = tokio::spawn(async move {
+        while writer.write_all(b"x").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    });
+    let mut answer = [0; 4096];
+    let size = timeout(PATIENCE, reader.read(&mut answer)).await.unwrap().unwrap();
+    let answer = String::from_utf8_lossy(&answer[..size]).into_owned();
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    assert!(answer.contains("the form did not arrive within 10s"), "{answer}");
+    trickling.abort();
+}
