@@ -23,7 +23,7 @@ const ROUNDS: usize = 4000;
 /// A private repository with an image under `latest`, and a user who has a grant on another repository only.
 async fn fill(store: &Store) -> Grantee {
     let repository: RepositoryName = "secret/app".parse().unwrap();
-    store.uploads().start(&repository, "", None).await.unwrap();
+    store.uploads().start(&repository, "", None, 9).await.unwrap();
     let raw = br#"{"schemaVersion":2,"manifests":[]}"#;
     let manifest = NewManifest {
         repository,

@@ -34,6 +34,7 @@ impl Domain {
         let exposures = exposed::look(config, in_clear, &ipfs).await?;
         let limits = registry::Limits {
             uploads: config.limits.uploads,
+            open_uploads: config.limits.open_uploads,
             upload_idle: config.limits.upload_idle,
             page: config.limits.page,
             allow_sparse_index: config.access.allow_sparse_index,

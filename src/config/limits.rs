@@ -53,6 +53,13 @@ const UPLOADS: Setting = Setting {
     default: Some("64"),
     help: "Most blob uploads that transfer bytes at the same time. Further ones wait, then get 503.",
 };
+const OPEN_UPLOADS: Setting = Setting {
+    env: "OPEN_REGISTRY_LIMIT_OPEN_UPLOADS",
+    kind: Kind::Value("N"),
+    default: Some("5000"),
+    help: "Most unfinished uploads of one account. A further one gets 429. From half of them on, uploads that have been idle \
+           for a 24th of OPEN_REGISTRY_UPLOAD_IDLE_TIME expire.",
+};
 const MANIFEST_BYTES: Setting = Setting {
     env: "OPEN_REGISTRY_LIMIT_MANIFEST_BYTES",
     kind: Kind::Value("SIZE"),
@@ -89,6 +96,7 @@ pub(super) const GROUP: Group = Group {
         &CONNECTIONS,
         &ADDRESS_CONNECTIONS,
         &UPLOADS,
+        &OPEN_UPLOADS,
         &MANIFEST_BYTES,
         &PAGE_SIZE,
         &DRAIN_TIME,
@@ -115,6 +123,8 @@ pub struct Limits {
     pub address_connections: usize,
     /// Most blob uploads that transfer bytes at the same time.
     pub uploads: usize,
+    /// Most unfinished uploads of one account.
+    pub open_uploads: u32,
     /// Largest manifest in bytes.
     pub manifest_bytes: usize,
     /// After SIGTERM, longest time for running requests to finish.
@@ -137,6 +147,7 @@ impl Limits {
             connections: source.read(&CONNECTIONS, value::count(1..=1_000_000))?,
             address_connections: source.read(&ADDRESS_CONNECTIONS, value::count(1..=1_000_000))?,
             uploads: source.read(&UPLOADS, value::count(1..=100_000))?,
+            open_uploads: source.read(&OPEN_UPLOADS, value::count(1..=1_000_000))?,
             manifest_bytes: source.read(&MANIFEST_BYTES, value::size(1 << 10..=64 << 20))?,
             drain: source.read(&DRAIN_TIME, value::time)?,
             upload_idle: source.read(&UPLOAD_IDLE_TIME, value::time)?,

@@ -57,7 +57,15 @@ pub enum RegistryError {
     /// The client's body broke off or stalled. Bytes that were stored before stay.
     #[error("the request body ended early: {0}")]
     Body(String),
-    /// No transfer slot became free in time.
+    /// The account has as many open uploads as it may have.
+    #[error(
+        "you have {most} open uploads, the most that an account may have; finish or cancel some"
+    )]
+    TooManyUploads {
+        /// The most that it may have.
+        most: u32,
+    },
+    /// No slot became free in time.
     #[error("too many uploads are under way")]
     Overloaded,
     /// PostgreSQL failed or did not answer in time.

@@ -3,12 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
-
 use super::RegistryError;
 use super::detached::Detached;
 use super::readiness::Readiness;
-use super::upload::Sessions;
+use super::upload::{Sessions, Transfers};
 use crate::ipfs::Kubo;
 use crate::jobs::Nudge;
 use crate::store::Store;
@@ -18,6 +16,8 @@ use crate::store::Store;
 pub struct Limits {
     /// Largest number of uploads that transfer bytes at the same time. Further ones wait and are refused after a while.
     pub uploads: usize,
+    /// Most uploads that one account may have open.
+    pub open_uploads: u32,
     /// How long an upload may stay untouched before it expires.
     pub upload_idle: Duration,
     /// Largest number of entries on one page of a list.
@@ -35,7 +35,7 @@ struct Parts {
     ipfs: Kubo,
     limits: Limits,
     sessions: Sessions,
-    transfers: Arc<Semaphore>,
+    transfers: Transfers,
     pins: Nudge,
     readiness: Readiness,
     detached: Detached,
@@ -61,7 +61,7 @@ impl Registry {
     /// Puts the parts together. Nothing runs yet: the jobs in [`upkeep`](super::upkeep) do.
     pub fn new(store: Store, ipfs: Kubo, limits: Limits) -> Self {
         Self(Arc::new(Parts {
-            transfers: Arc::new(Semaphore::new(limits.uploads)),
+            transfers: Transfers::new(limits.uploads),
             sessions: Sessions::default(),
             pins: Nudge::default(),
             readiness: Readiness::default(),
@@ -130,8 +130,8 @@ impl Registry {
         &self.0.sessions
     }
 
-    /// Transfer slots: one for each upload that may transfer bytes.
-    pub(super) fn transfers(&self) -> &Arc<Semaphore> {
+    /// Slots of the uploads that move bytes to Kubo.
+    pub(super) fn transfers(&self) -> &Transfers {
         &self.0.transfers
     }
 

@@ -41,9 +41,9 @@ pub use db::tls::Tls;
 pub use error::{Outage, StoreError};
 pub use jobs::backlog::Backlog;
 pub use jobs::job::{JobOutcome, JobRecord, JobRun, JobTurn, Jobs, LastRun};
-pub use uploads::pin::{Claim, Commit, Committed, Pins, Recorded};
+pub use uploads::pin::{Claim, Commit, Committed, Pins};
 pub use uploads::unpin::{UnpinClaim, Unpins};
-pub use uploads::upload::{Part, Upload, Uploads};
+pub use uploads::upload::{Part, Recorded, Started, Upload, Uploads};
 
 use db::database::Database;
 

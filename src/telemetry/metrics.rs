@@ -151,6 +151,7 @@ pub enum Refusal {
     LoginRate,
     TokenRate,
     Uploads,
+    OpenUploads,
 }
 
 impl Refusal {
@@ -177,6 +178,7 @@ impl Refusal {
             Self::LoginRate => "login_rate",
             Self::TokenRate => "token_rate",
             Self::Uploads => "uploads",
+            Self::OpenUploads => "open_uploads",
         }
     }
 }

@@ -25,5 +25,6 @@ mod start;
 mod store;
 mod strangers;
 mod tls;
+mod trickle;
 mod truth;
 mod upload;

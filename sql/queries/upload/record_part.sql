@@ -1,10 +1,12 @@
--- Adds a part that Kubo holds to a session, if the session has the length that the writer expects. Runs after
--- upload/lock. $1 id, $2 expected length, $3 offset, $4 size, $5 CID, $6 whether the CID is in the queue (see
--- blob/commit).
+-- Adds a part that Kubo holds to a session, if the session has the length that the writer expects. The part holds the
+-- bytes of all pieces, so they go. Runs after upload/lock. $1 id, $2 expected length, $3 offset, $4 size, $5 CID, $6
+-- whether the CID is in the queue (see blob/commit).
 WITH advanced AS (
-    UPDATE uploads SET received = $3::BIGINT + $4::BIGINT, touched_at = now()
+    UPDATE uploads SET received = $3::BIGINT + $4::BIGINT, pieces = 0, touched_at = now()
     WHERE id = $1 AND received = $2
     RETURNING id
+), merged AS (
+    DELETE FROM upload_pieces p USING advanced a WHERE p.upload_id = a.id
 ), replaced AS (
     SELECT p.ipfs_cid FROM advanced a
     JOIN upload_parts p ON p.upload_id = a.id

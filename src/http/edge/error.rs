@@ -197,6 +197,7 @@ fn registry_status(error: &RegistryError) -> (StatusCode, ErrorCode) {
         E::ReferencesUnknown(_) => (StatusCode::BAD_REQUEST, ErrorCode::ManifestBlobUnknown),
         E::RepositoryUnknown => (StatusCode::NOT_FOUND, ErrorCode::NameUnknown),
         E::SizeMismatch => (StatusCode::BAD_REQUEST, ErrorCode::SizeInvalid),
+        E::TooManyUploads { .. } => (StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooManyRequests),
         E::UploadUnknown => (StatusCode::NOT_FOUND, ErrorCode::BlobUploadUnknown),
         E::Cut(_) | E::Ipfs(_) | E::Overloaded | E::Quarantined(_) | E::Store(_) => {
             match error.fault() {

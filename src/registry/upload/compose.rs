@@ -14,9 +14,11 @@ pub(super) struct Composed {
 }
 
 impl Uploads<'_> {
-    /// Writes the nodes above the leaves of all parts. No byte is copied, since Kubo already has the leaves.
+    /// Writes the nodes above the leaves of all parts of an upload that has no pieces. No byte is copied, since Kubo
+    /// already has the leaves.
     pub(super) async fn compose(self, upload: &Upload) -> Result<Composed, RegistryError> {
-        let extents = extents(upload);
+        let parts = self.0.store().uploads().parts(upload.id).await?;
+        let extents = extents(&parts, upload.received);
         match extents.as_slice() {
             [] => {
                 let cid = self.0.ipfs().put_raw(Vec::new()).await?;

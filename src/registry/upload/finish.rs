@@ -4,7 +4,8 @@ use super::UploadKey;
 use super::commit::Stored;
 use super::incoming::{CountedBody, Incoming};
 use super::receive::check_chunk;
-use crate::ipld::profile::LEAF_BYTES;
+use super::transfer::Transfer;
+use super::write::Writer;
 use crate::oci::{Chunk, Digest};
 use crate::registry::{RegistryError, Uploads};
 
@@ -37,21 +38,21 @@ impl Uploads<'_> {
     ) -> Result<Stored, RegistryError> {
         let mut locked = self.lock(key).await?;
         check_chunk(key, chunk, locked.upload.received, body.size_hint().exact())?;
-        let _slot = self.transfer_slot().await?;
-        let mut body = CountedBody::new(body, chunk);
-        if locked.upload.received == 0
-            && let Some(frames) = body.whole(LEAF_BYTES).await?
-        {
-            let id = Some(locked.upload.id);
-            let stored = self.commit_leaf(&key.repository, id, digest, frames).await;
+        let id = locked.upload.id;
+        let transfer = Transfer::new(self.0.transfers(), &key.subject);
+        let mut writer = Writer::new(self.0, key, &mut locked, digest.algorithm(), transfer);
+        writer.write_all(&mut CountedBody::new(body, chunk)).await?;
+        if let Some(leaf) = writer.sole_leaf().await? {
+            let stored = self.commit_leaf(&key.repository, Some(id), digest, leaf).await;
             if let Err(RegistryError::DigestMismatch { .. }) = &stored {
                 self.cancel(key).await?;
             } else if stored.is_ok() {
-                self.0.sessions().forget(key.id.0);
+                self.0.sessions().forget(id);
             }
             return stored;
         }
-        self.store_frames(key, &mut locked, digest.algorithm(), body).await?;
+        let mut transfer = writer.finish().await?;
+        transfer.begin().await?;
         self.commit_parts(key, locked, digest).await
     }
 }

@@ -1,6 +1,5 @@
 //! Bodies that carry the bytes of a blob.
 
-use std::collections::VecDeque;
 use std::fmt::Display;
 
 use bytes::Bytes;
@@ -16,42 +15,22 @@ pub trait Incoming: Body<Data = Bytes, Error: Display> + Unpin + Send + 'static 
 
 impl<B: Body<Data = Bytes, Error: Display> + Unpin + Send + 'static> Incoming for B {}
 
-/// Counts the data frames of a body and compares them with the length that the chunk announces. Frames that were read
-/// ahead come first.
+/// Counts the data frames of a body and compares them with the length that the chunk announces.
 pub(super) struct CountedBody<B> {
     body: B,
     chunk: Option<Chunk>,
     total: u64,
-    ahead: VecDeque<Bytes>,
     _open: metrics::Raised,
 }
 
 impl<B: Incoming> CountedBody<B> {
     pub(super) fn new(body: B, chunk: Option<Chunk>) -> Self {
-        Self { body, chunk, total: 0, ahead: VecDeque::new(), _open: metrics::upload_open() }
+        Self { body, chunk, total: 0, _open: metrics::upload_open() }
     }
 
-    /// The next frame of data, or `None` once the body has ended as announced.
+    /// The next frame of data, or `None` once the body has ended as announced. No frame is lost when the future is
+    /// dropped before it is ready.
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>, RegistryError> {
-        match self.ahead.pop_front() {
-            Some(frame) => Ok(Some(frame)),
-            None => self.read_frame().await,
-        }
-    }
-
-    /// Reads ahead until the body ends or exceeds `most` bytes. Returns a body that ended. Otherwise returns `None`,
-    /// and [`next`](Self::next) still gives every frame.
-    pub(super) async fn whole(&mut self, most: u64) -> Result<Option<Vec<Bytes>>, RegistryError> {
-        while self.total <= most {
-            match self.read_frame().await? {
-                Some(frame) => self.ahead.push_back(frame),
-                None => return Ok(Some(self.ahead.drain(..).collect())),
-            }
-        }
-        Ok(None)
-    }
-
-    async fn read_frame(&mut self) -> Result<Option<Bytes>, RegistryError> {
         while let Some(frame) = self.body.frame().await {
             let frame = frame.map_err(|error| RegistryError::Body(error.to_string()))?;
             let Ok(data) = frame.into_data() else { continue };

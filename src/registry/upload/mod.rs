@@ -2,7 +2,8 @@
 //!
 //! An upload is a list of parts. A part is one Kubo `add` of at most [`PART_BYTES`], streamed while it arrives. Its row
 //! is committed after Kubo has answered that the bytes are stored and pinned. A client may count on the bytes that rows
-//! cover, after a cut connection as after a restart.
+//! cover, after a cut connection as after a restart. The last bytes of a request, if they are few, are kept in PostgreSQL
+//! as a piece until a part holds them.
 //!
 //! `start` opens an upload, `receive` stores bytes in it, `finish` makes it a blob, `cancel` ends it without one. `put`
 //! takes a whole blob in one body. All of them accept any body that is [`Incoming`].
@@ -13,6 +14,7 @@ mod compose;
 mod finish;
 mod incoming;
 mod key;
+mod leaf;
 mod lock;
 mod part;
 mod put;
@@ -20,6 +22,8 @@ mod readback;
 mod receive;
 mod session;
 mod start;
+mod transfer;
+mod transfers;
 mod write;
 
 pub use commit::Stored;
@@ -27,3 +31,4 @@ pub use incoming::Incoming;
 pub use key::{UploadKey, UploadState};
 pub use part::PART_BYTES;
 pub(super) use session::Sessions;
+pub(super) use transfers::Transfers;

@@ -1,68 +1,121 @@
-//! Sending one part to Kubo.
+//! The part of an upload that takes bytes.
 
 use std::pin::Pin;
+use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::time::Instant;
 
 use crate::ipfs::{Add, IpfsError, Kubo};
 use crate::ipld::Cid;
 use crate::ipld::profile::LEAF_BYTES;
+use crate::stream::gather::Gathered;
 
 /// Largest size of a part. The root over its 64 leaves is one small node, and Kubo does not hold its lock for long.
 /// Parts begin at leaf borders, so that an upload has the leaves that one `ipfs add` of the whole would make.
 pub const PART_BYTES: u64 = 64 * LEAF_BYTES;
 
-/// A part that takes bytes. Its first leaf is held back, since a part of one leaf is stored as a raw block in a single
-/// short call.
+/// Longest time in which a client may send the first leaf of a part, if the next leaf is to go into the same part. The
+/// leaves of a slower client become parts of one leaf, so that Kubo never waits for that client.
+const LEAF_TIME: Duration = Duration::from_secs(1);
+
+/// A part that takes bytes. Its first leaf is gathered in memory, since a part of one leaf is stored as a raw block in a
+/// single short call. When the second leaf begins, the bytes go to Kubo as they come.
 ///
 /// Dropping an open part resets its connection, so that Kubo never takes the bytes for a whole file.
-pub(super) struct OpenPart<'k> {
-    ipfs: &'k Kubo,
-    head: Vec<Bytes>,
+pub(super) struct OpenPart {
+    /// Bytes at the beginning that were stored before. They are not in `fresh`.
+    begun: u64,
+    fresh: Gathered,
     size: u64,
+    since: Option<Instant>,
     add: Option<Add>,
 }
 
 /// Resolves to the CID of a part once Kubo has stored and pinned it.
 pub(super) type StoringPart = Pin<Box<dyn Future<Output = Result<Cid, IpfsError>> + Send>>;
 
-impl<'k> OpenPart<'k> {
-    pub(super) fn new(ipfs: &'k Kubo) -> Self {
-        Self { ipfs, head: Vec::new(), size: 0, add: None }
+impl OpenPart {
+    /// A part that begins at a leaf border, `begun` bytes before the bytes that will be appended.
+    pub(super) fn new(begun: u64) -> Self {
+        Self { begun, fresh: Gathered::default(), size: begun, since: None, add: None }
     }
 
-    /// Bytes appended so far.
+    /// Bytes of the part, from its beginning.
     pub(super) fn size(&self) -> u64 {
         self.size
     }
 
-    /// Appends one frame. Returns when Kubo has room for the next.
-    pub(super) async fn append(&mut self, frame: Bytes) -> Result<(), IpfsError> {
-        self.size += frame.len() as u64;
-        if let Some(add) = &mut self.add {
-            return add.send(frame).await;
-        }
-        self.head.push(frame);
-        if self.size > LEAF_BYTES {
-            let mut add = self.ipfs.begin_add().await?;
-            for frame in self.head.drain(..) {
-                add.send(frame).await?;
-            }
-            self.add = Some(add);
-        }
+    /// Bytes that were stored before this part was opened, and that the part is to hold again.
+    pub(super) fn begun(&self) -> u64 {
+        self.begun
+    }
+
+    /// Bytes that are only in memory.
+    pub(super) fn gathered(&self) -> u64 {
+        self.fresh.len() as u64
+    }
+
+    /// How many bytes the next frame may have.
+    pub(super) fn room(&self) -> usize {
+        let end = if self.is_streaming() || self.is_leaf() { PART_BYTES } else { LEAF_BYTES };
+        usize::try_from(end - self.size).unwrap_or(usize::MAX)
+    }
+
+    /// Whether the bytes go to Kubo as they come.
+    pub(super) fn is_streaming(&self) -> bool {
+        self.add.is_some()
+    }
+
+    /// Whether exactly one leaf is gathered.
+    pub(super) fn is_leaf(&self) -> bool {
+        !self.is_streaming() && self.size == LEAF_BYTES
+    }
+
+    /// Whether the client took longer than [`LEAF_TIME`] for the bytes so far.
+    pub(super) fn is_slow(&self) -> bool {
+        self.since.is_some_and(|since| since.elapsed() > LEAF_TIME)
+    }
+
+    /// Opens the connection on which the bytes go to Kubo. `begun` are the bytes that were stored before.
+    pub(super) async fn stream(&mut self, ipfs: &Kubo, begun: Bytes) -> Result<(), IpfsError> {
+        let mut add = ipfs.begin_add().await?;
+        add.send(begun).await?;
+        add.send(self.fresh.take()).await?;
+        self.add = Some(add);
         Ok(())
     }
 
-    /// Hands the last bytes over. The returned future waits for Kubo.
-    pub(super) fn finish(self) -> StoringPart {
+    /// Appends a frame of at most [`room`](Self::room) bytes. While the part is streaming, this returns when Kubo has room
+    /// for the next frame.
+    pub(super) async fn append(&mut self, frame: Bytes) -> Result<(), IpfsError> {
+        self.size += frame.len() as u64;
+        match &mut self.add {
+            Some(add) => add.send(frame).await,
+            None => {
+                self.since.get_or_insert_with(Instant::now);
+                self.fresh.push(frame);
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes the bytes that are only in memory.
+    pub(super) fn take_gathered(&mut self) -> Bytes {
+        self.fresh.take()
+    }
+
+    /// Hands the last bytes over. The returned future waits for Kubo. `begun` are the bytes that were stored before; a
+    /// streaming part has sent them already.
+    pub(super) fn finish(mut self, ipfs: &Kubo, begun: Bytes) -> StoringPart {
         match self.add {
             Some(add) => {
                 let added = add.finish();
                 Box::pin(async move { Ok(added.await?.cid) })
             }
             None => {
-                let ipfs = self.ipfs.clone();
-                Box::pin(async move { ipfs.put_raw(self.head).await })
+                let (ipfs, fresh) = (ipfs.clone(), self.fresh.take());
+                Box::pin(async move { ipfs.put_raw(vec![begun, fresh]).await })
             }
         }
     }

@@ -3,9 +3,12 @@
 use super::UploadKey;
 use super::commit::Stored;
 use super::incoming::{CountedBody, Incoming};
+use super::transfer::{Next, Transfer};
+use super::write::Writer;
 use crate::ipld::profile::LEAF_BYTES;
-use crate::oci::{Digest, RepositoryName};
+use crate::oci::{Algorithm, Digest, RepositoryName};
 use crate::registry::{RegistryError, Uploads};
+use crate::stream::gather::Gathered;
 
 impl Uploads<'_> {
     /// Stores a whole blob. A small blob needs no upload. A large one gets an upload that ends with this call. Runs to
@@ -33,19 +36,46 @@ impl Uploads<'_> {
         digest: &Digest,
         body: impl Incoming,
     ) -> Result<Stored, RegistryError> {
-        let _slot = self.transfer_slot().await?;
         let mut body = CountedBody::new(body, None);
-        if let Some(frames) = body.whole(LEAF_BYTES).await? {
-            return self.commit_leaf(&repository, None, digest, frames).await;
+        let mut transfer = Transfer::new(self.0.transfers(), &subject);
+        let mut head = Gathered::default();
+        loop {
+            match transfer.next(&mut body, head.len() as u64).await? {
+                Next::Frame(frame) => head.push(frame),
+                Next::End => {
+                    transfer.begin().await?;
+                    return self.commit_leaf(&repository, None, digest, vec![head.take()]).await;
+                }
+                Next::Wanted => break,
+            }
+            if head.len() as u64 > LEAF_BYTES {
+                break;
+            }
         }
-        let algorithm = digest.algorithm();
-        let started = self.start(&repository, &subject, Some(algorithm)).await?;
-        let key = UploadKey { repository, id: started.id, subject };
+        let key = self.open(&repository, &subject, digest.algorithm()).await?;
         let mut locked = self.lock(&key).await?;
-        if let Err(error) = self.store_frames(&key, &mut locked, algorithm, body).await {
+        let mut writer = Writer::new(self.0, &key, &mut locked, digest.algorithm(), transfer);
+        let written = match writer.write(head.take()).await {
+            Ok(()) => writer.write_all(&mut body).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = written {
             self.cancel(&key).await?;
             return Err(error);
         }
+        let mut transfer = writer.finish().await?;
+        transfer.begin().await?;
         self.commit_parts(&key, locked, digest).await
+    }
+
+    /// Opens an upload for a body that is longer than one leaf.
+    async fn open(
+        self,
+        repository: &RepositoryName,
+        subject: &str,
+        algorithm: Algorithm,
+    ) -> Result<UploadKey, RegistryError> {
+        let started = self.start(repository, subject, Some(algorithm)).await?;
+        Ok(UploadKey { repository: repository.clone(), id: started.id, subject: subject.into() })
     }
 }

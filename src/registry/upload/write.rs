@@ -1,16 +1,29 @@
 //! Writing frames into parts: hash them, stream them to Kubo, and commit a row for each part.
 
+use std::time::Duration;
+
 use bytes::Bytes;
+use tokio::time::Instant;
 
 use super::UploadKey;
 use super::incoming::{CountedBody, Incoming};
 use super::lock::LockedUpload;
 use super::part::{OpenPart, PART_BYTES, StoringPart};
 use super::session::{RunningHash, Session};
+use super::transfer::{Next, Transfer};
+use crate::ipld::profile::LEAF_BYTES;
+use crate::oci::Algorithm;
 use crate::registry::{Registry, RegistryError};
 use crate::store::{Part, Recorded, Upload};
 use crate::stream::hashing::Hasher;
 use crate::stream::paced::STRIDE;
+
+/// Bytes below which the end of a request is kept as a piece in PostgreSQL. From this size on it is worth a block in
+/// Kubo, although the next request writes the open leaf once more: at most eight times the bytes.
+const PIECE_BYTES: u64 = LEAF_BYTES / 8;
+
+/// Most pieces of an upload. The next request writes them as a block, so that reading them takes one short moment.
+const PIECES: u32 = 1000;
 
 /// A part that takes no more bytes, and the running hash at its end.
 struct ClosedPart {
@@ -22,83 +35,180 @@ struct ClosedPart {
 
 /// Writes frames into parts. At most two parts are in flight: one is open, and Kubo may still be storing the one
 /// before it.
-pub(super) struct PartWriter<'r> {
+pub(super) struct Writer<'r, 'l> {
     registry: &'r Registry,
     key: &'r UploadKey,
-    session: &'r mut Session,
-    upload: &'r mut Upload,
+    session: &'l mut Session,
+    upload: &'l mut Upload,
+    transfer: Transfer<'r>,
     hasher: Option<Hasher>,
     /// Offset in the blob at which the open part begins.
     offset: u64,
-    open: OpenPart<'r>,
+    open: OpenPart,
     closed: Option<ClosedPart>,
+    touched: Instant,
 }
 
-impl<'r> PartWriter<'r> {
-    pub(super) async fn new(
+impl<'r, 'l> Writer<'r, 'l> {
+    /// Continues an upload. A running hash of `algorithm` goes on if this process has it.
+    pub(super) fn new(
         registry: &'r Registry,
         key: &'r UploadKey,
-        locked: &'r mut LockedUpload,
-        hasher: Option<Hasher>,
-        tail: Option<Bytes>,
-    ) -> Result<Self, RegistryError> {
-        let mut open = OpenPart::new(registry.ipfs());
-        let mut offset = locked.upload.received;
-        if let Some(tail) = tail {
-            offset -= tail.len() as u64;
-            open.append(tail).await?;
-        }
+        locked: &'l mut LockedUpload,
+        algorithm: Algorithm,
+        transfer: Transfer<'r>,
+    ) -> Self {
         let (session, upload) = (&mut *locked.session, &mut locked.upload);
-        Ok(Self { registry, key, session, upload, hasher, offset, open, closed: None })
+        let hasher = session.hasher_at(upload.received, algorithm);
+        let begun = upload.received % LEAF_BYTES;
+        let (offset, open) = (upload.received - begun, OpenPart::new(begun));
+        let touched = Instant::now();
+        Self {
+            registry,
+            key,
+            session,
+            upload,
+            transfer,
+            hasher,
+            offset,
+            open,
+            closed: None,
+            touched,
+        }
     }
 
-    /// Writes all frames of the body. They are hashed in this task, so it lets other tasks run after every [`STRIDE`].
+    /// Writes all frames of the body. When the body breaks off, everything that has come is stored.
     pub(super) async fn write_all(
         &mut self,
         body: &mut CountedBody<impl Incoming>,
     ) -> Result<(), RegistryError> {
+        let written = self.write_frames(body).await;
+        match &written {
+            Ok(()) => {}
+            Err(RegistryError::Body(_) | RegistryError::Overloaded) => self.keep().await?,
+            // The client may count on a whole part even if Kubo is still storing it.
+            Err(_) => self.record_closed_part().await?,
+        }
+        written
+    }
+
+    /// Frames are hashed in this task, so it lets other tasks run after every [`STRIDE`].
+    async fn write_frames(
+        &mut self,
+        body: &mut CountedBody<impl Incoming>,
+    ) -> Result<(), RegistryError> {
         let mut unpaced = 0;
-        while let Some(frame) = body.next().await? {
+        loop {
+            let frame = match self.transfer.next(body, self.open.gathered()).await? {
+                Next::Frame(frame) => frame,
+                Next::End => return Ok(()),
+                Next::Wanted => {
+                    self.keep().await?;
+                    self.transfer.end();
+                    continue;
+                }
+            };
             unpaced += frame.len();
             self.write(frame).await?;
+            self.touch().await?;
             if unpaced >= STRIDE {
                 unpaced = 0;
                 tokio::task::yield_now().await;
             }
         }
-        Ok(())
     }
 
     /// Hashes a frame and appends it to the open part. Splits it where the part is full.
-    async fn write(&mut self, mut frame: Bytes) -> Result<(), RegistryError> {
+    pub(super) async fn write(&mut self, mut frame: Bytes) -> Result<(), RegistryError> {
         while !frame.is_empty() {
-            let room = usize::try_from(PART_BYTES - self.open.size()).unwrap_or(usize::MAX);
-            let piece = frame.split_to(room.min(frame.len()));
+            if self.open.is_leaf() {
+                self.go_on_after_leaf().await?;
+            }
+            let piece = frame.split_to(self.open.room().min(frame.len()));
             if let Some(hasher) = &mut self.hasher {
                 hasher.update(&piece);
             }
             self.open.append(piece).await?;
             if self.open.size() == PART_BYTES {
                 self.close_part().await?;
+                self.transfer.share().await?;
             }
         }
         Ok(())
+    }
+
+    /// Begins to stream the open part, whose first leaf is full. If the client is slow, closes the part instead.
+    async fn go_on_after_leaf(&mut self) -> Result<(), RegistryError> {
+        self.transfer.begin().await?;
+        if self.open.is_slow() {
+            return self.close_part().await;
+        }
+        let begun = self.begun().await?;
+        Ok(self.open.stream(self.registry.ipfs(), begun).await?)
+    }
+
+    /// Stores everything that has come, so that a client may count on it.
+    pub(super) async fn keep(&mut self) -> Result<(), RegistryError> {
+        self.record_closed_part().await?;
+        let fresh = self.open.gathered();
+        let small = fresh < PIECE_BYTES && self.upload.pieces < PIECES;
+        if self.open.is_streaming() || self.open.is_leaf() || !small {
+            self.store_open_part().await
+        } else if fresh > 0 {
+            self.append_piece().await
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Stores everything that has come in parts, so that no piece is left.
+    pub(super) async fn finish(mut self) -> Result<Transfer<'r>, RegistryError> {
+        self.record_closed_part().await?;
+        let fresh = self.open.is_streaming() || self.open.gathered() > 0;
+        if fresh || self.upload.pieces > 0 {
+            self.store_open_part().await?;
+        }
+        Ok(self.transfer)
+    }
+
+    /// The bytes of a blob that is not longer than its open leaf. `None` if a part holds all of them or the blob is
+    /// longer; [`finish`](Self::finish) stores those.
+    pub(super) async fn sole_leaf(&mut self) -> Result<Option<Vec<Bytes>>, RegistryError> {
+        let whole = self.offset == 0 && self.closed.is_none() && !self.open.is_streaming();
+        let stored =
+            self.upload.last.is_some() && self.upload.pieces == 0 && self.open.gathered() == 0;
+        if !whole || stored {
+            return Ok(None);
+        }
+        self.transfer.begin().await?;
+        Ok(Some(vec![self.begun().await?, self.open.take_gathered()]))
+    }
+
+    async fn store_open_part(&mut self) -> Result<(), RegistryError> {
+        self.transfer.begin().await?;
+        self.close_part().await?;
+        self.record_closed_part().await
     }
 
     /// Closes the open part and opens the next one, which fills while Kubo stores the closed one. First records the
     /// part that was closed before, so that rows appear in order.
     async fn close_part(&mut self) -> Result<(), RegistryError> {
         self.record_closed_part().await?;
-        let full = std::mem::replace(&mut self.open, OpenPart::new(self.registry.ipfs()));
-        let (offset, size) = (self.offset, full.size());
-        let hasher = self.hasher.clone();
-        self.closed = Some(ClosedPart { storing: full.finish(), offset, size, hasher });
-        self.offset += size;
+        let begun = match self.open.is_streaming() {
+            true => Bytes::new(),
+            false => self.begun().await?,
+        };
+        let (offset, size) = (self.offset, self.open.size());
+        let rest = (offset + size) % LEAF_BYTES;
+        let full = std::mem::replace(&mut self.open, OpenPart::new(rest));
+        self.offset = offset + size - rest;
+        let storing = full.finish(self.registry.ipfs(), begun);
+        self.closed = Some(ClosedPart { storing, offset, size, hasher: self.hasher.clone() });
         Ok(())
     }
 
     /// Waits until Kubo has stored the closed part, if there is one, and commits its row.
-    pub(super) async fn record_closed_part(&mut self) -> Result<(), RegistryError> {
+    async fn record_closed_part(&mut self) -> Result<(), RegistryError> {
         let Some(closed) = self.closed.take() else { return Ok(()) };
         let ClosedPart { storing, offset, size, hasher } = closed;
         let cid = storing.await?;
@@ -107,30 +217,61 @@ impl<'r> PartWriter<'r> {
             self.registry.ipfs().pin(&cid).await?;
         }
         let part = Part { offset, size, cid };
-        match claim.record_part(self.upload.id, self.upload.received, part).await? {
-            Recorded::Done => {}
-            Recorded::Moved { received } => {
-                return Err(RegistryError::OutOfOrder { key: self.key.clone(), received });
-            }
-            Recorded::Gone => return Err(RegistryError::UploadUnknown),
-        }
-        self.upload.received = offset + size;
-        self.upload.parts.retain(|older| older.offset != offset);
-        self.upload.parts.push(part);
-        self.session.running =
-            hasher.map(|hasher| RunningHash { received: self.upload.received, hasher });
+        let recorded = claim.record_part(self.upload.id, self.upload.received, part).await?;
+        self.check(recorded)?;
+        (self.upload.last, self.upload.pieces) = (Some(part), 0);
+        self.advance_to(offset + size, hasher);
         Ok(())
     }
 
-    /// Closes the open part and records all parts.
-    pub(super) async fn finish(mut self) -> Result<(), RegistryError> {
-        let written = self.offset + self.open.size();
-        let closed = self.closed.as_ref();
-        let covered = closed.map_or(self.upload.received, |closed| closed.offset + closed.size);
-        // An open part that holds only the repeated tail of the part before is dropped.
-        if written > covered {
-            self.close_part().await?;
+    async fn append_piece(&mut self) -> Result<(), RegistryError> {
+        let bytes = self.open.take_gathered();
+        let received = self.upload.received;
+        let uploads = self.registry.store().uploads();
+        let recorded = uploads.append_piece(self.upload.id, received, &bytes).await?;
+        self.check(recorded)?;
+        self.upload.pieces += 1;
+        self.open = OpenPart::new(self.open.size());
+        self.advance_to(received + bytes.len() as u64, self.hasher.clone());
+        Ok(())
+    }
+
+    fn advance_to(&mut self, received: u64, hasher: Option<Hasher>) {
+        self.upload.received = received;
+        self.session.running = hasher.map(|hasher| RunningHash { received, hasher });
+        self.touched = Instant::now();
+    }
+
+    fn check(&self, recorded: Recorded) -> Result<(), RegistryError> {
+        match recorded {
+            Recorded::Done => Ok(()),
+            Recorded::Moved { received } => {
+                Err(RegistryError::OutOfOrder { key: self.key.clone(), received })
+            }
+            Recorded::Gone => Err(RegistryError::UploadUnknown),
         }
-        self.record_closed_part().await
+    }
+
+    /// The bytes at the beginning of the open part that were stored before it was opened.
+    async fn begun(&mut self) -> Result<Bytes, RegistryError> {
+        match self.open.begun() {
+            0 => Ok(Bytes::new()),
+            _ => self.registry.uploads().open_leaf(self.upload).await,
+        }
+    }
+
+    /// Keeps the upload from expiring while its bytes move, though no row says so yet.
+    async fn touch(&mut self) -> Result<(), RegistryError> {
+        let idle = self.registry.limits().upload_idle;
+        if self.touched.elapsed() < idle.min(Duration::from_secs(3600)) / 4 {
+            return Ok(());
+        }
+        self.touched = Instant::now();
+        match self.registry.store().uploads().touch(self.upload.id).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(RegistryError::UploadUnknown),
+            // The next row that is written says the same as this one.
+            Err(_) => Ok(()),
+        }
     }
 }

@@ -69,6 +69,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "fill_link_types",
         sql: include_str!("../../../sql/migrations/0007_fill_link_types.sql"),
     },
+    Migration {
+        version: 8,
+        name: "upload_pieces",
+        sql: include_str!("../../../sql/migrations/0008_upload_pieces.sql"),
+    },
 ];
 
 /// Applies the migrations that are missing. The lock ends with the connection.

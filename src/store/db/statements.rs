@@ -115,14 +115,19 @@ queries! {
     UnpinNeedless = "unpin/needless",
     UnpinPostpone = "unpin/postpone",
     UnpinQueued = "unpin/queued",
+    UploadAppendPiece = "upload/append_piece",
     UploadBacklog = "upload/backlog",
     UploadDiscard = "upload/discard",
     UploadGet = "upload/get",
     UploadLock = "upload/lock",
     UploadLockIdle = "upload/lock_idle",
+    UploadLockIdleOf = "upload/lock_idle_of",
     UploadLockOwn = "upload/lock_own",
+    UploadParts = "upload/parts",
+    UploadPieces = "upload/pieces",
     UploadRecordPart = "upload/record_part",
     UploadStart = "upload/start",
+    UploadTouch = "upload/touch",
 }
 
 /// All statements as they are prepared on one connection.

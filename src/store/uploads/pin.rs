@@ -19,7 +19,7 @@ use tokio_postgres::Error;
 use uuid::Uuid;
 
 use super::unpin;
-use super::upload::{self, NewPart, Part};
+use super::upload::{self, NewPart, Part, Recorded};
 use crate::ipld::Cid;
 use crate::oci::{Digest, RepositoryName};
 use crate::store::content::blob::{self, NewBlob};
@@ -27,7 +27,7 @@ use crate::store::content::repository;
 use crate::store::db::connection::Connection;
 use crate::store::db::database::Database;
 use crate::store::db::lease::Lease;
-use crate::store::db::row::{parsed, signed, unsigned};
+use crate::store::db::row::{parsed, signed};
 use crate::store::error::StoreError;
 
 /// The pins that rows need.
@@ -42,20 +42,6 @@ pub struct Claim {
     lease: Lease,
     cid: String,
     queued: bool,
-}
-
-/// Outcome of [`Claim::record_part`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Recorded {
-    /// The part belongs to the upload.
-    Done,
-    /// The upload has another length than its writer expected.
-    Moved {
-        /// Number of bytes that are durable.
-        received: u64,
-    },
-    /// The upload has ended.
-    Gone,
 }
 
 /// An upload that is to become a blob at the claimed CID.
@@ -147,12 +133,11 @@ impl Claim {
             kept?;
             Ok(rows)
         };
-        let outcome = match lease.commit(record).await? {
-            (_, Some(_)) => return Ok(Recorded::Done),
-            (Some(row), None) => Recorded::Moved { received: unsigned(&row, "received")? },
-            (None, None) => Recorded::Gone,
-        };
-        lease.run(unpin::enqueue(&lease, &[&cid])).await?;
+        let (locked, written) = lease.commit(record).await?;
+        let outcome = Recorded::read(locked.as_ref(), written.as_ref())?;
+        if outcome != Recorded::Done {
+            lease.run(unpin::enqueue(&lease, &[&cid])).await?;
+        }
         Ok(outcome)
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio_postgres::{Error, Row};
 use uuid::Uuid;
 
@@ -11,7 +12,7 @@ use crate::store::content::repository;
 use crate::store::db::connection::Connection;
 use crate::store::db::database::Database;
 use crate::store::db::lease::Lease;
-use crate::store::db::row::{parsed, unsigned};
+use crate::store::db::row::{parsed, signed, unsigned};
 use crate::store::db::statements::Query;
 use crate::store::error::StoreError;
 use crate::store::jobs::backlog::{Backlog, COUNTED};
@@ -43,18 +44,60 @@ pub struct Upload {
     pub received: u64,
     /// Algorithm that the client announced.
     pub algorithm: Option<Algorithm>,
-    /// Parts by offset. A part may begin below the end of the part before it, and then holds those bytes again.
-    pub parts: Vec<Part>,
+    /// The part with the highest offset. Bytes after its end are in pieces.
+    pub last: Option<Part>,
+    /// Number of pieces.
+    pub pieces: u32,
+}
+
+/// Outcome of [`Uploads::start`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Started {
+    /// The session is open.
+    Open {
+        /// Its id.
+        id: Uuid,
+        /// Number of sessions that the subject had open before.
+        others: u64,
+    },
+    /// The subject has as many open sessions as it may have.
+    TooMany,
+}
+
+/// Outcome of writing a part or a piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recorded {
+    /// The bytes belong to the upload.
+    Done,
+    /// The upload has another length than its writer expected.
+    Moved {
+        /// Number of bytes that are durable.
+        received: u64,
+    },
+    /// The upload has ended.
+    Gone,
+}
+
+impl Recorded {
+    /// Reads the answers of `upload/lock` and of the statement after it, which returns a row if it wrote.
+    pub(super) fn read(locked: Option<&Row>, written: Option<&Row>) -> Result<Self, StoreError> {
+        match (locked, written) {
+            (_, Some(_)) => Ok(Self::Done),
+            (Some(row), None) => Ok(Self::Moved { received: unsigned(row, "received")? }),
+            (None, None) => Ok(Self::Gone),
+        }
+    }
 }
 
 impl Uploads<'_> {
-    /// Opens a session and returns its id.
+    /// Opens a session, unless the subject has `most` open ones.
     pub async fn start(
         self,
         repository: &RepositoryName,
         subject: &str,
         algorithm: Option<Algorithm>,
-    ) -> Result<Uuid, StoreError> {
+        most: u32,
+    ) -> Result<Started, StoreError> {
         let repository = repository.as_str();
         let algorithm = algorithm.map(Algorithm::as_str);
         // A session of an attempt whose answer was lost has an id that nobody knows, and expires.
@@ -65,13 +108,15 @@ impl Uploads<'_> {
                 let (ensured, started) = tokio::join!(
                     biased;
                     repository::ensure(&lease, repository),
-                    start(&lease, id, repository, subject, algorithm),
+                    start(&lease, id, repository, subject, algorithm, most),
                 );
                 ensured?;
                 started
             };
-            lease.run(start).await?;
-            Ok(id)
+            let row = lease.run(start).await?;
+            let others = row.map_or(Ok(0), |row| unsigned(&row, "sessions"))?;
+            let full = others >= u64::from(most);
+            Ok(if full { Started::TooMany } else { Started::Open { id, others } })
         });
         started.await
     }
@@ -85,15 +130,54 @@ impl Uploads<'_> {
     ) -> Result<Option<Upload>, StoreError> {
         let repository = repository.as_str();
         let rows = self.0.rows(Query::UploadGet, [&repository, &id, &subject]).await?;
-        let Some(first) = rows.first() else { return Ok(None) };
-        let algorithm = match first.try_get::<_, Option<&str>>("algorithm")? {
-            Some(_) => Some(parsed(first, "algorithm")?),
+        let Some(row) = rows.first() else { return Ok(None) };
+        let algorithm = match row.try_get::<_, Option<&str>>("algorithm")? {
+            Some(_) => Some(parsed(row, "algorithm")?),
             None => None,
         };
-        let received = unsigned(first, "received")?;
-        let parts =
-            rows.iter().filter_map(|row| part(row).transpose()).collect::<Result<_, _>>()?;
-        Ok(Some(Upload { id, received, algorithm, parts }))
+        let last = match row.try_get::<_, Option<i64>>("part_offset")? {
+            Some(_) => Some(part(row)?),
+            None => None,
+        };
+        let received = unsigned(row, "received")?;
+        let pieces = row.try_get::<_, i32>("pieces")?.unsigned_abs();
+        Ok(Some(Upload { id, received, algorithm, last, pieces }))
+    }
+
+    /// The parts of a session by offset. A part may begin below the end of the part before it, and then holds those
+    /// bytes again.
+    pub async fn parts(self, id: Uuid) -> Result<Vec<Part>, StoreError> {
+        self.0.rows(Query::UploadParts, [&id]).await?.iter().map(part).collect()
+    }
+
+    /// The pieces of a session from `offset` on, in order.
+    pub async fn pieces(self, id: Uuid, offset: u64) -> Result<Vec<Bytes>, StoreError> {
+        let rows = self.0.rows(Query::UploadPieces, [&id, &signed(offset)?]).await?;
+        let bytes = |row: &Row| Ok(Bytes::from(row.try_get::<_, Vec<u8>>("bytes")?));
+        rows.iter().map(bytes).collect()
+    }
+
+    /// Adds a few bytes to a session, if `expected_received` bytes of it are durable. They are kept in PostgreSQL until
+    /// a part holds them.
+    pub async fn append_piece(
+        self,
+        id: Uuid,
+        expected_received: u64,
+        bytes: &[u8],
+    ) -> Result<Recorded, StoreError> {
+        let expected = signed(expected_received)?;
+        let appended = self.0.retrying(|| async {
+            let lease = self.0.lease().await?;
+            let append = append_piece(&lease, id, expected, bytes);
+            lease.transaction(lock(&lease, Some(id)), append).await
+        });
+        let (locked, written) = appended.await?;
+        Recorded::read(locked.as_ref(), written.as_ref())
+    }
+
+    /// Notes that bytes of a session still arrive, so that it does not expire. Returns whether the session is open.
+    pub async fn touch(self, id: Uuid) -> Result<bool, StoreError> {
+        Ok(self.0.count(Query::UploadTouch, [&id]).await? > 0)
     }
 
     /// Ends a session and queues its parts for unpinning. Returns whether there was one.
@@ -125,6 +209,18 @@ impl Uploads<'_> {
             .await
     }
 
+    /// Ends the sessions of one subject as [`expire`](Self::expire) does.
+    pub async fn expire_of(self, subject: &str, idle: Duration) -> Result<u64, StoreError> {
+        let idle = idle.as_secs_f64();
+        self.0
+            .retrying(|| async {
+                let lease = self.0.lease().await?;
+                let locked = lease.begin(lock_idle_of(&lease, subject, idle)).await?;
+                discard_locked(lease, &locked).await
+            })
+            .await
+    }
+
     /// Counts the sessions that nobody touched for `idle`.
     pub async fn backlog(self, idle: Duration) -> Result<Backlog, StoreError> {
         let rows = self.0.rows(Query::UploadBacklog, [&idle.as_secs_f64(), &COUNTED]).await?;
@@ -149,8 +245,20 @@ async fn start(
     repository: &str,
     subject: &str,
     algorithm: Option<&str>,
-) -> Result<u64, Error> {
-    connection.count(Query::UploadStart, &[&id, &repository, &subject, &algorithm]).await
+    most: u32,
+) -> Result<Option<Row>, Error> {
+    let most = i64::from(most);
+    connection.row(Query::UploadStart, &[&id, &repository, &subject, &algorithm, &most]).await
+}
+
+/// Adds a piece to an upload. Returns no row when the upload does not have the expected length. Runs after [`lock`].
+async fn append_piece(
+    connection: &Connection,
+    id: Uuid,
+    expected: i64,
+    bytes: &[u8],
+) -> Result<Option<Row>, Error> {
+    connection.row(Query::UploadAppendPiece, &[&id, &expected, &bytes]).await
 }
 
 async fn discard(connection: &Connection, ids: &[Uuid]) -> Result<Option<Row>, Error> {
@@ -174,6 +282,14 @@ async fn lock_idle(connection: &Connection, idle: f64) -> Result<Vec<Row>, Error
     connection.rows(Query::UploadLockIdle, &[&idle, &EXPIRED_AT_ONCE]).await
 }
 
+async fn lock_idle_of(
+    connection: &Connection,
+    subject: &str,
+    idle: f64,
+) -> Result<Vec<Row>, Error> {
+    connection.rows(Query::UploadLockIdleOf, &[&subject, &idle, &EXPIRED_AT_ONCE]).await
+}
+
 /// The row that [`record_part`] writes.
 pub(super) struct NewPart<'a> {
     pub(super) upload: Uuid,
@@ -194,11 +310,7 @@ pub(super) async fn record_part(
     connection.row(Query::UploadRecordPart, &[upload, expected, offset, size, cid, queued]).await
 }
 
-/// The part in a row of `upload/get`. Its outer join returns one row without a part for a session without parts.
-fn part(row: &Row) -> Result<Option<Part>, StoreError> {
-    if row.try_get::<_, Option<i64>>("part_offset")?.is_none() {
-        return Ok(None);
-    }
+fn part(row: &Row) -> Result<Part, StoreError> {
     let (offset, size) = (unsigned(row, "part_offset")?, unsigned(row, "size")?);
-    Ok(Some(Part { offset, size, cid: parsed(row, "ipfs_cid")? }))
+    Ok(Part { offset, size, cid: parsed(row, "ipfs_cid")? })
 }

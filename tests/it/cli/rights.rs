@@ -76,7 +76,7 @@ async fn repositories_are_listed_made_public_and_removed() {
     let rig::Database { store, settings, .. } = rig::database().await;
     let operator = Operator::on(&settings);
     assert_eq!(operator.json("repo list", ""), json!([]));
-    store.uploads().start(&"acme/web".parse().unwrap(), "ann", None).await.unwrap();
+    store.uploads().start(&"acme/web".parse().unwrap(), "ann", None, 9).await.unwrap();
     let listed = operator.json("repo list", "");
     assert_eq!(
         (&listed[0]["name"], &listed[0]["visibility"]),

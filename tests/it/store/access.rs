@@ -9,7 +9,9 @@ use af_registry::store::{
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use super::{cid, commit, digest, from, manifest, open, put, reference, repository, tag};
+use super::{
+    cid, commit, digest, from, manifest, open, put, reference, repository, start_upload, tag,
+};
 use crate::rig;
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -321,7 +323,7 @@ async fn removing_a_repository_removes_its_links_and_no_others() {
         put(&store, &index).await;
     }
     let (a, b) = (repository("a"), repository("b"));
-    let id = store.uploads().start(&a, "ann", None).await.unwrap();
+    let id = start_upload(&store, &a, "ann").await;
     let part = Part { offset: 0, size: 1, cid: cid(5) };
     let claim = store.pins().claim(&cid(5)).await.unwrap();
     assert_eq!(claim.record_part(id, 0, part).await.unwrap(), Recorded::Done);
@@ -352,7 +354,7 @@ async fn a_repository_can_be_removed_while_others_push() {
                     .await
                     .is_err()
                 {}
-                let start = async || store.uploads().start(&repository("a"), "ann", None).await;
+                let start = async || store.uploads().start(&repository("a"), "ann", None, 9).await;
                 while start().await.is_err() {}
             }
         })

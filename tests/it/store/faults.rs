@@ -4,9 +4,11 @@ use std::time::{Duration, Instant};
 
 use af_registry::outbound::WAITING;
 use af_registry::rights::Grantee;
-use af_registry::store::{Put, Settings, Store, StoreError};
+use af_registry::store::{Put, Settings, Started, Store, StoreError};
 
-use super::{anywhere, cid, commit, digest, manifest, open, put, reference, repository, tag};
+use super::{
+    anywhere, cid, commit, digest, manifest, open, put, reference, repository, start_upload, tag,
+};
 use crate::rig::postgres::Cluster;
 use crate::rig::relay::Relay;
 use crate::rig::{self};
@@ -45,7 +47,7 @@ async fn after_a_restart_everything_works_at_once() {
             store.tags().page(&open(&a), 10, None).await.unwrap().is_some(),
             "a list is repeated"
         );
-        while store.uploads().start(&a, "ann", None).await.is_err() {}
+        while store.uploads().start(&a, "ann", None, 99).await.is_err() {}
         assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
     }
     // The restart has interrupted the transaction of this claim.
@@ -72,7 +74,7 @@ async fn calls_wait_for_a_postgres_that_restarts() {
                     match n % 6 {
                         0 => drop(store.blobs().get(&open(&a), &digest(1)).await.unwrap().unwrap()),
                         1 => drop(store.tags().page(&open(&a), 10, None).await.unwrap().unwrap()),
-                        2 => drop(store.uploads().start(&a, "ann", None).await.unwrap()),
+                        2 => drop(store.uploads().start(&a, "ann", None, 99).await.unwrap()),
                         3 => assert_eq!(store.manifests().put(&new).await.unwrap(), Put::Done),
                         4 => drop(store.pins().claim(&cid(100 + n)).await.unwrap()),
                         _ => drop(store.tags().delete(&a, &tag("x")).await.unwrap()),
@@ -98,7 +100,7 @@ async fn a_postgres_that_stays_away_costs_five_seconds() {
     let (read, list, start, put) = tokio::join!(
         fails(store.blobs().get(&access, &blob)),
         fails(store.tags().page(&access, 10, None)),
-        fails(store.uploads().start(&a, "ann", None)),
+        fails(store.uploads().start(&a, "ann", None, 99)),
         fails(store.manifests().put(&new)),
     );
     for took in [read, list, start, put] {
@@ -108,7 +110,7 @@ async fn a_postgres_that_stays_away_costs_five_seconds() {
     cluster.resume();
     let began = Instant::now();
     store.blobs().get(&access, &blob).await.unwrap().unwrap();
-    store.uploads().start(&a, "ann", None).await.unwrap();
+    store.uploads().start(&a, "ann", None, 99).await.unwrap();
     assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
 }
 
@@ -186,7 +188,7 @@ async fn a_connection_that_went_stale_is_replaced() {
     // A backend counts when it ends, so the count rises when the call has closed the connection that is of no use.
     let refused = "SELECT xact_rollback FROM pg_stat_database WHERE datname = current_database()";
     let before: i64 = admin.query_one(refused, &[]).await.unwrap().get(0);
-    let starting = tokio::spawn(async move { stale.uploads().start(&a, "ann", None).await });
+    let starting = tokio::spawn(async move { stale.uploads().start(&a, "ann", None, 99).await });
     while admin.query_one(refused, &[]).await.unwrap().get::<_, i64>(0) == before {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -206,7 +208,7 @@ async fn a_push_that_waits_too_long_for_a_repository_fails_with_the_reason() {
 async fn a_silent_server_costs_five_seconds_at_most() {
     let (relay, store, _) = relayed().await;
     let (a, blob) = (repository("a"), digest(1));
-    store.uploads().start(&a, "ann", None).await.unwrap();
+    start_upload(&store, &a, "ann").await;
     relay.freeze(true);
     let new = manifest("a", 1000);
     let access = open(&a);
@@ -224,7 +226,7 @@ async fn a_silent_server_costs_five_seconds_at_most() {
     relay.freeze(false);
     let began = Instant::now();
     while store.ping().await.is_err() {}
-    while store.uploads().start(&a, "ann", None).await.is_err() {}
+    while store.uploads().start(&a, "ann", None, 99).await.is_err() {}
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 }
 
@@ -327,11 +329,16 @@ async fn round_trips_are_as_few_as_promised() {
     costs!("manifests().head", 1, store.manifests().head(&open(&a), &reference("latest")));
     costs!("blobs().mount", 1, store.blobs().mount(&repository("b"), &digest(1), &anywhere()));
     costs!("blobs().unlink", 1, store.blobs().unlink(&repository("b"), &digest(1)));
-    let id = costs!("uploads().start", 1, store.uploads().start(&a, "ann", None));
+    let started = costs!("uploads().start", 1, store.uploads().start(&a, "ann", None, 99));
+    let Started::Open { id, .. } = started else { panic!("{started:?}") };
+    costs!("uploads().append_piece", 1, store.uploads().append_piece(id, 0, b"x"));
+    costs!("uploads().pieces", 1, store.uploads().pieces(id, 0));
+    costs!("uploads().parts", 1, store.uploads().parts(id));
+    costs!("uploads().touch", 1, store.uploads().touch(id));
     costs!("uploads().get", 1, store.uploads().get(&a, id, "ann"));
     let part = af_registry::store::Part { offset: 0, size: 1, cid: cid(5) };
     let claim = costs!("pins().claim", 1, store.pins().claim(&cid(5)));
-    costs!("record_part", 1, claim.record_part(id, 0, part));
+    costs!("record_part", 1, claim.record_part(id, 1, part));
     let claim = store.pins().claim(&cid(6)).await.unwrap();
     let commit = af_registry::store::Commit {
         repository: a.clone(),
@@ -343,7 +350,7 @@ async fn round_trips_are_as_few_as_promised() {
     costs!("commit_blob", 1, claim.commit_blob(commit));
     let claim = costs!("unpins().claim", 1, store.unpins().claim(&cid(5)));
     costs!("done", 1, claim.unwrap().done());
-    let id = store.uploads().start(&a, "ann", None).await.unwrap();
+    let id = start_upload(&store, &a, "ann").await;
     costs!("uploads().cancel", 2, store.uploads().cancel(&a, id, "ann"));
     costs!("manifests().put", 2, store.manifests().put(&new));
     costs!("tags().page", 1, store.tags().page(&open(&a), 10, None));

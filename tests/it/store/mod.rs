@@ -19,9 +19,10 @@ use std::time::Duration;
 use af_registry::ipld::{Cid, Codec};
 use af_registry::oci::{Algorithm, Digest, Reference, RepositoryName, Tag};
 use af_registry::rights::{Access, Grantee};
-use af_registry::store::{Commit, Committed, MountSource, NewManifest, Put, Store};
+use af_registry::store::{Commit, Committed, MountSource, NewManifest, Put, Started, Store};
 use bytes::Bytes;
 use tokio::task::JoinHandle;
+use uuid::Uuid;
 
 fn open(repository: &RepositoryName) -> Access {
     Access { repository: repository.clone(), grantee: Grantee::Everyone }
@@ -60,6 +61,14 @@ fn digest(n: u64) -> Digest {
 
 fn cid(n: u64) -> Cid {
     Cid::new(Codec::DagPb, hash(n))
+}
+
+/// Opens an upload, and returns its id.
+async fn start_upload(store: &Store, repository: &RepositoryName, subject: &str) -> Uuid {
+    match store.uploads().start(repository, subject, None, 100).await.unwrap() {
+        Started::Open { id, .. } => id,
+        Started::TooMany => panic!("{subject} has a hundred uploads"),
+    }
 }
 
 /// Commits blob `n` at CID `at`.

@@ -2,7 +2,9 @@
 
 use af_registry::store::{Claim, Commit, Part, Recorded, Store};
 
-use super::{assert_no_deadlock, cid, commit, commit_at, digest, repository, waiting};
+use super::{
+    assert_no_deadlock, cid, commit, commit_at, digest, repository, start_upload, waiting,
+};
 use crate::rig;
 
 /// Puts CID `n`, which no row names, into the queue.
@@ -113,8 +115,8 @@ async fn cancelling_an_upload_does_not_unpin_the_part_of_another() {
     for (n, order) in ["before", "while", "after"].into_iter().enumerate() {
         let at = cid(n as u64);
         let part = Part { offset: 0, size: 1, cid: at };
-        let left = store.uploads().start(&a, "ann", None).await.unwrap();
-        let right = store.uploads().start(&a, "bob", None).await.unwrap();
+        let left = start_upload(&store, &a, "ann").await;
+        let right = start_upload(&store, &a, "bob").await;
         let claim = store.pins().claim(&at).await.unwrap();
         assert_eq!(claim.record_part(left, 0, part).await.unwrap(), Recorded::Done);
         if order == "before" {
@@ -221,7 +223,7 @@ async fn every_cid_that_a_row_names_is_always_pinned() {
                     return;
                 }
                 let n = (worker * 7 + round * 3) % 8;
-                let id = store.uploads().start(&a, "ann", None).await.unwrap();
+                let id = start_upload(&store, &a, "ann").await;
                 pins.lock().unwrap().insert(n); // Kubo's add
                 tokio::time::sleep(Duration::from_millis(round % 3)).await;
                 let claim = store.pins().claim(&cid(n)).await.unwrap();

@@ -7,7 +7,9 @@ use af_registry::store::{Commit, Part, Recorded, Settings, Store, Unlink};
 use serde_json::Value;
 use tokio_postgres::{Client, SimpleQueryMessage};
 
-use super::{anywhere, cid, commit, digest, manifest, open, put, reference, repository, tag};
+use super::{
+    anywhere, cid, commit, digest, manifest, open, put, reference, repository, start_upload, tag,
+};
 use crate::rig;
 
 /// The repository `big` has half of the tags, a tenth of the blobs, and a subject with 50 000 referrers. 20 000 other
@@ -62,6 +64,8 @@ INSERT INTO uploads (id, repository_id, subject, received, touched_at)
 INSERT INTO upload_parts (upload_id, part_offset, size, ipfs_cid)
     SELECT md5('upload' || n % 50000 + 1)::UUID, n / 50000 * 64, 64, cid_of('part', n)
     FROM generate_series(0, 99999) n;
+INSERT INTO upload_pieces (upload_id, piece_offset, bytes)
+    SELECT md5('upload' || n % 5000 * 10)::UUID, 128 + n / 5000, 'x' FROM generate_series(0, 49999) n;
 INSERT INTO unpins (ipfs_cid, requested_at, done_at, next_try_at)
     SELECT cid_of('part', n), now() - n * INTERVAL '1 second',
         CASE WHEN n % 2 = 0 THEN now() - n * INTERVAL '2 seconds' END,
@@ -184,12 +188,18 @@ const CASES: &[Case] = &[
         "'big', digest_of('subject', 1), 'sha256:8', 101, 4194304, '{type/1,type/3}', WHO",
         311.0
     ),
-    case!("upload/start", "md5('x')::UUID, 'big', 'ann', NULL", 1.0),
+    case!("upload/start", "md5('x')::UUID, 'big', 'bob', NULL, 5000", 3.0),
+    case!("upload/start", "md5('x')::UUID, 'big', 'ann', NULL, 1000", 1003.0),
     case!("upload/get", "'big', md5('upload20000')::UUID, 'ann'", 4.0),
+    case!("upload/parts", "md5('upload20000')::UUID", 2.0),
+    case!("upload/pieces", "md5('upload20000')::UUID, 128", 10.0),
+    case!("upload/append_piece", "md5('upload7')::UUID, 128, 'x'", 1.0),
+    case!("upload/touch", "md5('upload20000')::UUID", 1.0),
+    case!("upload/lock_idle_of", "'ann', 3600, 100", 201.0),
     case!("upload/lock", "md5('upload20000')::UUID", 1.0),
     case!("upload/lock_own", "'big', md5('upload20000')::UUID, 'ann'", 2.0),
     case!("upload/lock_idle", "3600, 100", 201.0),
-    case!("upload/record_part", "md5('upload7')::UUID, 128, 64, 100, 'x', FALSE", 4.0),
+    case!("upload/record_part", "md5('upload7')::UUID, 128, 64, 100, 'x', FALSE", 14.0),
     case!("upload/backlog", "3600, 1000", 1001.0),
     case!("upload/discard", "ARRAY[md5('upload7')::UUID, md5('upload8')::UUID]", 8.0),
     case!("unpin/queued", "cid_of('part', 7)", 1.0),
@@ -316,13 +326,13 @@ async fn everything(store: &Store) {
     assert!(store.manifests().delete(&big, &digest(1001)).await.unwrap());
     assert!(store.manifests().delete(&big, &digest(1000)).await.unwrap());
     assert_eq!(store.blobs().unlink(&big, &digest(2)).await.unwrap(), Unlink::Done);
-    let id = store.uploads().start(&big, "ann", None).await.unwrap();
+    let id = start_upload(store, &big, "ann").await;
     let part = Part { offset: 0, size: 1, cid: cid(5) };
     let claim = store.pins().claim(&cid(5)).await.unwrap();
     assert_eq!(claim.record_part(id, 0, part).await.unwrap(), Recorded::Done);
     assert!(store.uploads().cancel(&big, id, "ann").await.unwrap());
     store.unpins().claim(&cid(5)).await.unwrap().unwrap().done().await.unwrap();
-    let id = store.uploads().start(&big, "ann", None).await.unwrap();
+    let id = start_upload(store, &big, "ann").await;
     let commit = Commit {
         repository: big.clone(),
         digest: digest(6),

@@ -28,8 +28,16 @@ async fn instances_that_start_at_once_migrate_once() {
         .unwrap();
     let versions: Vec<(i32, String, i32)> =
         rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect();
-    let brought =
-        ["content", "uploads", "access", "certificates", "jobs", "link_types", "fill_link_types"];
+    let brought = [
+        "content",
+        "uploads",
+        "access",
+        "certificates",
+        "jobs",
+        "link_types",
+        "fill_link_types",
+        "upload_pieces",
+    ];
     let brought = (1..).zip(brought).map(|(n, name)| (n, name.to_owned(), 64));
     assert_eq!(versions, brought.collect::<Vec<_>>());
 }

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use af_registry::oci::Algorithm;
-use af_registry::store::{Commit, Part, Recorded, Store, StoreError, Upload};
+use af_registry::store::{Commit, Part, Recorded, Started, Store, StoreError, Upload};
 use uuid::Uuid;
 
-use super::{cid, digest, repository};
+use super::{cid, digest, repository, start_upload};
 use crate::rig;
 
 async fn record(store: &Store, id: Uuid, expected: u64, part: Part) -> Recorded {
@@ -22,10 +22,12 @@ fn part(offset: u64, size: u64, at: u64) -> Part {
 async fn a_session_belongs_to_its_repository_and_subject() {
     let store = rig::database().await.store;
     let (a, b) = (repository("a"), repository("b"));
-    let id = store.uploads().start(&a, "ann", Some(Algorithm::Sha512)).await.unwrap();
-    store.uploads().start(&b, "ann", None).await.unwrap();
+    let sha512 = Some(Algorithm::Sha512);
+    let started = store.uploads().start(&a, "ann", sha512, 2).await.unwrap();
+    let Started::Open { id, others: 0 } = started else { panic!("{started:?}") };
+    start_upload(&store, &b, "ann").await;
     let opened = store.uploads().get(&a, id, "ann").await.unwrap();
-    let fresh = Upload { id, received: 0, algorithm: Some(Algorithm::Sha512), parts: Vec::new() };
+    let fresh = Upload { id, received: 0, algorithm: sha512, last: None, pieces: 0 };
     assert_eq!(opened, Some(fresh));
     assert_eq!(store.uploads().get(&b, id, "ann").await.unwrap(), None);
     assert_eq!(store.uploads().get(&a, id, "bob").await.unwrap(), None);
@@ -41,23 +43,66 @@ async fn a_session_belongs_to_its_repository_and_subject() {
 async fn parts_are_recorded_in_order_and_replaced_at_their_offset() {
     let store = rig::database().await.store;
     let a = repository("a");
-    let id = store.uploads().start(&a, "ann", None).await.unwrap();
+    let id = start_upload(&store, &a, "ann").await;
     assert_eq!(record(&store, id, 0, part(0, 64, 1)).await, Recorded::Done);
     assert_eq!(record(&store, id, 64, part(64, 3, 2)).await, Recorded::Done);
     // Parts are sent again from an offset that has a part, and from an offset that has none.
     assert_eq!(record(&store, id, 67, part(64, 10, 3)).await, Recorded::Done);
     assert_eq!(record(&store, id, 74, part(70, 10, 4)).await, Recorded::Done);
     let opened = store.uploads().get(&a, id, "ann").await.unwrap().unwrap();
-    assert_eq!(opened.received, 80);
-    assert_eq!(opened.parts, [part(0, 64, 1), part(64, 10, 3), part(70, 10, 4)]);
+    assert_eq!((opened.received, opened.last), (80, Some(part(70, 10, 4))));
+    let parts = store.uploads().parts(id).await.unwrap();
+    assert_eq!(parts, [part(0, 64, 1), part(64, 10, 3), part(70, 10, 4)]);
     assert_eq!(store.unpins().due(10).await.unwrap(), [cid(2)]);
+}
+
+#[tokio::test]
+async fn pieces_follow_the_last_part_until_a_part_holds_them() {
+    let rig::Database { store, admin, .. } = rig::database().await;
+    let a = repository("a");
+    let uploads = store.uploads();
+    let id = start_upload(&store, &a, "ann").await;
+    assert_eq!(record(&store, id, 0, part(0, 64, 1)).await, Recorded::Done);
+    assert_eq!(uploads.append_piece(id, 64, b"ab").await.unwrap(), Recorded::Done);
+    assert_eq!(uploads.append_piece(id, 64, b"x").await.unwrap(), Recorded::Moved { received: 66 });
+    assert_eq!(uploads.append_piece(id, 66, b"c").await.unwrap(), Recorded::Done);
+    let opened = uploads.get(&a, id, "ann").await.unwrap().unwrap();
+    assert_eq!((opened.received, opened.last, opened.pieces), (67, Some(part(0, 64, 1)), 2));
+    assert_eq!(uploads.pieces(id, 64).await.unwrap(), ["ab", "c"]);
+    assert_eq!(record(&store, id, 67, part(64, 10, 2)).await, Recorded::Done);
+    let opened = uploads.get(&a, id, "ann").await.unwrap().unwrap();
+    assert_eq!((opened.received, opened.last, opened.pieces), (74, Some(part(64, 10, 2)), 0));
+    assert_eq!(uploads.append_piece(id, 74, b"d").await.unwrap(), Recorded::Done);
+    assert!(uploads.cancel(&a, id, "ann").await.unwrap());
+    assert_eq!(uploads.append_piece(id, 75, b"e").await.unwrap(), Recorded::Gone);
+    assert!(!uploads.touch(id).await.unwrap());
+    let left = admin.query_one("SELECT count(*) FROM upload_pieces", &[]).await.unwrap();
+    assert_eq!(left.get::<_, i64>(0), 0);
+}
+
+#[tokio::test]
+async fn an_account_has_a_bounded_number_of_sessions() {
+    let rig::Database { store, admin, .. } = rig::database().await;
+    let uploads = store.uploads();
+    let (a, hour) = (repository("a"), Duration::from_secs(3600));
+    let start = async |subject| uploads.start(&a, subject, None, 2).await.unwrap();
+    assert!(matches!(start("ann").await, Started::Open { others: 0, .. }));
+    assert!(matches!(start("ann").await, Started::Open { others: 1, .. }));
+    assert_eq!(start("ann").await, Started::TooMany);
+    assert!(matches!(start("bob").await, Started::Open { others: 0, .. }));
+    assert_eq!(uploads.expire_of("ann", hour).await.unwrap(), 0);
+    let age = "UPDATE uploads SET touched_at = now() - INTERVAL '2 hours'";
+    admin.execute(age, &[]).await.unwrap();
+    assert_eq!(uploads.expire_of("ann", hour).await.unwrap(), 2);
+    assert!(matches!(start("ann").await, Started::Open { others: 0, .. }));
+    assert!(matches!(start("bob").await, Started::Open { others: 1, .. }));
 }
 
 #[tokio::test]
 async fn a_part_in_the_wrong_place_is_rejected_and_queued() {
     let store = rig::database().await.store;
     let a = repository("a");
-    let id = store.uploads().start(&a, "ann", None).await.unwrap();
+    let id = start_upload(&store, &a, "ann").await;
     assert_eq!(record(&store, id, 0, part(0, 64, 1)).await, Recorded::Done);
     assert_eq!(record(&store, id, 0, part(0, 64, 2)).await, Recorded::Moved { received: 64 });
     assert_eq!(record(&store, Uuid::new_v4(), 0, part(0, 64, 3)).await, Recorded::Gone);
@@ -76,7 +121,7 @@ async fn one_of_two_parts_for_one_place_wins() {
     let store = rig::database().await.store;
     let a = repository("a");
     for n in 0..20 {
-        let id = store.uploads().start(&a, "ann", None).await.unwrap();
+        let id = start_upload(&store, &a, "ann").await;
         let (left, right) = tokio::join!(
             record(&store, id, 0, part(0, 5, 2 * n)),
             record(&store, id, 0, part(0, 7, 2 * n + 1)),
@@ -95,7 +140,7 @@ async fn one_of_two_parts_for_one_place_wins() {
 async fn a_commit_ends_the_upload_and_queues_all_cids_but_that_of_the_blob() {
     let rig::Database { store, admin, .. } = rig::database().await;
     let a = repository("a");
-    let id = store.uploads().start(&a, "ann", None).await.unwrap();
+    let id = start_upload(&store, &a, "ann").await;
     record(&store, id, 0, part(0, 64, 1)).await;
     record(&store, id, 64, part(64, 6, 2)).await;
     let commit = Commit {
@@ -115,7 +160,7 @@ async fn a_commit_ends_the_upload_and_queues_all_cids_but_that_of_the_blob() {
     assert_eq!(left.get::<_, i64>(0), 0);
 
     // The only part has the CID of the blob.
-    let id = store.uploads().start(&a, "ann", None).await.unwrap();
+    let id = start_upload(&store, &a, "ann").await;
     record(&store, id, 0, part(0, 64, 5)).await;
     let commit = Commit {
         repository: a,
@@ -136,7 +181,7 @@ async fn idle_sessions_expire_and_those_in_use_do_not() {
     let [old, busy, young] = {
         let mut ids = [Uuid::nil(); 3];
         for (n, id) in ids.iter_mut().enumerate() {
-            *id = store.uploads().start(&a, "ann", None).await.unwrap();
+            *id = start_upload(&store, &a, "ann").await;
             record(&store, *id, 0, part(0, 1, n as u64)).await;
         }
         ids
