@@ -85,6 +85,7 @@ fn connection_limits(config: &Config) -> ConnectionLimits {
         idle_time: config.limits.idle_time,
         connections: config.limits.connections,
         per_address: config.limits.address_connections,
+        rate: config.limits.body_rate,
         handshake_time: config.tls.handshake_time,
     }
 }

@@ -48,6 +48,11 @@ impl Caller {
         &self.subject
     }
 
+    /// Whether the caller has proved who they are, or need not.
+    pub fn is_known(&self) -> bool {
+        !matches!(self.grantee, Grantee::Anonymous)
+    }
+
     /// The error for a right that this caller does not have. It tells whether another token or a login could help.
     pub fn refusal(&self) -> AuthError {
         match self.grantee {

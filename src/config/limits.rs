@@ -39,7 +39,7 @@ const CONNECTIONS: Setting = Setting {
     env: "OPEN_REGISTRY_LIMIT_CONNECTIONS",
     kind: Kind::Value("N"),
     default: Some("4096"),
-    help: "Most client connections at the same time. Further ones get 503, or are closed if they use TLS.",
+    help: "Most client connections at the same time. Near it idle and slow ones give way; if none can, new ones get 503 or, under TLS, are closed.",
 };
 const ADDRESS_CONNECTIONS: Setting = Setting {
     env: "OPEN_REGISTRY_LIMIT_ADDRESS_CONNECTIONS",

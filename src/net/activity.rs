@@ -1,4 +1,4 @@
-//! The state of a connection on which its time limits depend.
+//! The state of a connection on which its time limits depend, and its claim to its place.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -6,6 +6,10 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
 use super::limits::ConnectionLimits;
+use crate::stream::lag::Lag;
+
+/// How long a connection that was fast may pause before it counts as one that moves no bytes.
+const CREDIT: Duration = Duration::from_secs(10);
 
 /// The state of one connection. The socket wrapper, the service wrapper and the task of the connection share it.
 ///
@@ -23,6 +27,12 @@ struct State {
     phase: Phase,
     /// Number of requests that are being answered.
     requests: usize,
+    /// Number of requests whose bodies are waited for.
+    waiting: usize,
+    /// How far the client is behind the minimum rate, counted while nothing but its bytes is waited for.
+    lag: Lag,
+    /// Whether a caller has logged in on this connection.
+    logged_in: bool,
     /// Time of the first write that the client did not take.
     blocked: Option<Instant>,
     /// Clock of the request that began last, until the task of its answer takes it.
@@ -51,20 +61,52 @@ pub(super) enum Overdue {
     Blocked,
 }
 
+/// How good the claim of a connection to its place is; the worst comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Claim {
+    /// It has no request.
+    Idle,
+    /// Its caller has not logged in, and does not move the bytes that are waited for.
+    SlowStranger,
+    /// Its caller does not move the bytes that are waited for.
+    Slow,
+    /// Its caller has not logged in, and moves bytes or waits for an answer.
+    Stranger,
+    /// Its caller has logged in, and moves bytes or waits for an answer.
+    Working,
+}
+
+impl State {
+    /// Notes whose turn it is: the client's, if all requests wait for its bytes or the answer waits to be taken.
+    fn turn(&mut self) {
+        let now = Instant::now();
+        let all_wait = self.requests > 0 && self.waiting >= self.requests;
+        if all_wait || self.blocked.is_some() { self.lag.wait(now) } else { self.lag.pause(now) }
+    }
+}
+
 impl Activity {
-    /// The state of a connection that has one request at a time.
-    pub(super) fn of_one() -> Self {
-        Self::new(false)
+    /// The state of a connection that has one request at a time. `rate` is the least number of bytes a second at which
+    /// a client counts as moving bytes.
+    pub(super) fn of_one(rate: u64) -> Self {
+        Self::new(false, rate)
     }
 
     /// The state of a connection that can have many requests at a time.
-    pub(super) fn of_many() -> Self {
-        Self::new(true)
+    pub(super) fn of_many(rate: u64) -> Self {
+        Self::new(true, rate)
     }
 
-    fn new(many: bool) -> Self {
-        let phase = Phase::Idle(Instant::now());
-        let state = State { phase, requests: 0, blocked: None, newest: None };
+    fn new(many: bool, rate: u64) -> Self {
+        let state = State {
+            phase: Phase::Idle(Instant::now()),
+            requests: 0,
+            waiting: 0,
+            lag: Lag::new(rate, CREDIT),
+            logged_in: false,
+            blocked: None,
+            newest: None,
+        };
         Self { state: Mutex::new(state), many }
     }
 
@@ -74,20 +116,21 @@ impl Activity {
     }
 
     /// Notes that bytes came in.
-    pub(super) fn read(&self) {
-        if self.many {
-            return;
-        }
+    pub(super) fn read(&self, bytes: usize) {
         let mut state = self.state();
-        if let Phase::Idle(_) = state.phase {
-            state.phase = Phase::Head(Instant::now());
+        let now = Instant::now();
+        state.lag.moved_at(bytes, now);
+        if let (Phase::Idle(_), false) = (state.phase, self.many) {
+            state.phase = Phase::Head(now);
         }
     }
 
     /// Notes that bytes went out.
-    pub(super) fn wrote(&self) {
+    pub(super) fn wrote(&self, bytes: usize) {
         let mut state = self.state();
+        state.lag.moved_at(bytes, Instant::now());
         state.blocked = None;
+        state.turn();
         if let (Phase::Idle(_), false) = (state.phase, self.many) {
             state.phase = Phase::Idle(Instant::now());
         }
@@ -95,15 +138,51 @@ impl Activity {
 
     /// Notes that the client does not take bytes.
     pub(super) fn blocked(&self) {
-        self.state().blocked.get_or_insert_with(Instant::now);
+        let mut state = self.state();
+        state.blocked.get_or_insert_with(Instant::now);
+        state.turn();
+    }
+
+    /// Notes that a caller has logged in on this connection.
+    pub(super) fn logged_in(&self) {
+        self.state().logged_in = true;
+    }
+
+    /// Notes that the body of a request is waited for, until the returned value is dropped.
+    pub(super) fn waiting(self: &Arc<Self>) -> Waiting {
+        let mut state = self.state();
+        state.waiting += 1;
+        state.turn();
+        drop(state);
+        Waiting(Arc::clone(self))
+    }
+
+    /// The claim of the connection to its place, and how long it has been idle or how far it is behind.
+    pub(super) fn claim(&self, now: Instant) -> (Claim, Duration) {
+        let state = self.state();
+        match state.phase {
+            Phase::Idle(since) | Phase::Head(since) => {
+                (Claim::Idle, now.saturating_duration_since(since))
+            }
+            Phase::Request => match (state.lag.slow(now), state.logged_in) {
+                (Some(behind), false) => (Claim::SlowStranger, behind),
+                (Some(behind), true) => (Claim::Slow, behind),
+                (None, false) => (Claim::Stranger, Duration::ZERO),
+                (None, true) => (Claim::Working, Duration::ZERO),
+            },
+        }
     }
 
     /// Notes that a request begins. It ends when the returned value is dropped.
     pub(super) fn request(self: &Arc<Self>) -> InRequest {
         let clock = self.many.then(Arc::<AnswerClock>::default);
         let mut state = self.state();
+        if state.requests == 0 {
+            state.lag.restart();
+        }
         state.phase = Phase::Request;
         state.requests += 1;
+        state.turn();
         state.newest.clone_from(&clock);
         drop(state);
         InRequest { activity: Arc::clone(self), clock }
@@ -167,6 +246,19 @@ impl Drop for InRequest {
         if state.requests == 0 {
             state.phase = Phase::Idle(Instant::now());
         }
+        state.turn();
+    }
+}
+
+/// The wait for the body of a request, until this value is dropped.
+#[derive(Debug)]
+pub(super) struct Waiting(Arc<Activity>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.waiting -= 1;
+        state.turn();
     }
 }
 

@@ -14,6 +14,7 @@ use super::activity::{Activity, Overdue};
 use super::http2::{self, Streams};
 use super::limits::ConnectionLimits;
 use super::peer::{Peer, Secured};
+use super::places::Place;
 use super::refusal::{self, REFUSAL_TIME, REQUEST_TIMEOUT};
 use super::serve::Serve;
 use super::watch::{CROSSING_TIME, End, Served, Stop, Watch};
@@ -40,34 +41,40 @@ pub(super) async fn run<T, S>(
     limits: ConnectionLimits,
     stop: Stop,
     service: S,
+    place: &Place,
 ) where
     T: AsyncRead + AsyncWrite + Unpin + 'static,
     S: Serve,
 {
     let Arrival { peer, secured, http2 } = arrival;
-    let activity = Arc::new(if http2 { Activity::of_many() } else { Activity::of_one() });
+    let rate = limits.rate;
+    let activity = Arc::new(if http2 { Activity::of_many(rate) } else { Activity::of_one(rate) });
+    place.follow(&activity);
     let io = TokioIo::new(Watched::new(stream, Arc::clone(&activity)));
     let service = Tracked { service, peer, secured, activity: Arc::clone(&activity) };
     if http2 {
         let (streams, _ended) = Streams::new(Arc::clone(&activity), limits.idle_time);
         let mut connection = http2::builder(&limits, streams).serve_connection(io, service);
-        let end = Watch::new(&mut connection, &activity, &limits, &stop).await;
+        let end = Watch::new(&mut connection, &activity, &limits, &stop, place.leave()).await;
         note(peer, &end);
-        if let End::Overdue(Overdue::Idle) = end {
-            // Sends GOAWAY, so that the client sends no request into a closed connection.
-            connection.finish();
-            let _ = timeout(REFUSAL_TIME, connection).await;
-        }
+        let farewell = match end {
+            End::Overdue(Overdue::Idle) => REFUSAL_TIME,
+            End::GaveWay => CROSSING_TIME,
+            _ => return,
+        };
+        // Sends GOAWAY, so that the client sends no request into a closed connection.
+        connection.finish();
+        let _ = timeout(farewell, connection).await;
         return;
     }
     let mut connection = builder(&limits).serve_connection(io, service);
-    let end = Watch::new(&mut connection, &activity, &limits, &stop).await;
+    let end = Watch::new(&mut connection, &activity, &limits, &stop, place.leave()).await;
     note(peer, &end);
     let mut io = connection.into_parts().io.into_inner();
     match end {
         End::Overdue(Overdue::Head) => refusal::write(io, REQUEST_TIMEOUT).await,
         // Only the end of TLS is left to send, if the client takes it at once.
-        End::Overdue(Overdue::Idle) => {
+        End::Overdue(Overdue::Idle) | End::GaveWay => {
             let _ = timeout(CROSSING_TIME, io.shutdown()).await;
         }
         _ => {}
@@ -83,6 +90,7 @@ fn note(peer: Peer, end: &End) {
             debug!(peer = %peer.0, error, "connection ended early");
         }
         End::Overdue(overdue) => debug!(peer = %peer.0, ?overdue, "connection closed"),
+        End::GaveWay => debug!(peer = %peer.0, "connection closed to make room for another"),
         End::Cut => debug!(peer = %peer.0, "connection cut"),
     }
 }

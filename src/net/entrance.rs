@@ -1,16 +1,16 @@
 //! Prepares a new connection for HTTP: the PROXY header, the limit of its address, and TLS.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 use tracing::debug;
 
 use super::connection::{self, Arrival};
 use super::limits::ConnectionLimits;
 use super::peer::{Peer, Secured};
-use super::per_address::{Addresses, Entered};
+use super::places::{Full, Place, Places};
 use super::proxy::read_header;
 use super::refusal::{NOT_TLS, Refusals, TOO_MANY_CONNECTIONS};
 use super::serve::Serve;
@@ -24,33 +24,45 @@ use crate::telemetry::metrics::{self, Refusal};
 pub(super) struct Entrance {
     pub(super) tls: Option<ServerTls>,
     pub(super) proxies: Arc<Proxies>,
-    pub(super) addresses: Addresses,
+    pub(super) places: Places,
     pub(super) refusals: Refusals,
     pub(super) limits: ConnectionLimits,
     pub(super) stop: Stop,
 }
 
 impl Entrance {
-    /// Prepares a connection for HTTP and serves it until it ends. `place` is its place among all connections.
+    /// Takes a place for a connection from `peer`. Where the setting says so, trusted proxies name its client later.
+    pub(super) fn place(&self, peer: Peer) -> Result<Place, Full> {
+        let address = peer.0.ip();
+        let named_later = self.proxies.protocol && self.proxies.trusted.contain(address);
+        self.places.take((!named_later).then_some(address), self.most(address))
+    }
+
+    /// How many connections an address may have. Trusted proxies have no limit.
+    fn most(&self, address: IpAddr) -> usize {
+        if self.proxies.trusted.contain(address) { usize::MAX } else { self.limits.per_address }
+    }
+
+    /// Prepares a connection for HTTP and serves it until it ends.
     pub(super) async fn serve(
         self,
         stream: TcpStream,
         peer: Peer,
         service: impl Serve,
-        place: OwnedSemaphorePermit,
+        place: Place,
     ) {
         let prepared = tokio::select! {
             biased;
             () = self.stop.cut.cancelled() => return,
-            prepared = self.prepare(stream, peer) => prepared,
+            () = place.leave().cancelled() => return,
+            prepared = self.prepare(stream, peer, &place) => prepared,
         };
         match prepared {
-            // `_entered` counts the connection to its address until it ends.
-            Ok((Transport::Open(stream), arrival, _entered)) => {
-                connection::run(stream, arrival, self.limits, self.stop, service).await;
+            Ok((Transport::Open(stream), arrival)) => {
+                connection::run(stream, arrival, self.limits, self.stop, service, &place).await;
             }
-            Ok((Transport::Secure(stream), arrival, _entered)) => {
-                connection::run(*stream, arrival, self.limits, self.stop, service).await;
+            Ok((Transport::Secure(stream), arrival)) => {
+                connection::run(*stream, arrival, self.limits, self.stop, service, &place).await;
             }
             Err(Turned::Away) => {}
             Err(Turned::AwayWith(stream, answer)) => {
@@ -65,33 +77,37 @@ impl Entrance {
         &self,
         mut stream: TcpStream,
         peer: Peer,
-    ) -> Result<(Transport, Arrival, Option<Entered>), Turned> {
-        let peer = self.client_of(&mut stream, peer).await?;
-        let entered = if self.proxies.trusted.contain(peer.0.ip()) {
-            None
-        } else {
-            let Some(entered) = self.addresses.enter(peer.0.ip(), self.limits.per_address) else {
-                refused(peer, Refusal::AddressConnections, "its address has too many connections");
+        place: &Place,
+    ) -> Result<(Transport, Arrival), Turned> {
+        if self.proxies.protocol && self.proxies.trusted.contain(peer.0.ip()) {
+            let client = self.client_of(&mut stream, peer).await?;
+            if !place.belongs_to(client.0.ip(), self.most(client.0.ip())) {
+                self.note_full_address(client);
                 // Under TLS an answer would need the handshake, whose cost the limit is to save.
                 return Err(match self.tls {
                     None => Turned::AwayWith(stream, TOO_MANY_CONNECTIONS),
                     Some(_) => Turned::Away,
                 });
-            };
-            Some(entered)
-        };
-        let (transport, arrival) = match &self.tls {
-            None => (Transport::Open(stream), Arrival { peer, secured: None, http2: false }),
-            Some(tls) => self.secure(stream, peer, tls).await?,
-        };
-        Ok((transport, arrival, entered))
+            }
+            return self.begin(stream, client).await;
+        }
+        self.begin(stream, peer).await
     }
 
-    /// The client of a connection. Where the setting says so, trusted proxies name it in a PROXY header first.
-    async fn client_of(&self, stream: &mut TcpStream, peer: Peer) -> Result<Peer, Turned> {
-        if !self.proxies.protocol || !self.proxies.trusted.contain(peer.0.ip()) {
-            return Ok(peer);
+    async fn begin(&self, stream: TcpStream, peer: Peer) -> Result<(Transport, Arrival), Turned> {
+        match &self.tls {
+            None => Ok((Transport::Open(stream), Arrival { peer, secured: None, http2: false })),
+            Some(tls) => self.secure(stream, peer, tls).await,
         }
+    }
+
+    /// Counts a connection that is refused because its address has too many.
+    pub(super) fn note_full_address(&self, peer: Peer) {
+        refused(peer, Refusal::AddressConnections, "its address has too many connections");
+    }
+
+    /// The client that a trusted proxy names in a PROXY header.
+    async fn client_of(&self, stream: &mut TcpStream, peer: Peer) -> Result<Peer, Turned> {
         match timeout(self.limits.handshake_time, read_header(stream)).await {
             Ok(Ok(client)) => Ok(client.map_or(peer, Peer)),
             Ok(Err(error)) => {

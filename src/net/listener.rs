@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use thiserror::Error;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -16,7 +15,7 @@ use tracing::warn;
 use super::entrance::Entrance;
 use super::limits::ConnectionLimits;
 use super::peer::Peer;
-use super::per_address::Addresses;
+use super::places::{Full, Places};
 use super::refusal::{Refusals, TOO_MANY_CONNECTIONS};
 use super::serve::Serve;
 use super::shutdown::Shutdown;
@@ -111,12 +110,11 @@ pub async fn serve(
 ) -> Drained {
     let cut = CancellationToken::new();
     let admission = Admission {
-        connections: Arc::new(Semaphore::new(limits.connections)),
         tasks: TaskTracker::new(),
         entrance: Entrance {
             tls: listener.tls.clone(),
             proxies: Arc::new(listener.proxies.clone()),
-            addresses: Addresses::default(),
+            places: Places::new(limits.connections),
             refusals: Refusals::default(),
             limits,
             stop: Stop { shutdown: shutdown.clone(), cut: cut.clone() },
@@ -159,7 +157,6 @@ pub async fn serve(
 
 /// Starts a task for each accepted connection, within the limits.
 struct Admission<S> {
-    connections: Arc<Semaphore>,
     tasks: TaskTracker,
     entrance: Entrance,
     service: S,
@@ -167,9 +164,15 @@ struct Admission<S> {
 
 impl<S: Serve + Clone + Send + 'static> Admission<S> {
     fn admit(&self, stream: TcpStream, peer: Peer) {
-        let Ok(permit) = Arc::clone(&self.connections).try_acquire_owned() else {
-            metrics::refused(Refusal::Connections);
-            return self.turn_away(stream);
+        let place = match self.entrance.place(peer) {
+            Ok(place) => place,
+            Err(full) => {
+                match full {
+                    Full::Address => self.entrance.note_full_address(peer),
+                    Full::All => metrics::refused(Refusal::Connections),
+                }
+                return self.turn_away(stream);
+            }
         };
         // Answers are written in as few writes as possible, so nothing is gained by delaying the last one. A socket
         // that refuses the option is dead, and its task will notice.
@@ -177,7 +180,7 @@ impl<S: Serve + Clone + Send + 'static> Admission<S> {
         let (entrance, service) = (self.entrance.clone(), self.service.clone());
         self.tasks.spawn(async move {
             let _open = metrics::connection_open();
-            entrance.serve(stream, peer, service, permit).await;
+            entrance.serve(stream, peer, service, place).await;
         });
     }
 

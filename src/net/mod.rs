@@ -10,6 +10,8 @@
 //! Over HTTP/2 there is no header time, and an answer that the client does not take is reset alone.
 //!
 //! A request that is being answered has no time limit here. The reader of a body limits how long it may be silent.
+//!
+//! Near the limit of all connections, those that are idle or slow give way to new ones.
 
 mod activity;
 mod connection;
@@ -18,14 +20,16 @@ mod http2;
 mod limits;
 mod listener;
 mod peer;
-mod per_address;
+mod places;
 mod proxy;
+mod received;
 mod refusal;
 mod serve;
 mod shutdown;
 mod tls;
 mod watch;
 mod watched;
+mod yielding;
 
 #[cfg(test)]
 mod crowd_tests;
@@ -36,6 +40,7 @@ pub use limits::ConnectionLimits;
 pub use listener::{BindError, Drained, Listener, serve};
 pub use peer::{Peer, Secured};
 pub use proxy::{ProxyError, read_header};
+pub use received::{Received, Standing};
 pub use serve::{BoxError, Serve};
 pub use shutdown::Shutdown;
 pub use tls::{

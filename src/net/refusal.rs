@@ -55,7 +55,7 @@ impl Refusals {
         T: AsyncRead + AsyncWrite + Unpin,
     {
         let Ok(_permit) = self.0.try_acquire() else { return };
-        write(Watched::new(stream, Arc::new(Activity::of_one())), answer).await;
+        write(Watched::new(stream, Arc::new(Activity::of_one(0))), answer).await;
     }
 }
 

@@ -4,9 +4,10 @@ use std::error::Error;
 
 use bytes::Bytes;
 use http_body::Body;
-use hyper::body::Incoming;
 use hyper::service::Service;
 use hyper::{Request, Response};
+
+use super::received::Received;
 
 /// Any error of a service or a body.
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -14,7 +15,7 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 /// A hyper service whose answers can be made and sent in any task. Implemented for every service of that kind.
 pub trait Serve:
     Service<
-        Request<Incoming>,
+        Request<Received>,
         Response = Response<<Self as Serve>::Answer>,
         Future: Send + 'static,
         Error: Into<BoxError>,
@@ -27,7 +28,7 @@ pub trait Serve:
 impl<S, B> Serve for S
 where
     S: Service<
-            Request<Incoming>,
+            Request<Received>,
             Response = Response<B>,
             Future: Send + 'static,
             Error: Into<BoxError>,

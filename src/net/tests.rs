@@ -1,18 +1,18 @@
 //! Connections over real sockets, from the side of the client.
 
 use std::convert::Infallible;
-use std::future::Future;
+use std::future::{Future, pending};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
@@ -29,15 +29,27 @@ pub(super) struct Server {
 
 type Answer = Pin<Box<dyn Future<Output = Result<Response<Full<Bytes>>, Infallible>> + Send>>;
 
-/// `/slow` takes half a second, `/large` answers 8 MiB, `/refuse` answers 401 without reading the body. Any other path
-/// answers with the length of the body.
-fn answer(request: Request<Incoming>) -> Answer {
+/// Permits for the answers of `/held`.
+pub(super) static RELEASED: Semaphore = Semaphore::const_new(0);
+/// A permit for each request to `/held` that has come.
+pub(super) static HELD: Semaphore = Semaphore::const_new(0);
+
+/// `/slow` takes half a second, `/never` has no answer, `/held` logs in and waits for [`RELEASED`], `/large` answers 8
+/// MiB, `/refuse` answers 401 without reading the body. Any other path answers with the length of the body.
+fn answer(request: Request<Received>) -> Answer {
     assert!(request.extensions().get::<Peer>().is_some_and(|peer| peer.0.ip().is_loopback()));
     Box::pin(async move {
         let path = request.uri().path().to_owned();
         let mut response = Response::new(Full::default());
         match path.as_str() {
             "/refuse" => *response.status_mut() = StatusCode::UNAUTHORIZED,
+            "/never" => pending().await,
+            "/held" => {
+                request.extensions().get::<Standing>().unwrap().logged_in();
+                HELD.add_permits(1);
+                RELEASED.acquire().await.unwrap().forget();
+                *response.body_mut() = "0 bytes".into();
+            }
             "/large" => *response.body_mut() = Bytes::from(vec![b'x'; 8 << 20]).into(),
             _ => {
                 if path == "/slow" {
@@ -58,6 +70,7 @@ pub(super) fn start(connections: usize, drain: Duration) -> Server {
         idle_time: IDLE_TIME,
         connections,
         per_address: 1000,
+        rate: 1024,
         handshake_time: HEADER_TIME,
     };
     start_with(limits, drain)
@@ -164,7 +177,8 @@ async fn a_client_that_does_not_read_is_cut_off() {
 async fn one_connection_too_many_gets_a_503() {
     let server = start(1, Duration::ZERO);
     let mut first = server.connect().await;
-    ask(&mut first, GET, "0 bytes").await;
+    first.write_all(b"GET /never HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    sleep(Duration::from_millis(50)).await;
     let mut second = server.connect().await;
     second.write_all(GET.as_bytes()).await.unwrap();
     let text = read_all(&mut second).await.unwrap();

@@ -1,4 +1,4 @@
-//! Drives a connection until it ends by itself, exceeds a time limit, or is cut by a shutdown.
+//! Drives a connection until it ends by itself, exceeds a time limit, has to give way, or is cut by a shutdown.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -34,6 +34,8 @@ pub(super) enum End {
     Closed(hyper::Result<()>),
     /// It exceeded a time limit.
     Overdue(Overdue),
+    /// It has lost its place to another connection.
+    GaveWay,
     /// It did not finish within the drain time.
     Cut,
 }
@@ -57,6 +59,8 @@ pin_project! {
         #[pin]
         cut: WaitForCancellationFuture<'a>,
         #[pin]
+        leave: WaitForCancellationFuture<'a>,
+        #[pin]
         begun: WaitForCancellationFuture<'a>,
         stopping: Stopping,
     }
@@ -68,6 +72,7 @@ impl<'a, C: Served> Watch<'a, C> {
         activity: &'a Activity,
         limits: &'a ConnectionLimits,
         stop: &'a Stop,
+        leave: &'a CancellationToken,
     ) -> Self {
         Self {
             connection,
@@ -75,6 +80,7 @@ impl<'a, C: Served> Watch<'a, C> {
             limits,
             timer: sleep(limits.idle_time),
             cut: stop.cut.cancelled(),
+            leave: leave.cancelled(),
             begun: stop.shutdown.begun(),
             stopping: Stopping::No,
         }
@@ -88,6 +94,9 @@ impl<C: Served> Future for Watch<'_, C> {
         let mut this = self.project();
         if this.cut.poll(cx).is_ready() {
             return Poll::Ready(End::Cut);
+        }
+        if this.leave.poll(cx).is_ready() {
+            return Poll::Ready(End::GaveWay);
         }
         loop {
             if let Poll::Ready(result) = Pin::new(&mut **this.connection).poll(cx) {

@@ -19,6 +19,7 @@ use tokio::time::{Sleep, sleep};
 
 use super::activity::{Activity, InRequest};
 use super::peer::{Peer, Secured};
+use super::received::{Received, Standing};
 use super::serve::Serve;
 
 /// How long a closed connection is still read.
@@ -56,7 +57,7 @@ impl<T> Watched<T> {
 
     fn note_write(&self, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         match polled {
-            Poll::Ready(Ok(_)) => self.activity.wrote(),
+            Poll::Ready(Ok(bytes)) => self.activity.wrote(bytes),
             Poll::Pending => self.activity.blocked(),
             Poll::Ready(Err(_)) => {}
         }
@@ -72,8 +73,9 @@ impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
-        if buf.filled().len() > before {
-            self.activity.read();
+        let bytes = buf.filled().len() - before;
+        if bytes > 0 {
+            self.activity.read(bytes);
         }
         Poll::Ready(Ok(()))
     }
@@ -149,6 +151,8 @@ impl<S: Serve> Service<Request<Incoming>> for Tracked<S> {
         if let Some(secured) = &self.secured {
             request.extensions_mut().insert(secured.clone());
         }
+        request.extensions_mut().insert(Standing::of(&self.activity));
+        let request = request.map(|body| Received::new(body, &self.activity));
         TrackedFuture { inner: self.service.call(request), in_request }
     }
 }

@@ -66,6 +66,12 @@ impl Lag {
         (self.level + waited).saturating_sub(self.credit)
     }
 
+    /// How far the client is behind, if it is and somebody waits for it.
+    pub fn slow(&self, now: Instant) -> Option<Duration> {
+        self.since?;
+        Some(self.behind(now)).filter(|behind| !behind.is_zero())
+    }
+
     /// When the client will be behind by `time` if it moves no byte until then. `None` while nobody waits for it.
     pub fn reaches(&self, time: Duration) -> Option<Instant> {
         Some(self.since? + (self.credit + time).saturating_sub(self.level))

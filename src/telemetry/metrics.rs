@@ -133,6 +133,7 @@ pub fn request(method: &'static str, endpoint: &'static str, status: u16, took: 
 pub enum Refusal {
     Connections,
     AddressConnections,
+    GaveWay,
     ProxyHeader,
     ProxyHeaderTime,
     NotTls,
@@ -160,6 +161,7 @@ impl Refusal {
         match self {
             Self::Connections => "connections",
             Self::AddressConnections => "address_connections",
+            Self::GaveWay => "gave_way",
             Self::ProxyHeader => "proxy_header",
             Self::ProxyHeaderTime => "proxy_header_time",
             Self::NotTls => "not_tls",

@@ -11,7 +11,7 @@ use crate::auth::{
     AuthError, Authorized, Caller, Credentials, Delete, Gate, Lenience, Listing, LoggedIn,
     Mounting, Pull, Push,
 };
-use crate::net::{ClientIdentity, Secured};
+use crate::net::{ClientIdentity, Secured, Standing};
 use crate::oci::RepositoryName;
 
 /// Grants rights to the caller of one request. A refusal carries the challenge that tells the client which credentials it
@@ -22,6 +22,7 @@ pub(in crate::http) struct Guard<'a> {
     origin: Origin,
     authorization: Option<HeaderValue>,
     certified: Option<ClientIdentity>,
+    standing: Option<Standing>,
     /// The scopes that a token needs for this request; empty when any token will do.
     scope: String,
     /// Anonymous until the endpoint asks for a right.
@@ -38,7 +39,9 @@ impl<'a> Guard<'a> {
     ) -> Self {
         let authorization = head.headers.get(AUTHORIZATION).cloned();
         let certified = head.extensions.get::<Secured>().and_then(|it| it.client.clone());
-        Self { edge, record, origin, authorization, certified, scope, caller: Caller::anonymous() }
+        let standing = head.extensions.get::<Standing>().cloned();
+        let caller = Caller::anonymous();
+        Self { edge, record, origin, authorization, certified, standing, scope, caller }
     }
 
     pub(in crate::http) async fn login(&mut self) -> Result<LoggedIn, HttpError> {
@@ -120,6 +123,9 @@ impl<'a> Guard<'a> {
         let identified = self.identified().await;
         self.caller = identified.map_err(|error| self.refuse(error))?;
         self.record.called(self.caller.subject());
+        if let (Some(standing), true) = (&self.standing, self.caller.is_known()) {
+            standing.logged_in();
+        }
         Ok(self.edge.auth().gate(&self.caller))
     }
 

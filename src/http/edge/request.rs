@@ -5,7 +5,7 @@ use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::body::{Body, Incoming};
+use hyper::body::Body;
 use hyper::header::{
     AUTHORIZATION, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, HeaderName, IF_NONE_MATCH,
     IF_RANGE, RANGE,
@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use super::error::HttpError;
 use super::shared::{Edge, Limits};
 use crate::auth::{AuthError, Credentials};
+use crate::net::Received;
 use crate::oci::{Chunk, ErrorCode, Selection};
 use crate::registry::Registry;
 use crate::stream::gather::{GatherError, gather};
@@ -35,7 +36,7 @@ pub(in crate::http) struct Request {
     /// Address of the client.
     pub(in crate::http) client: IpAddr,
     pub(in crate::http) headers: HeaderMap,
-    pub(in crate::http) body: Incoming,
+    pub(in crate::http) body: Received,
 }
 
 impl Request {
@@ -112,7 +113,7 @@ impl Request {
     }
 
     /// The body as a stream, which fails when it stalls or trickles.
-    pub(in crate::http) fn body(self) -> Pin<Box<Stalling<Incoming>>> {
+    pub(in crate::http) fn body(self) -> Pin<Box<Stalling<Received>>> {
         let Limits { body_stall, body_rate, .. } = *self.edge.limits();
         Box::pin(Stalling::new(self.body, body_stall, body_rate))
     }

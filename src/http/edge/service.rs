@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 
-use hyper::body::Incoming;
 use hyper::header::{CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::service::Service;
@@ -24,12 +23,12 @@ use super::shared::Edge;
 use super::visitors;
 use crate::auth::AuthError;
 use crate::http::v2::{dispatch, route};
-use crate::net::Secured;
+use crate::net::{Received, Secured};
 use crate::registry::RegistryError;
 use crate::telemetry::metrics;
 
 impl Edge {
-    async fn answer(&self, request: HyperRequest<Incoming>) -> Response<Recorded> {
+    async fn answer(&self, request: HyperRequest<Received>) -> Response<Recorded> {
         let mut record = Record::begin(request.method(), request.uri().path());
         let head = request.method() == Method::HEAD;
         let by_tls = request.extensions().get::<Secured>().is_some();
@@ -63,7 +62,7 @@ impl Edge {
 
     async fn handle(
         &self,
-        request: HyperRequest<Incoming>,
+        request: HyperRequest<Received>,
         record: &mut Record,
     ) -> Result<Answer, HttpError> {
         let (head, body) = request.into_parts();
@@ -118,12 +117,12 @@ impl EdgeService {
     }
 }
 
-impl Service<HyperRequest<Incoming>> for EdgeService {
+impl Service<HyperRequest<Received>> for EdgeService {
     type Response = Response<Recorded>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Response<Recorded>, Infallible>> + Send>>;
 
-    fn call(&self, request: HyperRequest<Incoming>) -> Self::Future {
+    fn call(&self, request: HyperRequest<Received>) -> Self::Future {
         let edge = self.0.clone();
         Box::pin(async move { Ok(edge.answer(request).await) })
     }

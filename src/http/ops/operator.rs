@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 
-use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::service::Service;
 use hyper::{Method, Request, Response, StatusCode};
@@ -11,6 +10,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::http::Body;
 use crate::http::edge::respond;
+use crate::net::Received;
 
 /// Answers `GET /metrics` in Prometheus' text format.
 #[derive(Clone)]
@@ -23,12 +23,12 @@ impl OperatorService {
     }
 }
 
-impl Service<Request<Incoming>> for OperatorService {
+impl Service<Request<Received>> for OperatorService {
     type Response = Response<Body>;
     type Error = Infallible;
     type Future = Ready<Result<Response<Body>, Infallible>>;
 
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
+    fn call(&self, request: Request<Received>) -> Self::Future {
         let response = match (request.method(), request.uri().path()) {
             (&Method::GET, "/metrics") => {
                 let mut response = respond::with(StatusCode::OK, Body::full(self.0.render()));

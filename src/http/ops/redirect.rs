@@ -6,7 +6,6 @@
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 
-use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HOST, HeaderValue, LOCATION};
 use hyper::service::Service;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
@@ -14,6 +13,7 @@ use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use crate::config::HostPort;
 use crate::http::edge::respond;
 use crate::http::{Body, HttpError};
+use crate::net::Received;
 use crate::oci::ErrorCode;
 use crate::telemetry::metrics::{self, Refusal};
 
@@ -75,12 +75,12 @@ fn without_port(host: &str) -> Option<&str> {
     (!host.is_empty()).then_some(host)
 }
 
-impl Service<Request<Incoming>> for RedirectService {
+impl Service<Request<Received>> for RedirectService {
     type Response = Response<Body>;
     type Error = Infallible;
     type Future = Ready<Result<Response<Body>, Infallible>>;
 
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
+    fn call(&self, request: Request<Received>) -> Self::Future {
         ready(Ok(self.answer(request.method(), request.uri().path(), request.headers())))
     }
 }

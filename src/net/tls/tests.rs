@@ -23,7 +23,7 @@ use tokio_rustls::client::TlsStream;
 use super::challenge::ACME_TLS;
 use super::provider::provider;
 use super::*;
-use crate::net::{ConnectionLimits, Listener, Secured, Shutdown, serve};
+use crate::net::{ConnectionLimits, Listener, Received, Secured, Shutdown, serve};
 
 const IDLE_TIME: Duration = Duration::from_millis(1500);
 
@@ -60,9 +60,10 @@ fn start(pair: &Pair, options: TlsOptions) -> SocketAddr {
         idle_time: IDLE_TIME,
         connections: 16,
         per_address: 1000,
+        rate: 1024,
         handshake_time: Duration::from_millis(500),
     };
-    let service = service_fn(|request: Request<Incoming>| async move {
+    let service = service_fn(|request: Request<Received>| async move {
         let secured = request.extensions().get::<Secured>().is_some();
         let text = format!("{:?} {}", request.version(), if secured { "secured" } else { "open" });
         let body = match request.uri().path() {

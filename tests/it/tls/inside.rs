@@ -7,12 +7,11 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use af_registry::net::{
-    Certificate, ConnectionLimits, Listener, Secured, ServerTls, ShownCertificate, Shutdown,
-    TlsOptions, serve,
+    Certificate, ConnectionLimits, Listener, Received, Secured, ServerTls, ShownCertificate,
+    Shutdown, TlsOptions, serve,
 };
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use tokio::io::AsyncWriteExt;
@@ -26,6 +25,7 @@ const LIMITS: ConnectionLimits = ConnectionLimits {
     idle_time: Duration::from_secs(10),
     connections: 64,
     per_address: 64,
+    rate: 1024,
     handshake_time: Duration::from_secs(10),
 };
 
@@ -37,7 +37,7 @@ pub(super) fn listen(pair: &Pair, options: TlsOptions) -> SocketAddr {
     let listener = Listener::bind(([127, 0, 0, 1], 0).into()).unwrap();
     let listener = listener.secured(ServerTls::new(shown, options).unwrap());
     let address = listener.address();
-    let service = service_fn(|request: Request<Incoming>| async move {
+    let service = service_fn(|request: Request<Received>| async move {
         let secured = request.extensions().get::<Secured>().cloned().unwrap();
         let user = secured.client.map_or_else(|| "nobody".to_owned(), |client| client.user);
         Ok::<_, Infallible>(Response::new(Full::<Bytes>::from(format!("user={user}"))))
