@@ -55,7 +55,7 @@ pub struct Upload {
 pub enum Started {
     /// The session is open.
     Open {
-        /// Its id.
+        /// The id of the session.
         id: Uuid,
         /// Number of sessions that the subject had open before.
         others: u64,
