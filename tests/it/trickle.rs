@@ -193,6 +193,37 @@ async fn an_upload_whose_bytes_still_move_does_not_expire() {
 }
 
 #[tokio::test]
+async fn of_two_appends_at_once_the_second_is_refused() {
+    let server = server().await;
+    let client = server.client();
+    let bytes = random(508, 2000);
+    let session = client.start_upload("twice").await;
+    let mut patch = Patch::begin(client, &session, 1000).await;
+    patch.send(&bytes[..500]).await;
+    // The server has read the head and waits for the rest.
+    let open = "registry_uploads_open";
+    while total(&server, open, "").await < 1.0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let second = {
+        let (session, bytes) = (session.clone(), bytes.slice(1000..));
+        tokio::spawn(async move { client.send(request("PATCH", &session, &[], full(bytes))).await })
+    };
+    // It has looked at the upload and waits for the first. Then it no longer begins where its client believes.
+    let looks = "registry_postgres_call_duration_seconds_count";
+    while total(&server, looks, "upload/get").await < 3.0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    patch.send(&bytes[500..1000]).await;
+    let status = patch.status().await;
+    assert!(status.contains("202"), "{status}");
+    let refused = second.await.unwrap().refused(416, "BLOB_UPLOAD_INVALID");
+    assert_eq!(refused.header("range"), "0-999");
+    client.send(request("PATCH", &session, &[], full(bytes.slice(1000..)))).await.expect(202);
+    close(client, &session, &bytes).await;
+}
+
+#[tokio::test]
 async fn an_account_opens_only_so_many_uploads() {
     let server = builder().await.env("OPEN_REGISTRY_LIMIT_OPEN_UPLOADS", "3").start().await;
     let client = server.client();

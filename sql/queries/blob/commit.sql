@@ -1,23 +1,28 @@
--- Turns an upload into a blob. The first CID of a digest stays, unless the blob is in quarantine. Every CID that is no
--- longer needed is queued for unpinning. Runs after blob/lock. $1 repository, $2 digest, $3 claimed CID, $4 size, $5
--- upload or NULL, $6 superseded CIDs, $7 whether the claimed CID is in the queue. If it is, its row is updated here, so
--- that rows are locked in the order of their CIDs, and unpin/keep deletes it afterwards.
-WITH before AS (
+-- Turns an upload into a blob. Changes nothing and returns no row if the repository is gone, or if the upload is gone or
+-- has another length than its writer expects. The first CID of a digest stays, unless the blob is in quarantine. Every
+-- CID that is no longer needed is queued for unpinning. Runs after upload/lock and blob/lock. $1 repository, $2 digest, $3
+-- claimed CID, $4 size, $5 upload or NULL, $6 superseded CIDs, $7 whether the claimed CID is in the queue, $8 expected
+-- length of the upload. If the CID is in the queue, its row is updated here, so that rows are locked in the order of
+-- their CIDs, and unpin/keep deletes it afterwards.
+WITH target AS (
+    SELECT id FROM repositories
+    WHERE name = $1 AND ($5::UUID IS NULL OR EXISTS (SELECT FROM uploads WHERE id = $5 AND received = $8))
+), before AS (
     SELECT ipfs_cid FROM blobs WHERE digest = $2
 ), blob AS (
-    INSERT INTO blobs (digest, ipfs_cid, size) VALUES ($2, $3, $4)
+    INSERT INTO blobs (digest, ipfs_cid, size) SELECT $2, $3, $4 FROM target
     ON CONFLICT (digest) DO UPDATE SET
         ipfs_cid = CASE WHEN blobs.quarantined_at IS NULL THEN blobs.ipfs_cid ELSE excluded.ipfs_cid END,
         quarantined_at = NULL
     RETURNING id, ipfs_cid
 ), link AS (
     INSERT INTO repository_blobs (repository_id, blob_id)
-    SELECT r.id, blob.id FROM repositories r, blob WHERE r.name = $1
+    SELECT target.id, blob.id FROM target, blob
     ON CONFLICT (repository_id, blob_id) DO NOTHING
 ), parts AS (
-    DELETE FROM upload_parts WHERE upload_id = $5 RETURNING ipfs_cid
+    DELETE FROM upload_parts p USING target WHERE p.upload_id = $5 RETURNING p.ipfs_cid
 ), upload AS (
-    DELETE FROM uploads WHERE id = $5 RETURNING repository_id, subject
+    DELETE FROM uploads u USING target WHERE u.id = $5 RETURNING u.repository_id, u.subject
 ), pushed AS (
     -- Lets a token that expires between the last blob and the manifest still push the manifest.
     INSERT INTO recent_pushes (repository_id, subject)

@@ -1,7 +1,6 @@
 //! Committing a blob: compare the digest, compose the file, write the row.
 
 use bytes::Bytes;
-use uuid::Uuid;
 
 use super::UploadKey;
 use super::compose::Composed;
@@ -9,7 +8,7 @@ use super::lock::LockedUpload;
 use crate::ipld::Cid;
 use crate::oci::{Digest, RepositoryName};
 use crate::registry::{RegistryError, Uploads};
-use crate::store::Commit;
+use crate::store::{Commit, Committed, StoreError};
 use crate::stream::hashing::Hasher;
 
 /// A blob that is stored, pinned and linked.
@@ -21,12 +20,23 @@ pub struct Stored {
     pub size: u64,
 }
 
+/// How often a commit is attempted that conflicts with others.
+const ATTEMPTS: u32 = 3;
+
+/// The upload that a commit ends.
+#[derive(Clone, Copy)]
+pub(super) struct Ended<'k> {
+    pub(super) key: &'k UploadKey,
+    /// Bytes that its rows cover.
+    pub(super) received: u64,
+}
+
 impl Uploads<'_> {
     /// Commits a blob of at most one leaf. It is verified before any byte is stored.
     pub(super) async fn commit_leaf(
         self,
         repository: &RepositoryName,
-        upload: Option<Uuid>,
+        upload: Option<Ended<'_>>,
         digest: &Digest,
         frames: Vec<Bytes>,
     ) -> Result<Stored, RegistryError> {
@@ -53,7 +63,8 @@ impl Uploads<'_> {
         }
         let composed = self.compose(&locked.upload).await?;
         let (id, size) = (locked.upload.id, locked.upload.received);
-        let cid = self.commit(&key.repository, Some(id), digest, size, composed).await?;
+        let upload = Some(Ended { key, received: size });
+        let cid = self.commit(&key.repository, upload, digest, size, composed).await?;
         self.0.sessions().forget(id);
         Ok(Stored { cid, size })
     }
@@ -69,30 +80,49 @@ impl Uploads<'_> {
         }
     }
 
-    /// Commits the row. If the pin may have been dropped since Kubo answered, the claim says so, and the CID is pinned
-    /// again.
+    /// Commits the row, unless another request has ended or changed the upload since. A commit that conflicts with others
+    /// is repeated.
     async fn commit(
         self,
         repository: &RepositoryName,
-        upload: Option<Uuid>,
+        upload: Option<Ended<'_>>,
         digest: &Digest,
         size: u64,
         composed: Composed,
     ) -> Result<Cid, RegistryError> {
-        let claim = self.0.store().pins().claim(&composed.cid).await?;
-        if claim.pin_lost() {
-            self.0.ipfs().pin(&composed.cid).await?;
-        }
         let commit = Commit {
             repository: repository.clone(),
             digest: digest.clone(),
             size,
-            upload,
+            upload: upload.map(|upload| upload.key.id.0),
+            received: upload.map_or(0, |upload| upload.received),
             superseded: composed.inner,
         };
-        let committed = claim.commit_blob(commit).await?;
+        let mut attempt = 1;
+        let committed = loop {
+            match self.commit_once(&composed.cid, commit.clone()).await {
+                Err(RegistryError::Store(StoreError::Conflict(_))) if attempt < ATTEMPTS => {}
+                committed => break committed?,
+            }
+            attempt += 1;
+        };
         self.0.pins().wake();
-        Ok(committed.cid)
+        match (committed, upload) {
+            (Committed::Done { cid }, _) => Ok(cid),
+            (Committed::Moved { received }, Some(Ended { key, .. })) => {
+                Err(RegistryError::OutOfOrder { key: key.clone(), received })
+            }
+            (Committed::Moved { .. } | Committed::Gone, _) => Err(RegistryError::UploadUnknown),
+        }
+    }
+
+    /// If the pin may have been dropped since Kubo answered, the claim says so, and the CID is pinned again.
+    async fn commit_once(self, cid: &Cid, commit: Commit) -> Result<Committed, RegistryError> {
+        let claim = self.0.store().pins().claim(cid).await?;
+        if claim.pin_lost() {
+            self.0.ipfs().pin(cid).await?;
+        }
+        Ok(claim.commit_blob(commit).await?)
     }
 }
 

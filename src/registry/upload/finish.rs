@@ -1,7 +1,7 @@
 //! Finishing an upload as a blob.
 
 use super::UploadKey;
-use super::commit::Stored;
+use super::commit::{Ended, Stored};
 use super::incoming::{CountedBody, Incoming};
 use super::receive::check_chunk;
 use super::transfer::Transfer;
@@ -37,13 +37,14 @@ impl Uploads<'_> {
         body: impl Incoming,
     ) -> Result<Stored, RegistryError> {
         let mut locked = self.lock(key).await?;
-        check_chunk(key, chunk, locked.upload.received, body.size_hint().exact())?;
+        check_chunk(key, &locked, chunk, &body)?;
         let id = locked.upload.id;
         let transfer = Transfer::new(self.0.transfers(), &key.subject);
         let mut writer = Writer::new(self.0, key, &mut locked, digest.algorithm(), transfer);
         writer.write_all(&mut CountedBody::new(body, chunk)).await?;
         if let Some(leaf) = writer.sole_leaf().await? {
-            let stored = self.commit_leaf(&key.repository, Some(id), digest, leaf).await;
+            let ended = Some(Ended { key, received: writer.received() });
+            let stored = self.commit_leaf(&key.repository, ended, digest, leaf).await;
             if let Err(RegistryError::DigestMismatch { .. }) = &stored {
                 self.cancel(key).await?;
             } else if stored.is_ok() {

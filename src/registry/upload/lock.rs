@@ -18,6 +18,8 @@ const WRITER_WAIT: Duration = Duration::from_secs(10);
 pub(super) struct LockedUpload {
     pub(super) session: OwnedMutexGuard<Session>,
     pub(super) upload: Upload,
+    /// Length of the upload when the request came.
+    pub(super) asked_at: u64,
 }
 
 impl Uploads<'_> {
@@ -49,7 +51,7 @@ impl Uploads<'_> {
         };
         // The writer before may have added bytes or ended the upload.
         match self.row(key).await {
-            Ok(upload) => Ok(LockedUpload { session, upload }),
+            Ok(upload) => Ok(LockedUpload { session, upload, asked_at: before.received }),
             Err(error) => {
                 self.0.sessions().forget(key.id.0);
                 Err(error)

@@ -1,6 +1,7 @@
 //! Storing the bytes of a request body in an upload.
 
 use super::incoming::{CountedBody, Incoming};
+use super::lock::LockedUpload;
 use super::transfer::Transfer;
 use super::write::Writer;
 use super::{UploadKey, UploadState};
@@ -32,7 +33,7 @@ impl Uploads<'_> {
         body: impl Incoming,
     ) -> Result<UploadState, RegistryError> {
         let mut locked = self.lock(key).await?;
-        check_chunk(key, chunk, locked.upload.received, body.size_hint().exact())?;
+        check_chunk(key, &locked, chunk, &body)?;
         let algorithm = locked.upload.algorithm.unwrap_or(Algorithm::Sha256);
         let transfer = Transfer::new(self.0.transfers(), &key.subject);
         let mut writer = Writer::new(self.0, key, &mut locked, algorithm, transfer);
@@ -42,18 +43,21 @@ impl Uploads<'_> {
     }
 }
 
-/// Refuses a chunk that does not continue the upload, or whose body is announced with another length.
+/// Refuses a chunk that does not continue the upload, or whose body is announced with another length. Refuses a body
+/// without a chunk if another request has appended to the upload since this one came: the client cannot mean both.
 pub(super) fn check_chunk(
     key: &UploadKey,
+    locked: &LockedUpload,
     chunk: Option<Chunk>,
-    received: u64,
-    length: Option<u64>,
+    body: &impl Incoming,
 ) -> Result<(), RegistryError> {
-    let Some(chunk) = chunk else { return Ok(()) };
-    if chunk.first != received {
+    let received = locked.upload.received;
+    let length = body.size_hint().exact();
+    let first = chunk.map_or(locked.asked_at, |chunk| chunk.first);
+    if first != received && (chunk.is_some() || length != Some(0)) {
         return Err(RegistryError::OutOfOrder { key: key.clone(), received });
     }
-    if length.is_some_and(|length| length != chunk.size()) {
+    if chunk.is_some_and(|chunk| length.is_some_and(|length| length != chunk.size())) {
         return Err(RegistryError::SizeMismatch);
     }
     Ok(())

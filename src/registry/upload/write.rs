@@ -77,6 +77,11 @@ impl<'r, 'l> Writer<'r, 'l> {
         }
     }
 
+    /// Bytes that are durable.
+    pub(super) fn received(&self) -> u64 {
+        self.upload.received
+    }
+
     /// Writes all frames of the body. When the body breaks off, everything that has come is stored.
     pub(super) async fn write_all(
         &mut self,

@@ -58,6 +58,8 @@ pub(crate) struct NewBlob<'a> {
     pub(crate) cid: &'a str,
     pub(crate) size: i64,
     pub(crate) upload: Option<Uuid>,
+    /// Expected length of the upload.
+    pub(crate) received: i64,
     pub(crate) superseded: &'a [String],
     /// Whether the CID is in the queue for unpinning.
     pub(crate) queued: bool,
@@ -150,9 +152,12 @@ pub(crate) async fn commit(
     connection: &Connection,
     new: &NewBlob<'_>,
 ) -> Result<Option<Row>, Error> {
-    let NewBlob { repository, digest, cid, size, upload, superseded, queued } = new;
+    let NewBlob { repository, digest, cid, size, upload, received, superseded, queued } = new;
     connection
-        .row(Query::BlobCommit, &[repository, digest, cid, size, upload, superseded, queued])
+        .row(
+            Query::BlobCommit,
+            &[repository, digest, cid, size, upload, superseded, queued, received],
+        )
         .await
 }
 

@@ -27,7 +27,7 @@ use crate::store::content::repository;
 use crate::store::db::connection::Connection;
 use crate::store::db::database::Database;
 use crate::store::db::lease::Lease;
-use crate::store::db::row::{parsed, signed};
+use crate::store::db::row::{parsed, signed, unsigned};
 use crate::store::error::StoreError;
 
 /// The pins that rows need.
@@ -54,15 +54,27 @@ pub struct Commit {
     pub size: u64,
     /// The session that ends with the commit.
     pub upload: Option<Uuid>,
+    /// Length that the session must have.
+    pub received: u64,
     /// CIDs, other than those of the session's parts, that were pinned during the upload and are no longer needed.
     pub superseded: Vec<Cid>,
 }
 
-/// A blob that is committed.
+/// Outcome of [`Claim::commit_blob`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Committed {
-    /// CID under which Kubo stores the bytes: the claimed one, or that of an earlier push of the same digest.
-    pub cid: Cid,
+pub enum Committed {
+    /// The blob is committed.
+    Done {
+        /// CID under which Kubo stores the bytes: the claimed one, or that of an earlier push of the same digest.
+        cid: Cid,
+    },
+    /// The upload has another length than its writer expected.
+    Moved {
+        /// Number of bytes that are durable.
+        received: u64,
+    },
+    /// The upload has ended.
+    Gone,
 }
 
 impl Pins<'_> {
@@ -143,7 +155,11 @@ impl Claim {
 
     /// Makes the claimed CID the bytes of a blob, links the blob to its repository, and ends the upload. If an earlier
     /// push stored the digest at another CID, that CID stays and the claimed one is queued for unpinning. A blob in
-    /// quarantine takes the claimed CID and leaves quarantine.
+    /// quarantine takes the claimed CID and leaves quarantine. In any other outcome than [`Committed::Done`] nothing
+    /// changes, and all CIDs of `commit` are queued for unpinning.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] also when the repository is removed at the same time.
     pub async fn commit_blob(self, commit: Commit) -> Result<Committed, StoreError> {
         let Self { lease, cid, queued } = self;
         let (repository, digest) = (commit.repository.as_str(), commit.digest.as_str());
@@ -154,6 +170,7 @@ impl Claim {
             cid: &cid,
             size: signed(commit.size)?,
             upload: commit.upload,
+            received: signed(commit.received)?,
             superseded: &superseded,
             queued,
         };
@@ -168,15 +185,24 @@ impl Claim {
                 keep(&lease, &cid, queued),
             );
             ensured?;
-            session?;
+            let session = session?;
             blob?;
             let stored = stored?;
             kept?;
-            Ok(stored)
+            Ok((session, stored))
         };
-        match lease.commit(store).await? {
-            Some(row) => Ok(Committed { cid: parsed(&row, "ipfs_cid")? }),
-            None => Err(StoreError::Internal("blob/commit returned no row".into())),
+        let (session, stored) = lease.commit(store).await?;
+        if let Some(row) = stored {
+            return Ok(Committed::Done { cid: parsed(&row, "ipfs_cid")? });
+        }
+        let needless: Vec<&str> =
+            superseded.iter().map(String::as_str).chain([cid.as_str()]).collect();
+        lease.run(unpin::enqueue(&lease, &needless)).await?;
+        let received = session.map(|row| unsigned(&row, "received")).transpose()?;
+        match received {
+            None if commit.upload.is_some() => Ok(Committed::Gone),
+            Some(received) if received != commit.received => Ok(Committed::Moved { received }),
+            _ => Err(StoreError::Conflict(format!("repository {repository} was removed"))),
         }
     }
 }

@@ -114,9 +114,15 @@ impl Uploads<'_> {
                 started
             };
             let row = lease.run(start).await?;
-            let others = row.map_or(Ok(0), |row| unsigned(&row, "sessions"))?;
-            let full = others >= u64::from(most);
-            Ok(if full { Started::TooMany } else { Started::Open { id, others } })
+            let row = row.ok_or_else(|| StoreError::Internal("upload/start: no row".into()))?;
+            let others = unsigned(&row, "sessions")?;
+            if row.try_get("started")? {
+                Ok(Started::Open { id, others })
+            } else if others >= u64::from(most) {
+                Ok(Started::TooMany)
+            } else {
+                Err(StoreError::Conflict(format!("repository {repository} was removed")))
+            }
         });
         started.await
     }

@@ -58,13 +58,13 @@ async fn quarantine_lasts_until_the_next_push() {
     needy.blobs = vec![digest(1)];
     assert_eq!(store.manifests().put(&needy).await.unwrap(), Put::Missing(vec![digest(1)]));
     // A push at another CID repairs the blob, and the old CID is queued.
-    assert_eq!(commit_at(&store, "a", 1, 2).await.cid, cid(2));
+    assert_eq!(commit_at(&store, "a", 1, 2).await, cid(2));
     let healed = store.blobs().get(&open(&a), &digest(1)).await.unwrap().unwrap();
     assert_eq!((healed.cid, healed.quarantined), (cid(2), false));
     assert_eq!(store.unpins().due(10).await.unwrap(), [cid(1)]);
     // A push at the same CID repairs the blob.
     assert!(store.blobs().quarantine(&digest(1), &cid(2)).await.unwrap());
-    assert_eq!(commit_at(&store, "a", 1, 2).await.cid, cid(2));
+    assert_eq!(commit_at(&store, "a", 1, 2).await, cid(2));
     assert!(!store.blobs().get(&open(&a), &digest(1)).await.unwrap().unwrap().quarantined);
     put(&store, &needy).await;
 }
@@ -169,12 +169,12 @@ async fn one_digest_committed_at_two_cids_keeps_one_and_queues_the_other() {
             commit_at(&store, "b", n, 101 + 2 * n),
         );
         assert_eq!(left, right);
-        let loser = if left.cid == cid(100 + 2 * n) { 101 + 2 * n } else { 100 + 2 * n };
+        let loser = if left == cid(100 + 2 * n) { 101 + 2 * n } else { 100 + 2 * n };
         let due = store.unpins().due(10).await.unwrap();
         assert_eq!(due, [cid(loser)]);
         for name in ["a", "b"] {
             let found = store.blobs().get(&open(&repository(name)), &digest(n)).await.unwrap();
-            assert_eq!(found.unwrap().cid, left.cid);
+            assert_eq!(found.unwrap().cid, left);
         }
         store.unpins().claim(&due[0]).await.unwrap().unwrap().done().await.unwrap();
     }

@@ -345,6 +345,7 @@ async fn round_trips_are_as_few_as_promised() {
         digest: digest(6),
         size: 1,
         upload: Some(id),
+        received: 1,
         superseded: Vec::new(),
     };
     costs!("commit_blob", 1, claim.commit_blob(commit));

@@ -71,22 +71,26 @@ async fn start_upload(store: &Store, repository: &RepositoryName, subject: &str)
     }
 }
 
-/// Commits blob `n` at CID `at`.
-async fn commit_at(store: &Store, name: &str, n: u64, at: u64) -> Committed {
+/// Commits blob `n` at CID `at`. Returns the CID that it has now.
+async fn commit_at(store: &Store, name: &str, n: u64, at: u64) -> Cid {
     let claim = store.pins().claim(&cid(at)).await.unwrap();
     let commit = Commit {
         repository: repository(name),
         digest: digest(n),
         size: n,
         upload: None,
+        received: 0,
         superseded: Vec::new(),
     };
-    claim.commit_blob(commit).await.unwrap()
+    match claim.commit_blob(commit).await.unwrap() {
+        Committed::Done { cid } => cid,
+        other => panic!("{other:?}"),
+    }
 }
 
 /// Commits blob `n` at CID `n`.
 async fn commit(store: &Store, name: &str, n: u64) {
-    assert_eq!(commit_at(store, name, n, n).await, Committed { cid: cid(n) });
+    assert_eq!(commit_at(store, name, n, n).await, cid(n));
 }
 
 /// Manifest number `n`, which names no blobs and no other manifests.

@@ -1,6 +1,6 @@
 //! The pin protocol. In whatever order calls meet at a CID, it keeps its pin if a row names it, and loses it otherwise.
 
-use af_registry::store::{Claim, Commit, Part, Recorded, Store};
+use af_registry::store::{Claim, Commit, Committed, Part, Recorded, Store};
 
 use super::{
     assert_no_deadlock, cid, commit, commit_at, digest, repository, start_upload, waiting,
@@ -22,9 +22,10 @@ async fn commit_claimed(claim: Claim, n: u64) {
         digest: digest(n),
         size: 1,
         upload: None,
+        received: 0,
         superseded: Vec::new(),
     };
-    assert_eq!(claim.commit_blob(commit).await.unwrap().cid, cid(n));
+    assert_eq!(claim.commit_blob(commit).await.unwrap(), Committed::Done { cid: cid(n) });
 }
 
 #[tokio::test]
@@ -181,7 +182,7 @@ async fn a_claimed_cid_that_no_row_takes_stays_in_the_queue() {
     commit(&store, "a", 1).await;
     queue(&store, 2).await;
     store.unpins().claim(&cid(2)).await.unwrap().unwrap().done().await.unwrap();
-    assert_eq!(commit_at(&store, "a", 1, 2).await.cid, cid(1));
+    assert_eq!(commit_at(&store, "a", 1, 2).await, cid(1));
     assert_eq!(store.unpins().due(10).await.unwrap(), [cid(2)]);
 }
 

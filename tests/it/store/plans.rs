@@ -137,8 +137,8 @@ const CASES: &[Case] = &[
     case!("blob/lock", "digest_of('blob', 7)", 1.0),
     case!(
         "blob/commit",
-        "'big', digest_of('blob', 7), cid_of('part', 7), 7, md5('upload7')::UUID, '{x}', TRUE",
-        13.0
+        "'big', digest_of('blob', 7), cid_of('part', 7), 7, md5('upload7')::UUID, '{x}', TRUE, 128",
+        15.0
     ),
     case!("manifest/get_by_tag", "'big', 'v77777', WHO", 8.0),
     case!("manifest/get_by_digest", "'big', digest_of('manifest', 77777), WHO", 8.0),
@@ -338,6 +338,7 @@ async fn everything(store: &Store) {
         digest: digest(6),
         size: 1,
         upload: Some(id),
+        received: 0,
         superseded: vec![cid(7)],
     };
     store.pins().claim(&cid(6)).await.unwrap().commit_blob(commit).await.unwrap();

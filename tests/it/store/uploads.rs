@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use af_registry::oci::Algorithm;
-use af_registry::store::{Commit, Part, Recorded, Started, Store, StoreError, Upload};
+use af_registry::store::{Commit, Committed, Part, Recorded, Started, Store, StoreError, Upload};
 use uuid::Uuid;
 
 use super::{cid, digest, repository, start_upload};
@@ -148,10 +148,11 @@ async fn a_commit_ends_the_upload_and_queues_all_cids_but_that_of_the_blob() {
         digest: digest(1),
         size: 70,
         upload: Some(id),
+        received: 70,
         superseded: vec![cid(3), cid(9), cid(1)],
     };
     let committed = store.pins().claim(&cid(9)).await.unwrap().commit_blob(commit).await.unwrap();
-    assert_eq!(committed.cid, cid(9));
+    assert_eq!(committed, Committed::Done { cid: cid(9) });
     assert_eq!(store.uploads().get(&a, id, "ann").await.unwrap(), None);
     let mut due = store.unpins().due(10).await.unwrap();
     due.sort_by_key(ToString::to_string);
@@ -167,10 +168,42 @@ async fn a_commit_ends_the_upload_and_queues_all_cids_but_that_of_the_blob() {
         digest: digest(5),
         size: 64,
         upload: Some(id),
+        received: 64,
         superseded: Vec::new(),
     };
     store.pins().claim(&cid(5)).await.unwrap().commit_blob(commit).await.unwrap();
     assert_eq!(store.unpins().due(10).await.unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_commit_of_an_upload_that_has_moved_or_ended_stores_nothing() {
+    let rig::Database { store, admin, .. } = rig::database().await;
+    let a = repository("a");
+    let id = start_upload(&store, &a, "ann").await;
+    record(&store, id, 0, part(0, 64, 1)).await;
+    let commit = Commit {
+        repository: a.clone(),
+        digest: digest(1),
+        size: 64,
+        upload: Some(id),
+        received: 64,
+        superseded: vec![cid(8)],
+    };
+    let outcome = async || {
+        let claim = store.pins().claim(&cid(9)).await.unwrap();
+        claim.commit_blob(commit.clone()).await.unwrap()
+    };
+    // Another instance appends to the upload, or ends it, between the last look at it and the commit.
+    assert_eq!(store.uploads().append_piece(id, 64, b"x").await.unwrap(), Recorded::Done);
+    assert_eq!(outcome().await, Committed::Moved { received: 65 });
+    assert!(store.uploads().get(&a, id, "ann").await.unwrap().is_some());
+    assert!(store.uploads().cancel(&a, id, "ann").await.unwrap());
+    assert_eq!(outcome().await, Committed::Gone);
+    let blobs = admin.query_one("SELECT count(*) FROM blobs", &[]).await.unwrap();
+    assert_eq!(blobs.get::<_, i64>(0), 0);
+    let mut due = store.unpins().due(10).await.unwrap();
+    due.sort_by_key(ToString::to_string);
+    assert_eq!(due, [cid(1), cid(8), cid(9)]);
 }
 
 #[tokio::test]
