@@ -98,7 +98,7 @@ async fn a_hash_before_a_cut_is_no_success() {
     let kubo = scripted(vec![("--\r\n", cut)]).await;
     let mut add = kubo.begin_add().await.unwrap();
     add.send(Bytes::from_static(b"hello")).await.unwrap();
-    assert!(matches!(add.finish().await, Err(IpfsError::Unavailable(_))));
+    assert!(matches!(add.finish().await, Err(IpfsError::Gone(_))));
 }
 
 #[tokio::test]

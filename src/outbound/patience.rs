@@ -93,10 +93,18 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn only_so_many_calls_wait() {
         let waiting = Waiting::default();
-        let mut patient: Vec<_> =
-            (0..WAITING).map(|_| waiting.until(Instant::now() + AWAY)).collect();
-        for patience in &mut patient {
-            assert!(patience.again().await && patience.again().await);
+        let calls: Vec<_> = (0..WAITING)
+            .map(|_| {
+                let mut patience = waiting.until(Instant::now() + AWAY);
+                tokio::spawn(async move {
+                    assert!(patience.again().await && patience.again().await);
+                    patience
+                })
+            })
+            .collect();
+        let mut patient = Vec::new();
+        for call in calls {
+            patient.push(call.await.unwrap());
         }
         let began = Instant::now();
         let mut late = waiting.until(Instant::now() + AWAY);
