@@ -43,7 +43,8 @@ class Rig:
 
     def __init__(self, registry, pid, kubo_pid=None, api=None, gateway=None, scratch=None):
         for address in filter(None, (registry, api, gateway)):
-            if urllib.parse.urlsplit(address).hostname not in ("127.0.0.1", "localhost", "::1"):
+            local = address.startswith("unix://")
+            if not local and urllib.parse.urlsplit(address).hostname not in ("127.0.0.1", "localhost", "::1"):
                 sys.exit(f"{address}: only a server on this machine is measured")
         self.registry, self.pid = registry, pid
         self.kubo_pid, self.api, self.gateway, self.scratch = kubo_pid, api, gateway, scratch
@@ -96,7 +97,7 @@ def started(options, scratch, settings):
         kubo = [pid for pid in children(server.pid) if name_of(pid) == "ipfs"]
         with open(os.path.join(data, "ipfs", "config"), encoding="utf-8") as file:
             addresses = json.load(file)["Addresses"]
-        api, gateway = (f"http://127.0.0.1:{addresses[which].split('/')[4]}" for which in ("API", "Gateway"))
+        api, gateway = (addresses[which].replace("/unix", "unix://", 1) for which in ("API", "Gateway"))
         scheme = "https" if "TLS_CERT_FILE" in settings else "http"
         yield Rig(f"{scheme}://{address}", server.pid, kubo[0], api, gateway, scratch)
     finally:
@@ -106,6 +107,13 @@ def started(options, scratch, settings):
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()
+
+
+def reach(address, path):
+    """Returns the arguments of curl for a path on a server, which may listen on a unix socket."""
+    if address.startswith("unix://"):
+        return ["--unix-socket", address.removeprefix("unix://"), "http://127.0.0.1" + path]
+    return [address + path]
 
 
 def listening(server):

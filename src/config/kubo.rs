@@ -18,8 +18,8 @@ const API_URL: Setting = Setting {
     env: "OPEN_REGISTRY_DFS_IPFS_API_URL",
     kind: Kind::Value("URL"),
     default: None,
-    help: "RPC API of Kubo or of an IPFS Cluster proxy, such as http://kubo:5001, or https://kubo.example behind a proxy \
-           that terminates TLS. Without it the registry starts a private Kubo.",
+    help: "RPC API of Kubo or of an IPFS Cluster proxy, such as http://kubo:5001, https://kubo.example behind a proxy \
+           that terminates TLS, or unix:///path of a socket. Without it the registry starts a private Kubo.",
 };
 const GATEWAY_URL: Setting = Setting {
     env: "OPEN_REGISTRY_DFS_IPFS_GATEWAY_URL",
@@ -122,7 +122,8 @@ impl Kubo {
             }
             return Ok(None);
         };
-        if login.is_some() && !api.https && !is_loopback(&api.host) {
+        let local = api.socket().is_some() || is_loopback(&api.host);
+        if login.is_some() && !api.https && !local {
             let reason = format!(
                 "the credentials would be sent to {api} without encryption; use an https:// address"
             );

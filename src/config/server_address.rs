@@ -1,22 +1,34 @@
 //! The address of an HTTP server that this program is a client of.
 
 use std::fmt;
+use std::path::Path;
 
 use super::host_port::HostPort;
 
-/// An `http://` or `https://` address without a path.
+/// An `http://` or `https://` address without a path, or the `unix://` address of a socket.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ServerAddress {
     /// Whether the server is reached by TLS.
     pub https: bool,
-    /// Name or IP address. An IPv6 address stands without brackets, as resolvers take it.
+    /// Name or IP address, or the path of a unix socket if it begins with a slash. An IPv6 address stands without brackets,
+    /// as resolvers take it.
     pub host: String,
-    /// TCP port, never 0.
+    /// TCP port, and 0 for a unix socket only.
     pub port: u16,
 }
 
 impl ServerAddress {
-    /// A parser of `http://host[:port]` with `default_port`, and of `https://host[:port]` with 443.
+    /// The address of a unix socket. The path must be absolute.
+    pub fn of_socket(path: &str) -> Self {
+        Self { https: false, host: path.to_owned(), port: 0 }
+    }
+
+    /// The path of the socket, if this is the address of one.
+    pub fn socket(&self) -> Option<&Path> {
+        self.host.starts_with('/').then(|| Path::new(&self.host))
+    }
+
+    /// A parser of `http://host[:port]` with `default_port`, of `https://host[:port]` with 443, and of `unix:///path`.
     pub(super) fn parser(default_port: u16) -> impl Fn(&str) -> Result<Self, String> {
         move |text| parse(text, default_port)
     }
@@ -30,12 +42,20 @@ impl ServerAddress {
 
 impl fmt::Display for ServerAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.socket().is_some() {
+            return write!(f, "unix://{}", self.host);
+        }
         let scheme = if self.https { "https" } else { "http" };
         write!(f, "{scheme}://{}", self.authority())
     }
 }
 
 fn parse(text: &str, default_port: u16) -> Result<ServerAddress, String> {
+    if let Some(path) = text.strip_prefix("unix://") {
+        let absolute = path.starts_with('/') && !path.ends_with('/') && !path.contains('\0');
+        let wrong = || "not the address of a socket; write unix:///path".to_owned();
+        return absolute.then(|| ServerAddress::of_socket(path)).ok_or_else(wrong);
+    }
     let write = || format!("not an address; write http://host:{default_port} or https://host");
     let (https, rest) = match text.split_once("://") {
         Some(("http", rest)) => (false, rest),
@@ -88,6 +108,14 @@ mod tests {
     }
 
     #[test]
+    fn an_address_may_be_a_socket() {
+        let address = parse("unix:///run/kubo/api.sock", 5001).unwrap();
+        assert_eq!(address.socket(), Some(Path::new("/run/kubo/api.sock")));
+        assert_eq!(address.to_string(), "unix:///run/kubo/api.sock");
+        assert_eq!(parse("http://kubo", 5001).unwrap().socket(), None);
+    }
+
+    #[test]
     fn anything_else_is_refused_with_what_would_be_right() {
         for bad in [
             "",
@@ -108,6 +136,9 @@ mod tests {
             "http://a]b",
             "http://::1",
             "http://kubo/?x=1",
+            "unix://",
+            "unix://run/api.sock",
+            "unix:///run/",
         ] {
             assert!(parse(bad, 5001).is_err(), "{bad}");
         }

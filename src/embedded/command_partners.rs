@@ -108,7 +108,7 @@ impl CommandPartners {
         if !kubo_is_private {
             return Ok(Some(Self { postgres, kubo: config.kubo.clone(), started: None }));
         }
-        let kubo = kubo::running(&config.data_dir);
+        let kubo = kubo::running(&config.data_dir)?;
         Ok(kubo.map(|kubo| Self { postgres, kubo: Some(kubo), started: None }))
     }
 
@@ -167,8 +167,8 @@ impl Started {
 /// How to reach the PostgreSQL of the process that holds the data directory. `None` if it takes no connections.
 fn running_postgres(data: &Path) -> Result<Option<config::Postgres>, EmbeddedError> {
     let data = data.canonicalize().map_err(EmbeddedError::io("enter", data))?;
-    let directory = sockets::directory(&data);
-    if UnixStream::connect(sockets::socket(&directory)).is_err() {
+    let directory = sockets::POSTGRES.directory(&data);
+    if UnixStream::connect(sockets::POSTGRES.first(&directory)).is_err() {
         return Ok(None);
     }
     postgres::settings(&directory).map(Some)

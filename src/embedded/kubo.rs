@@ -1,12 +1,11 @@
-//! The private Kubo. It works offline, listens on loopback only, and syncs blocks to disk before it answers.
+//! The private Kubo. It works offline, listens on two unix sockets and not on TCP, and syncs blocks to disk before it
+//! answers.
 
-use std::fs;
-use std::net::{Ipv4Addr, TcpStream};
-use std::path::Path;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::process::Signal;
-use tracing::warn;
 
 use crate::config;
 
@@ -14,16 +13,14 @@ use super::child::{self, Child, Ladder, OnDeath};
 use super::data_dir::DataDir;
 use super::error::EmbeddedError;
 use super::orphan::{self, Marks};
-use super::ports;
 use super::repository::Repository;
+use super::sockets;
 use super::supervise::{Program, Supervised};
 
 /// Time limit of a start. Opening a large repository, or migrating an old one, takes a while.
 const READY: Duration = Duration::from_secs(120);
-/// The line that Kubo prints when it listens on both ports (Kubo, `cmd/ipfs/kubo/daemon.go`).
+/// The line that Kubo prints when it listens on both sockets (Kubo, `cmd/ipfs/kubo/daemon.go`).
 const READY_LINE: &str = "Daemon is ready";
-/// Starts with other ports, after another process took a port that was free a moment before.
-const PORT_TRIES: u32 = 5;
 
 /// A running private Kubo.
 pub(super) struct Kubo {
@@ -34,11 +31,10 @@ pub(super) struct Kubo {
 /// A private Kubo that was found, but not started.
 pub(super) struct Stopped(Repository);
 
-/// The program that is started, with its ports.
+/// The program that is started, with the directory of its sockets.
 struct Daemon {
     repository: Repository,
-    api: u16,
-    gateway: u16,
+    sockets: PathBuf,
 }
 
 impl Kubo {
@@ -51,26 +47,12 @@ impl Kubo {
     pub(super) async fn start(data: &DataDir, found: Stopped) -> Result<Self, EmbeddedError> {
         let Stopped(repository) = found;
         repository.make_if_missing(data).await?;
-        let mut tries = 0;
-        loop {
-            let repository = repository.clone();
-            let ports = ports::free_pair();
-            let (api, gateway) = ports.map_err(EmbeddedError::io("find ports for", data.path()))?;
-            tries += 1;
-            match Supervised::start(Daemon { repository, api, gateway }).await {
-                Ok(supervised) => {
-                    let settings = settings(api, Some(gateway));
-                    return Ok(Self { supervised, settings });
-                }
-                Err(error) if error.says("address already in use") && tries < PORT_TRIES => {
-                    warn!(
-                        event = "kubo_port_taken",
-                        api, gateway, "another process took a port; trying others"
-                    );
-                }
-                Err(error) => return Err(error),
-            }
-        }
+        // Before `prepare` removes the sockets, which a running Kubo would still need.
+        end_orphans(&repository.directory).await?;
+        let sockets = sockets::KUBO.prepare(data, None)?;
+        let settings = settings(&sockets)?;
+        let supervised = Supervised::start(Daemon { repository, sockets }).await?;
+        Ok(Self { supervised, settings })
     }
 
     /// How to reach it. A restart keeps the addresses.
@@ -84,24 +66,29 @@ impl Kubo {
     }
 }
 
-/// How to reach the RPC API of the Kubo that runs on the repository below `data`. `None` if it takes no connections.
-pub(super) fn running(data: &Path) -> Option<config::Kubo> {
-    // Kubo writes its address to this file when it listens, and the next start removes it.
-    let address = fs::read_to_string(data.join("ipfs/api")).ok()?;
-    let port = address.trim_end().strip_prefix("/ip4/127.0.0.1/tcp/")?.parse().ok()?;
-    TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
-    Some(settings(port, None))
+/// How to reach the Kubo that runs on the repository below `data`. `None` if it takes no connections.
+pub(super) fn running(data: &Path) -> Result<Option<config::Kubo>, EmbeddedError> {
+    let data = data.canonicalize().map_err(EmbeddedError::io("enter", data))?;
+    let sockets = sockets::KUBO.directory(&data);
+    if UnixStream::connect(sockets::KUBO.first(&sockets)).is_err() {
+        return Ok(None);
+    }
+    settings(&sockets).map(Some)
 }
 
-fn settings(api: u16, gateway: Option<u16>) -> config::Kubo {
-    let endpoint =
-        |port| config::ServerAddress { https: false, host: "127.0.0.1".to_owned(), port };
-    config::Kubo {
-        api: endpoint(api),
-        gateway: gateway.map(endpoint),
-        authorities: None,
-        login: None,
-    }
+fn settings(sockets: &Path) -> Result<config::Kubo, EmbeddedError> {
+    let Some(directory) = sockets.to_str() else {
+        let reason = "is not valid UTF-8; set OPEN_REGISTRY_DATA_DIR to another directory";
+        return Err(EmbeddedError::Unusable { path: sockets.to_owned(), reason: reason.into() });
+    };
+    let socket = |name| config::ServerAddress::of_socket(&format!("{directory}/{name}"));
+    let (api, gateway) = (socket("api.sock"), Some(socket("gateway.sock")));
+    Ok(config::Kubo { api, gateway, authorities: None, login: None })
+}
+
+async fn end_orphans(directory: &Path) -> Result<(), EmbeddedError> {
+    let marks = Marks { program: "ipfs", argument: "daemon", directory };
+    orphan::end(Daemon::NAME, &marks, Daemon::LADDER).await
 }
 
 impl Program for Daemon {
@@ -110,10 +97,9 @@ impl Program for Daemon {
     const LADDER: Ladder = &[(Signal::TERM, Duration::from_secs(35))];
 
     async fn launch(&self) -> Result<Child, EmbeddedError> {
-        let directory: &Path = &self.repository.directory;
-        let marks = Marks { program: "ipfs", argument: "daemon", directory };
-        orphan::end(Self::NAME, &marks, Self::LADDER).await?;
-        self.repository.configure(self.api, self.gateway)?;
+        end_orphans(&self.repository.directory).await?;
+        sockets::KUBO.remove_stale(&self.sockets)?;
+        self.repository.configure(&self.sockets)?;
         let child =
             Child::spawn(Self::NAME, self.command(), OnDeath::Terminate, Some(READY_LINE)).await?;
         let ready = async {

@@ -7,6 +7,7 @@
 //! | `lock` | a file that is locked while a server uses the directory, so that a second one refuses to start |
 //! | `postgres/` | the database cluster, mode 0700, owned by the user that runs PostgreSQL |
 //! | `run/` | the unix socket of PostgreSQL, mode 0700; PostgreSQL listens on nothing else |
+//! | `run-kubo/` | the unix sockets of Kubo's RPC API and gateway, mode 0700; Kubo listens on nothing else |
 //! | `ipfs/` | the repository of Kubo, mode 0700 |
 //!
 //! The programs end with the server, however it ends. A server that is told to stop signals them and waits. When the
@@ -24,7 +25,6 @@ mod find;
 mod kubo;
 mod orphan;
 mod partners;
-mod ports;
 mod postgres;
 mod repository;
 mod sockets;

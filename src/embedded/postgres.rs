@@ -54,7 +54,7 @@ impl Postgres {
         cluster.make_if_missing(data).await?;
         // Before `prepare` removes the socket, which a running PostgreSQL would still need.
         end_orphans(&cluster.directory).await?;
-        let sockets = sockets::prepare(data, cluster.user.as_ref())?;
+        let sockets = sockets::POSTGRES.prepare(data, cluster.user.as_ref())?;
         let settings = settings(&sockets)?;
         let supervised = Supervised::start(Server { cluster, sockets }).await?;
         Ok(Self { supervised, settings })

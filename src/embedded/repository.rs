@@ -54,8 +54,8 @@ impl Repository {
         synced.map_err(EmbeddedError::io("sync", data.path()))
     }
 
-    /// Writes the settings for these two loopback ports, and removes the files with the addresses of an earlier daemon.
-    pub(super) fn configure(&self, api: u16, gateway: u16) -> Result<(), EmbeddedError> {
+    /// Writes the settings for sockets in this directory, and removes the files with the addresses of an earlier daemon.
+    pub(super) fn configure(&self, sockets: &Path) -> Result<(), EmbeddedError> {
         for stale in ["api", "gateway"] {
             let stale = self.directory.join(stale);
             match fs::remove_file(&stale) {
@@ -71,7 +71,7 @@ impl Repository {
             let reason = format!("is not the configuration of a Kubo ({error}); restore it");
             EmbeddedError::Unusable { path: file.clone(), reason }
         })?;
-        overlay(&mut config, private(api, gateway));
+        overlay(&mut config, private(sockets));
         sync_blocks(&mut config);
         replace(&file, &config).map_err(EmbeddedError::io("write", &file))
     }
@@ -82,11 +82,12 @@ impl Repository {
 /// The keys are described in Kubo's `docs/config.md`. The values under `Import` are those of its profile
 /// `unixfs-v1-2025`, spelled out because older versions do not know the name. With AutoConf off, the word `auto` must not
 /// occur anywhere.
-fn private(api: u16, gateway: u16) -> Value {
+fn private(sockets: &Path) -> Value {
+    let directory = sockets.display();
     json!({
         "Addresses": {
-            "API": format!("/ip4/127.0.0.1/tcp/{api}"),
-            "Gateway": format!("/ip4/127.0.0.1/tcp/{gateway}"),
+            "API": format!("/unix{directory}/api.sock"),
+            "Gateway": format!("/unix{directory}/gateway.sock"),
             "Swarm": [], "Announce": [], "AppendAnnounce": [],
         },
         "AutoConf": { "Enabled": false },
@@ -177,13 +178,13 @@ mod tests {
                 { "type": "flatfs", "sync": false }, { "type": "levelds" },
             ] } },
         });
-        overlay(&mut config, private(1, 2));
+        overlay(&mut config, private(Path::new("/data/run-kubo")));
         sync_blocks(&mut config);
         assert_eq!(config["Identity"]["PeerID"], "p");
         assert_eq!(config["Bootstrap"], json!([]));
         assert_eq!(config["Gateway"]["NoFetch"], true);
         assert_eq!(config["Gateway"]["RootRedirect"], "");
-        assert_eq!(config["Addresses"]["Gateway"], "/ip4/127.0.0.1/tcp/2");
+        assert_eq!(config["Addresses"]["Gateway"], "/unix/data/run-kubo/gateway.sock");
         assert_eq!(config["Datastore"]["Spec"]["mounts"][0]["sync"], true);
         assert_eq!(config["Datastore"]["Spec"]["mounts"][1].get("sync"), None);
         assert!(!config.to_string().contains("\"auto\""), "{config}");

@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::Response;
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::{CONTENT_TYPE, EXPECT, HeaderValue};
 use serde::Deserialize;
 use tokio::time::timeout;
 
@@ -84,10 +84,16 @@ impl Kubo {
             Err(error) => return call.end(Err(error)),
         };
         let envelope = Envelope::new();
-        let (sender, body) = Outgoing::arriving(&envelope);
+        let hold = connection.hold();
+        let expects = hold.is_some();
+        let (sender, body) = Outgoing::arriving(&envelope, hold);
         let mut request = rpc::post(rpc::uri("add", &OPTIONS)?, body);
         if let Ok(content_type) = HeaderValue::try_from(envelope.content_type()) {
             request.headers_mut().insert(CONTENT_TYPE, content_type);
+        }
+        if expects {
+            let value = HeaderValue::from_static("100-continue");
+            request.headers_mut().insert(EXPECT, value);
         }
         let head = Box::pin(connection.send(origin.address(request)));
         Ok(Add { sender, sent: 0, reply: Some(Reply { head, connection, origin, call }) })

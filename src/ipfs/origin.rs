@@ -39,6 +39,7 @@ impl Origin {
         // The gateway answers the name `localhost` with a redirect to a subdomain.
         let host = match address.host.as_str() {
             "localhost" => format!("127.0.0.1:{}", address.port),
+            _ if address.socket().is_some() => "127.0.0.1".to_owned(),
             _ => address.authority(),
         };
         let host = HeaderValue::try_from(host).unwrap_or(HeaderValue::from_static("127.0.0.1"));

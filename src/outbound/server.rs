@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustls::pki_types::ServerName;
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::{TcpStream, UnixStream, lookup_host};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -26,7 +26,8 @@ const KEPT: usize = 16;
 pub enum Close {
     /// As usual: what was written is still sent.
     Usual,
-    /// By a reset, and under TLS without a `close_notify`: the server sees an error, not an end.
+    /// By a reset, and under TLS without a `close_notify`: the server sees an error, not an end. Over a unix socket this
+    /// needs the help of the request ([`Connection::hold`]).
     Reset,
 }
 
@@ -60,6 +61,16 @@ impl<B: Outgoing> Server<B> {
         let address = || self.address.clone();
         let failed = |source| OutboundError::Connect { address: address(), source };
         let late = |_| OutboundError::NotAccepted(address());
+        let http = |source| OutboundError::Http { address: address(), source };
+        if let Some(path) = self.address.socket() {
+            let stream = timeout(self.connect_time, UnixStream::connect(path)).await;
+            let stream = stream.map_err(late)?.map_err(failed)?;
+            let connection = match close {
+                Close::Usual => Connection::over(stream).await,
+                Close::Reset => Connection::held(stream).await,
+            };
+            return connection.map_err(http);
+        }
         let stream = timeout(self.connect_time, self.connect()).await.map_err(late)??;
         stream.set_nodelay(true).map_err(failed)?;
         if close == Close::Reset {
@@ -70,7 +81,7 @@ impl<B: Outgoing> Server<B> {
         } else {
             Connection::over(stream).await
         };
-        connection.map_err(|source| OutboundError::Http { address: address(), source })
+        connection.map_err(http)
     }
 
     async fn connect(&self) -> Result<TcpStream, OutboundError> {

@@ -59,12 +59,25 @@ impl Node {
         nodes
     }
 
+    /// Starts a node that listens on unix sockets instead of TCP ports.
+    pub(crate) fn on_sockets() -> Self {
+        Self::launch_with(None, "--offline", |repo| {
+            for (name, file) in [("API", "api.sock"), ("Gateway", "gateway.sock")] {
+                edit(repo, name, &format!("/unix{}", repo.join(file).display()));
+            }
+        })
+    }
+
     /// Starts a node whose RPC API requires `bearer:<token>` or `basic:<user>:<password>`.
     pub(crate) fn guarded(secret: &str) -> Self {
         Self::launch(Some(secret.to_owned()), "--offline")
     }
 
     fn launch(secret: Option<String>, mode: &str) -> Self {
+        Self::launch_with(secret, mode, |_| {})
+    }
+
+    fn launch_with(secret: Option<String>, mode: &str, configure: impl Fn(&Path)) -> Self {
         let repo = tempfile::Builder::new().prefix("af-registry-kubo-").tempdir().unwrap().keep();
         for arguments in [
             &["init", "--profile=test"][..],
@@ -81,6 +94,7 @@ impl Node {
             let who = json!({ "registry": { "AuthSecret": secret, "AllowedPaths": ["/api/v0"] } });
             run(&repo, &["config", "--json", "API.Authorizations", &who.to_string()]);
         }
+        configure(&repo);
         let guards = vec![daemon(&repo, mode)];
         let address = |name| listening(&repo, name);
         let (api, gateway) = (address("api"), Some(address("gateway")));
@@ -221,6 +235,11 @@ fn listening(repo: &Path, name: &str) -> ServerAddress {
     let began = Instant::now();
     loop {
         let text = std::fs::read_to_string(repo.join(name)).unwrap_or_default();
+        // `api` contains `/unix/<path>`, and `gateway` contains `http:///<path>`, or both have a port.
+        let path = text.strip_prefix("/unix").or(text.strip_prefix("http://"));
+        if let Some(path) = path.filter(|path| path.starts_with('/')) {
+            return ServerAddress::of_socket(path.trim());
+        }
         // `api` contains `/ip4/127.0.0.1/tcp/<port>`, and `gateway` contains `http://127.0.0.1:<port>`.
         let port = text.trim().rsplit(['/', ':']).next().and_then(|port| port.parse().ok());
         if let Some(port) = port {

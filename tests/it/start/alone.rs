@@ -1,6 +1,9 @@
 //! A server without settings starts a private PostgreSQL and a private Kubo, and loses no data.
 
+use std::collections::HashSet;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -56,4 +59,94 @@ async fn pushed_content_survives_a_stop_and_a_kill() {
     next.kill();
     ended(&data).await;
     drop(server);
+}
+
+/// The process of the private Kubo.
+fn kubo(data: &Path) -> u32 {
+    let is_kubo = |pid: &u32| {
+        std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim() == "ipfs")
+    };
+    working_below(data).into_iter().find(is_kubo).expect("a Kubo runs")
+}
+
+/// The inodes of the TCP sockets on which a process listens.
+fn tcp_listeners(pid: u32) -> HashSet<String> {
+    const LISTEN: &str = "0A";
+    let mut listening = HashSet::new();
+    for table in ["tcp", "tcp6"] {
+        let text = std::fs::read_to_string(format!("/proc/{pid}/net/{table}")).unwrap();
+        for line in text.lines().skip(1) {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            if fields[3] == LISTEN {
+                listening.insert(format!("socket:[{}]", fields[9]));
+            }
+        }
+    }
+    let files = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().flatten();
+    let own = files.filter_map(|file| std::fs::read_link(file.path()).ok());
+    own.filter_map(|file| file.into_os_string().into_string().ok())
+        .filter(|file| listening.contains(file))
+        .collect()
+}
+
+/// Whether a program succeeds as the user with this id, which is not ours.
+fn succeeds_as(uid: u32, program: &[&str]) -> bool {
+    let (user, group) = (format!("--reuid={uid}"), format!("--regid={uid}"));
+    let mut command = Command::new("setpriv");
+    command.args([&user, &group, "--clear-groups", "--"]).args(program);
+    command.stdin(Stdio::null()).stderr(Stdio::null()).status().unwrap().success()
+}
+
+#[tokio::test]
+async fn nobody_else_reaches_the_private_kubo() {
+    const STRANGER: u32 = 65_534;
+    let (_top, data) = data_dir();
+    let server = with_kubo().alone(&data).await;
+    let bytes = random(910, (3 << 20) + 7);
+    let (manifest, layer) = server.client().push_image("alone", "v1", &bytes).await;
+    has(server.client(), "v1", manifest.as_str(), layer.as_str(), &bytes).await;
+    assert_eq!(tcp_listeners(kubo(&data)), HashSet::new());
+    let ours = std::fs::metadata("/proc/self").unwrap().uid();
+    for name in ["api.sock", "gateway.sock"] {
+        let directory = std::fs::metadata(data.join("run-kubo")).unwrap();
+        assert_eq!((directory.mode() & 0o777, directory.uid()), (0o700, ours));
+        let socket = data.join("run-kubo").join(name);
+        assert!(std::fs::metadata(&socket).unwrap().file_type().is_socket());
+        if ours == 0 {
+            let path = socket.to_str().unwrap();
+            assert!(succeeds_as(STRANGER, &["test", "-d", data.to_str().unwrap()]));
+            assert!(!succeeds_as(STRANGER, &["test", "-e", path]), "a stranger sees {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_private_kubo_that_is_killed_comes_back_on_its_sockets() {
+    let (_top, data) = data_dir();
+    let server = with_kubo().alone(&data).await;
+    let bytes = random(911, (3 << 20) + 7);
+    let (manifest, layer) = server.client().push_image("alone", "v1", &bytes).await;
+    let first = kubo(&data);
+    assert!(Command::new("kill").args(["-9", &first.to_string()]).status().unwrap().success());
+    let path = format!("/v2/alone/blobs/{layer}");
+    let began = Instant::now();
+    // The first request usually waits and succeeds. On a busy machine the start may take longer than a request waits.
+    while server.client().get(&path).await.status != 200 {
+        assert!(began.elapsed() < Duration::from_secs(60), "{:#?}", server.log());
+    }
+    has(server.client(), "v1", manifest.as_str(), layer.as_str(), &bytes).await;
+    assert_ne!(kubo(&data), first);
+    server.client().push_image("alone", "v2", &random(912, 2 << 20)).await;
+}
+
+/// A path of a socket has at most 107 bytes.
+#[tokio::test]
+async fn a_data_directory_with_a_long_path_works() {
+    let (top, _) = data_dir();
+    let data = top.path().join("d".repeat(120));
+    let server = with_kubo().alone(&data).await;
+    let bytes = random(913, (2 << 20) + 7);
+    let (manifest, layer) = server.client().push_image("alone", "v1", &bytes).await;
+    has(server.client(), "v1", manifest.as_str(), layer.as_str(), &bytes).await;
+    assert_eq!(tcp_listeners(kubo(&data)), HashSet::new());
 }
