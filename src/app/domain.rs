@@ -1,6 +1,7 @@
 //! Connects the domain to its partners, checks them, and creates the first administrator.
 
 use std::io::{self, IsTerminal};
+use std::sync::Arc;
 
 use tracing::info;
 
@@ -11,7 +12,7 @@ use crate::auth::Auth;
 use crate::config::{self, Config, Exposure, ServerAddress};
 use crate::embedded::Partners;
 use crate::ipfs::{IpfsError, Kubo};
-use crate::registry::{self, Registry};
+use crate::registry::{self, FreeDisk, Registry};
 use crate::store::{self, Store};
 
 /// The oldest version of Kubo whose `add` answers as this registry needs it.
@@ -38,6 +39,7 @@ impl Domain {
             upload_idle: config.limits.upload_idle,
             page: config.limits.page,
             allow_sparse_index: config.access.allow_sparse_index,
+            disk: free_disk(config, partners),
         };
         let auth = Auth::configured(config, store.clone()).await?;
         if auth.asks_for_login() {
@@ -46,6 +48,13 @@ impl Domain {
         let registry = Registry::new(store.clone(), ipfs, limits);
         Ok(Self { store, registry, auth, exposures })
     }
+}
+
+/// The disk to look at before an upload begins, if a partner of this server writes to it.
+fn free_disk(config: &Config, partners: &Partners) -> Option<Arc<FreeDisk>> {
+    let least = config.data_dir_free;
+    (partners.are_private() && least > 0)
+        .then(|| Arc::new(FreeDisk::new(config.data_dir.clone(), least)))
 }
 
 /// Connects to PostgreSQL, and also returns whether others on the way can read what is sent.

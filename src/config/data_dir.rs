@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::error::ConfigError;
-use super::read::{Group, Kind, Setting, Source};
+use super::read::{Group, Kind, Setting, Source, value};
 
 const DATA_DIR: Setting = Setting {
     env: "OPEN_REGISTRY_DATA_DIR",
@@ -15,7 +15,20 @@ const DATA_DIR: Setting = Setting {
            does not run as root, and another user cannot enter root's home.",
 };
 
-pub(super) const GROUP: Group = Group { title: "Data", settings: &[&DATA_DIR] };
+const FREE: Setting = Setting {
+    env: "OPEN_REGISTRY_DATA_DIR_FREE",
+    kind: Kind::Value("SIZE"),
+    default: Some("512MiB"),
+    help: "Space that stays free on the disk of the data directory: an upload that begins when less is left is refused. 0 \
+           refuses none. Without a private PostgreSQL or Kubo it has no effect.",
+};
+
+pub(super) const GROUP: Group = Group { title: "Data", settings: &[&DATA_DIR, &FREE] };
+
+/// The bytes that stay free on the disk of the data directory; 0 for none.
+pub(super) fn free(source: &Source) -> Result<u64, ConfigError> {
+    Ok(source.read(&FREE, value::size(0..=usize::MAX))? as u64)
+}
 
 /// Returns an absolute path. The directory need not exist yet.
 pub(super) fn read(source: &Source) -> Result<PathBuf, ConfigError> {

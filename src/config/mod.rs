@@ -119,6 +119,8 @@ pub struct Config {
     pub kubo: Option<Kubo>,
     /// Absolute path of the directory for a private PostgreSQL and Kubo.
     pub data_dir: PathBuf,
+    /// Bytes that stay free on its disk when a partner is private; 0 for none.
+    pub data_dir_free: u64,
     /// Login, tokens and the first administrator.
     pub access: Access,
     /// Form and level of the log.
@@ -177,6 +179,7 @@ impl Config {
             kubo_may_be_public: kubo::may_be_public(&source)?,
             readable_secrets,
             data_dir: data_dir::read(&source)?,
+            data_dir_free: data_dir::free(&source)?,
             log: Log::read(&source)?,
             warnings: source.warnings,
         })

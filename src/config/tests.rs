@@ -42,6 +42,7 @@ fn nothing_set_gives_a_private_registry_on_loopback() {
     assert_eq!(config.limits.upload_idle, Duration::from_secs(86_400));
     assert_eq!(config.limits.page, 1000);
     assert!(config.data_dir.is_absolute());
+    assert_eq!(config.data_dir_free, 512 << 20);
     assert!(config.warnings.is_empty(), "{:?}", config.warnings);
 }
 

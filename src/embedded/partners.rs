@@ -14,7 +14,7 @@ pub struct Partners {
     postgres: Partner<config::Postgres, Postgres>,
     kubo: Partner<config::Kubo, Kubo>,
     /// The last field, so that the lock is released after the programs have been dropped.
-    _data: Option<DataDir>,
+    data: Option<DataDir>,
 }
 
 impl Partners {
@@ -27,7 +27,7 @@ impl Partners {
     pub async fn start(config: &Config) -> Result<Self, EmbeddedError> {
         if let (Some(postgres), Some(kubo)) = (&config.postgres, &config.kubo) {
             let postgres = Partner::Given(postgres.clone());
-            return Ok(Self { postgres, kubo: Partner::Given(kubo.clone()), _data: None });
+            return Ok(Self { postgres, kubo: Partner::Given(kubo.clone()), data: None });
         }
         let data = DataDir::open(&config.data_dir).await?;
         let (postgres, kubo) = tokio::join!(
@@ -40,7 +40,7 @@ impl Partners {
             kubo.advance(async |found| Kubo::start(&data, found).await),
         );
         match (postgres, kubo) {
-            (Ok(postgres), Ok(kubo)) => Ok(Self { postgres, kubo, _data: Some(data) }),
+            (Ok(postgres), Ok(kubo)) => Ok(Self { postgres, kubo, data: Some(data) }),
             (Ok(postgres), Err(error)) => {
                 stop_postgres(postgres).await;
                 Err(error)
@@ -51,6 +51,11 @@ impl Partners {
             }
             (Err(error), Err(_)) => Err(error),
         }
+    }
+
+    /// Whether one of them is private, and so writes to the data directory.
+    pub fn are_private(&self) -> bool {
+        self.data.is_some()
     }
 
     /// How to reach PostgreSQL. A restart of a private one keeps the address.

@@ -65,6 +65,14 @@ pub enum RegistryError {
         /// The most that it may have.
         most: u32,
     },
+    /// The disk of the private partners has little space left.
+    #[error(
+        "the disk of the registry has {} MiB left, and {} MiB are kept free; nothing can be pushed until its operator makes room",
+        free >> 20,
+        least >> 20
+    )]
+    #[allow(missing_docs, reason = "the fields are their names")]
+    DiskFull { free: u64, least: u64 },
     /// No slot became free in time.
     #[error("too many uploads are under way")]
     Overloaded,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::RegistryError;
 use super::detached::Detached;
+use super::disk::FreeDisk;
 use super::readiness::Readiness;
 use super::upload::{Sessions, Transfers};
 use crate::ipfs::Kubo;
@@ -24,6 +25,8 @@ pub struct Limits {
     pub page: u32,
     /// Whether a manifest may name children and layers that the repository does not hold.
     pub allow_sparse_index: bool,
+    /// The disk to look at before an upload begins. `None` if no partner is private.
+    pub disk: Option<Arc<FreeDisk>>,
 }
 
 /// One registry over one store and one Kubo. Cheap to clone.
@@ -118,6 +121,14 @@ impl Registry {
 
     pub(super) fn ipfs(&self) -> &Kubo {
         &self.0.ipfs
+    }
+
+    /// Fails when the disk of private partners has no room for an upload.
+    pub(super) async fn check_disk(&self) -> Result<(), RegistryError> {
+        match &self.0.limits.disk {
+            Some(disk) => disk.check().await,
+            None => Ok(()),
+        }
     }
 
     /// The bounds within which this registry works.

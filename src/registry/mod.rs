@@ -8,6 +8,7 @@
 
 pub mod blob;
 mod detached;
+mod disk;
 mod error;
 mod handle;
 pub mod list;
@@ -16,5 +17,6 @@ mod readiness;
 pub mod upkeep;
 pub mod upload;
 
+pub use disk::FreeDisk;
 pub use error::{Fault, RegistryError};
 pub use handle::{Blobs, Limits, Lists, Manifests, Registry, Uploads};

@@ -36,6 +36,7 @@ impl Uploads<'_> {
         digest: &Digest,
         body: impl Incoming,
     ) -> Result<Stored, RegistryError> {
+        self.0.check_disk().await?;
         let mut body = CountedBody::new(body, None);
         let mut transfer = Transfer::new(self.0.transfers(), &subject);
         let mut head = Gathered::default();

@@ -19,12 +19,14 @@ impl Uploads<'_> {
     /// # Errors
     /// [`RegistryError::TooManyUploads`] when the subject has as many open uploads as it may have and none of them has
     /// been idle for long.
+    /// [`RegistryError::DiskFull`] when the disk of private partners has little space left.
     pub async fn start(
         self,
         repository: &RepositoryName,
         subject: &str,
         algorithm: Option<Algorithm>,
     ) -> Result<UploadState, RegistryError> {
+        self.0.check_disk().await?;
         let uploads = self.0.store().uploads();
         let most = self.0.limits().open_uploads;
         let mut started = uploads.start(repository, subject, algorithm, most).await?;

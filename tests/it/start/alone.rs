@@ -150,3 +150,22 @@ async fn a_data_directory_with_a_long_path_works() {
     has(server.client(), "v1", manifest.as_str(), layer.as_str(), &bytes).await;
     assert_eq!(tcp_listeners(kubo(&data)), HashSet::new());
 }
+
+#[tokio::test]
+async fn a_nearly_full_disk_refuses_uploads_and_says_why() {
+    let (_top, data) = data_dir();
+    let bytes = random(914, 100_000);
+    let mut server = with_kubo().alone(&data).await;
+    let (manifest, layer) = server.client().push_image("alone", "v1", &bytes).await;
+    assert_eq!(server.stop().await, Some(0));
+    let full = with_kubo().env("OPEN_REGISTRY_DATA_DIR_FREE", "100000GiB").alone(&data).await;
+    for path in
+        ["/v2/alone/blobs/uploads/".to_owned(), format!("/v2/alone/blobs/uploads/?digest={layer}")]
+    {
+        let answer = full.client().ask("POST", &path).await.refused(403, "DENIED");
+        let reason = answer.json()["errors"][0]["message"].as_str().unwrap().to_owned();
+        assert!(reason.contains("MiB left") && reason.contains("102400000 MiB"), "{reason}");
+    }
+    has(full.client(), "v1", manifest.as_str(), layer.as_str(), &bytes).await;
+    assert!(full.log().iter().any(|line| line["event"] == "disk_nearly_full"));
+}
