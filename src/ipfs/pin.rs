@@ -25,30 +25,28 @@ impl Kubo {
         rpc.json::<serde::de::IgnoredAny>(&self.api).await.map(drop)
     }
 
-    /// Removes a pin. Succeeds if there is none.
+    /// Removes a pin. Succeeds if there is none. Does not wait for a Kubo that is gone, because the caller holds a
+    /// connection to PostgreSQL meanwhile, and tries again later.
     pub async fn unpin(&self, cid: &Cid) -> Result<(), IpfsError> {
         self.pinned("pin/rm", "recursive=true", cid).await.map(drop)
     }
 
     async fn is_pinned(&self, cid: &Cid) -> Result<bool, IpfsError> {
-        self.pinned("pin/ls", "type=recursive", cid).await
+        patient(&self.api, || self.pinned("pin/ls", "type=recursive", cid)).await
     }
 
-    /// Makes a call about a pin. Returns `false` if Kubo answers that there is no such pin.
+    /// Makes a call about a pin, once. Returns `false` if Kubo answers that there is no such pin.
     async fn pinned(&self, name: &'static str, with: &str, cid: &Cid) -> Result<bool, IpfsError> {
+        let call = metrics::kubo_call(name);
         let rpc = Rpc::new(name).about(cid).with(with);
-        let ask = || async {
-            let call = metrics::kubo_call(name);
-            let result = async {
-                match rpc.try_send(&self.api).await? {
-                    Ok(answer) => answer.json::<serde::de::IgnoredAny>().await.map(|_| true),
-                    // `not pinned or pinned indirectly`, `path '…' is not pinned`
-                    Err(refusal) if refusal.message.contains("not pinned") => Ok(false),
-                    Err(refusal) => Err(refusal.about(cid)),
-                }
-            };
-            call.end(result.await)
+        let result = async {
+            match rpc.try_send(&self.api).await? {
+                Ok(answer) => answer.json::<serde::de::IgnoredAny>().await.map(|_| true),
+                // `not pinned or pinned indirectly`, `path '…' is not pinned`
+                Err(refusal) if refusal.message.contains("not pinned") => Ok(false),
+                Err(refusal) => Err(refusal.about(cid)),
+            }
         };
-        patient(&self.api, ask).await
+        call.end(result.await)
     }
 }
