@@ -308,13 +308,15 @@ async fn a_server_measures_its_jobs_and_logs_what_its_shutdown_waits_for() {
     let first = builder().await.env("OPEN_REGISTRY_LOG_LEVEL", "debug").start().await;
     let mut second = Builder::beside(&first).start().await;
     let runs = r#"registry_job_runs_total{job="drop-pins",outcome="ok"}"#;
+    let oldest = r#"registry_job_oldest_seconds{job="drop-pins"}"#;
     let began = std::time::Instant::now();
-    while metric(&second, runs).await.is_none() {
+    // The backlog is counted after the run.
+    while metric(&second, runs).await.is_none() || metric(&second, oldest).await.is_none() {
         assert!(began.elapsed() < PATIENCE, "{:#?}", second.log());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert_eq!(metric(&second, r#"registry_job_backlog{job="drop-pins"}"#).await, Some(0.0));
-    assert_eq!(metric(&second, r#"registry_job_oldest_seconds{job="drop-pins"}"#).await, Some(0.0));
+    assert_eq!(metric(&second, oldest).await, Some(0.0));
     second.terminate();
     assert!(second.ended().await.success());
     second.logged("part_stopped", |line| line["part"] == "jobs").await;
