@@ -29,7 +29,8 @@
 //! - [`stream`]: `http_body::Body` wrappers that hash, verify, pace and time a body, and the buffer that gathers one.
 //! - [`store`]: PostgreSQL. One file of `sql/queries` is one statement and one function.
 //! - [`ipfs`]: the client of Kubo's RPC API and gateway.
-//! - [`outbound`]: connections to other servers: TLS, trusted authorities, idle connections, time limits.
+//! - [`outbound`]: connections to other servers: TLS, trusted authorities, idle connections, time limits, and waiting for
+//!   a server that is gone for a moment.
 //! - [`net`]: listeners, TLS, connections and shutdown. It knows no route.
 //! - [`embedded`]: the private PostgreSQL and Kubo of a server that was given none.
 //! - [`jobs`]: runs what has to happen by itself. A job lives in the room that it works for.
@@ -62,9 +63,9 @@
 //! # The way of a pull
 //!
 //! GET of a blob takes steps 1 to 3 in the same way. `registry/blob/find` looks up the digest in one round trip; the
-//! statement checks the right too (`sql/queries/blob/get.sql`). `registry/blob/read` opens the bytes (`ipfs/read`) and wraps
-//! them in `stream/verified`, which holds the last frame back until the digest matches. `http/edge/record` writes one log
-//! line and one count when the answer has ended.
+//! statement checks the right too (`sql/queries/blob/get.sql`). `registry/blob/read` opens the bytes (`ipfs/read`, which
+//! goes on where it was when Kubo has restarted) and wraps them in `stream/verified`, which holds the last frame back until
+//! the digest matches. `http/edge/record` writes one log line and one count when the answer has ended.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
