@@ -48,6 +48,7 @@ async fn open() -> (Auth, Secret) {
         service: "registry.test".into(),
         token_life: Duration::from_secs(900),
         refresh_token_life: Duration::from_secs(3600),
+        refresh_tokens: 1000,
         limits: LoginLimits { user_failures: 0, address_failures: 0, tokens: 0 },
     };
     (Auth::open(store, settings).await.unwrap(), secret)

@@ -11,7 +11,7 @@ use super::limits::Limits;
 use super::login::Logins;
 use super::token::{Expectation, LATEST, LEEWAY, Lives, Tokens};
 use super::{AuthError, LoginLimits};
-use crate::seal::{Sealer, SigningSecret};
+use crate::seal::{Authenticator, Sealer, SigningSecret};
 use crate::store::Store;
 
 /// Time between two reloads of the signing keys.
@@ -31,6 +31,8 @@ pub struct Settings {
     pub token_life: Duration,
     /// How long a refresh token is valid after its last use.
     pub refresh_token_life: Duration,
+    /// Most refresh tokens of one account that one program holds.
+    pub refresh_tokens: u32,
     pub limits: LoginLimits,
 }
 
@@ -72,7 +74,12 @@ impl Auth {
             logins.clone(),
             Arc::clone(&limits),
             expectation,
-            Lives { access: settings.token_life, refresh: settings.refresh_token_life },
+            Lives {
+                access: settings.token_life,
+                refresh: settings.refresh_token_life,
+                refresh_tokens: settings.refresh_tokens,
+            },
+            Authenticator::new(&settings.secret, "refresh tokens"),
         );
         let authority = Authority { keys, logins, limits, tokens };
         Ok(Self { store, authority: Some(Arc::new(authority)) })

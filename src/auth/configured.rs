@@ -32,6 +32,7 @@ impl Auth {
             service,
             token_life: access.token_life,
             refresh_token_life: access.refresh_token_life,
+            refresh_tokens: access.refresh_tokens,
             limits,
         };
         Self::open(store, settings).await

@@ -56,6 +56,13 @@ const REFRESH_TOKEN_LIFE: Setting = Setting {
     help: "How long a refresh token, which a client keeps instead of the password, is good for without being used, from \
            1h to 3650d.",
 };
+const REFRESH_TOKENS: Setting = Setting {
+    env: "OPEN_REGISTRY_LIMIT_REFRESH_TOKENS",
+    kind: Kind::Value("N"),
+    default: Some("1000"),
+    help: "Most refresh tokens of one user or robot that one program, such as docker, may have; the one unused longest ends \
+           first. Every docker login gets one, so this is the number of machines that share an account.",
+};
 const LOGIN_FAILURES: Setting = Setting {
     env: "OPEN_REGISTRY_LIMIT_LOGIN_FAILURES",
     kind: Kind::Value("N"),
@@ -96,6 +103,7 @@ pub(super) const GROUP: Group = Group {
         &SIGNING_SECRET,
         &TOKEN_LIFE,
         &REFRESH_TOKEN_LIFE,
+        &REFRESH_TOKENS,
         &LOGIN_FAILURES,
         &ADDRESS_FAILURES,
         &TOKENS,
@@ -118,6 +126,8 @@ pub struct Access {
     pub token_life: Duration,
     /// Time after its last use until a refresh token expires.
     pub refresh_token_life: Duration,
+    /// Most refresh tokens of one account that one program may have.
+    pub refresh_tokens: u32,
     /// Most failed logins per minute for one user name from one address.
     pub login_failures: u32,
     /// Most failed logins per minute from one address.
@@ -153,6 +163,7 @@ impl Access {
             signing_secret,
             token_life: source.read(&TOKEN_LIFE, life)?,
             refresh_token_life: source.read(&REFRESH_TOKEN_LIFE, refresh_life)?,
+            refresh_tokens: source.read(&REFRESH_TOKENS, value::count(1..=1_000_000))?,
             login_failures: source.read(&LOGIN_FAILURES, value::count(1..=1_000_000))?,
             address_failures: source.read(&ADDRESS_FAILURES, value::count(1..=1_000_000))?,
             tokens: source.read(&TOKENS, value::count(1..=10_000_000))?,

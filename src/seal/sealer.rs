@@ -96,7 +96,7 @@ impl fmt::Debug for EpochSealer {
     }
 }
 
-fn extract(secret: &SigningSecret) -> Prk {
+pub(super) fn extract(secret: &SigningSecret) -> Prk {
     Salt::new(HKDF_SHA256, SALT).extract(secret.bytes())
 }
 

@@ -23,7 +23,7 @@ use std::sync::Arc;
 pub use accounts::access::AccessRights;
 pub use accounts::account::{Account, Accounts};
 pub use accounts::grant::{Grant, Granted, Grants};
-pub use accounts::refresh_token::{NewRefreshToken, RefreshToken, RefreshTokens};
+pub use accounts::refresh_token::{NewRefreshToken, Presented, RefreshTokens, UsedRefreshToken};
 pub use accounts::signing_key::{SigningKey, SigningKeys};
 pub use certificates::acme_account::AcmeAccounts;
 pub use certificates::certificate::{

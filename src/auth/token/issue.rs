@@ -73,23 +73,27 @@ impl Tokens {
     /// [`AuthError::Credentials`] for everything that may be wrong with the login, [`AuthError::TooMany`] and
     /// [`AuthError::Unavailable`].
     pub async fn issue(&self, request: TokenRequest, client: IpAddr) -> Result<Issued, AuthError> {
-        let account = match &request.login {
-            Login::Anonymous => None,
+        let (account, successor) = match &request.login {
+            Login::Anonymous => (None, None),
             Login::Password { user, password } => {
-                Some(self.logins.login_now(user, password, client).await?)
+                (Some(self.logins.login_now(user, password, client).await?), None)
             }
-            Login::Refresh(token) => Some(Arc::new(self.refresh(token, client).await?)),
+            Login::Refresh(token) => {
+                let (account, successor) = self.refresh(token, client).await?;
+                (Some(Arc::new(account)), Some(successor))
+            }
         };
         let account = account.as_deref();
         self.limits.issue(account.map(|account| &*account.name), client)?;
         let granted = self.grant(account, request.scopes).await?;
         let issued = self.sign(account, &granted)?;
-        let refresh_token = match (account, &request.login) {
-            (Some(_), Login::Refresh(token)) if request.offline => Some(token.clone()),
-            (Some(account), Login::Password { .. }) if request.offline => {
+        let refresh_token = match (account, successor) {
+            _ if !request.offline => None,
+            (_, Some(successor)) => Some(successor),
+            (Some(account), None) => {
                 Some(self.add_refresh_token(account, &request.client_id).await?)
             }
-            _ => None,
+            (None, None) => None,
         };
         metrics::token_issued(match request.login {
             Login::Anonymous => "none",

@@ -9,15 +9,18 @@ use crate::auth::key::SharedKeys;
 use crate::auth::limits::Limits;
 use crate::auth::login::Logins;
 use crate::auth::{AuthError, Caller};
+use crate::seal::Authenticator;
 use crate::store::Store;
 
-/// When tokens expire.
+/// When tokens expire, and how many there are.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::auth) struct Lives {
     /// Time until a new token expires.
     pub(in crate::auth) access: Duration,
     /// Time after its last use until a refresh token expires.
     pub(in crate::auth) refresh: Duration,
+    /// Most refresh tokens of one account that one program holds.
+    pub(in crate::auth) refresh_tokens: u32,
 }
 
 /// Issues and verifies tokens.
@@ -27,6 +30,8 @@ pub struct Tokens {
     pub(super) logins: Logins,
     pub(super) limits: Arc<Limits>,
     pub(super) lives: Lives,
+    /// Tags the refresh tokens that follow the first of a family.
+    pub(super) families: Authenticator,
     verifier: Verifier,
 }
 
@@ -38,9 +43,10 @@ impl Tokens {
         limits: Arc<Limits>,
         expectation: Expectation,
         lives: Lives,
+        families: Authenticator,
     ) -> Self {
         let verifier = Verifier::new(Arc::clone(&keys), expectation);
-        Self { store, keys, logins, limits, lives, verifier }
+        Self { store, keys, logins, limits, lives, families, verifier }
     }
 
     /// The issuer and the service that tokens name.

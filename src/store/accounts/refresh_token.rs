@@ -1,6 +1,6 @@
-//! Refresh tokens: a random id, by which a token is found, and a random secret, of which only the hash is stored.
+//! Refresh tokens: families of tokens that follow each other. A family is found by a random id, and its first token has a
+//! random secret, of which only the hash is stored.
 
-use std::fmt;
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -15,10 +15,6 @@ use crate::store::error::StoreError;
 #[derive(Clone, Copy, Debug)]
 pub struct RefreshTokens<'s>(pub(crate) &'s Database);
 
-/// Most refresh tokens of one account that one program holds. Every `docker login` gets one, and hundreds of CI machines may
-/// have logged in as the same robot at the same time. More come only from a program that never uses what it gets.
-const MOST: i64 = 1000;
-
 /// A new refresh token, as it is stored.
 #[derive(Clone, Copy)]
 #[allow(missing_docs, reason = "the other fields are their names")]
@@ -30,57 +26,64 @@ pub struct NewRefreshToken<'a> {
     pub secret_hash: &'a [u8],
     /// How long it stays valid without being used.
     pub life: Duration,
+    /// Most refresh tokens of the account that the program may have; the ones used last stay.
+    pub most: u32,
 }
 
-/// A refresh token that is valid if its bearer knows the secret. `Debug` does not print the hash.
-#[derive(Clone, PartialEq, Eq)]
-pub struct RefreshToken {
+/// A refresh token as somebody presents it.
+#[derive(Clone, Copy)]
+#[allow(missing_docs, reason = "the other fields are their names")]
+pub struct Presented<'a> {
+    /// Its family: the id of the first token.
+    pub id: Uuid,
+    /// Its number in the family. Only the first, 0, is compared with `secret_hash` here.
+    pub generation: i64,
+    pub secret_hash: &'a [u8],
+    pub service: &'a str,
+    /// How long it stays valid without being used.
+    pub life: Duration,
+    /// How long the generation before the newest stays valid.
+    pub overlap: Duration,
+}
+
+/// A refresh token that was used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsedRefreshToken {
     /// The owner: usable, and with the credentials of the time of issue.
     pub account: Account,
-    /// Service that the token was issued for.
-    pub service: String,
     /// Program that the token was issued to, by its own account.
     pub client_id: String,
-    /// Hash of the secret.
-    pub secret_hash: Vec<u8>,
-}
-
-impl fmt::Debug for RefreshToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RefreshToken")
-            .field("account", &self.account)
-            .field("service", &self.service)
-            .field("client_id", &self.client_id)
-            .finish_non_exhaustive()
-    }
+    /// Whether the token was older than it may be. This use has ended the family, and counts for nothing.
+    pub ended: bool,
 }
 
 impl RefreshTokens<'_> {
     /// Stores a refresh token. Stores nothing when the account has changed since it was read, and so the token is never
     /// valid. Of the tokens that the program holds for the account, those used last stay.
     pub async fn add(self, new: NewRefreshToken<'_>) -> Result<(), StoreError> {
-        let NewRefreshToken { id, account, service, client_id, secret_hash, life } = new;
+        let NewRefreshToken { id, account, service, client_id, secret_hash, life, most } = new;
         let Account { id: owner, revision, .. } = account;
-        let life = life.as_secs_f64();
+        let (life, others) = (life.as_secs_f64(), i64::from(most) - 1);
         let params: [Param<'_>; 8] =
-            [&id, owner, revision, &service, &client_id, &secret_hash, &life, &(MOST - 1)];
+            [&id, owner, revision, &service, &client_id, &secret_hash, &life, &others];
         self.0.count(Query::RefreshTokenAdd, params).await.map(drop)
     }
 
-    /// Finds a refresh token and notes its use. `None` unless it was used within `life`, is not revoked, and its account is
-    /// usable and has the credentials of the time of issue.
+    /// Uses a refresh token. `None` unless its family was used within `life`, is not revoked, and its account is usable and
+    /// has the credentials of the time of issue. A token older than the one before the newest ends the family.
     pub async fn redeem(
         self,
-        id: Uuid,
-        life: Duration,
-    ) -> Result<Option<RefreshToken>, StoreError> {
-        let rows = self.0.returning(Query::RefreshTokenRedeem, [&id, &life.as_secs_f64()]).await?;
+        presented: Presented<'_>,
+    ) -> Result<Option<UsedRefreshToken>, StoreError> {
+        let Presented { id, generation, secret_hash, service, life, overlap } = presented;
+        let (life, overlap) = (life.as_secs_f64(), overlap.as_secs_f64());
+        let params: [Param<'_>; 6] = [&id, &life, &generation, &overlap, &service, &secret_hash];
+        let rows = self.0.returning(Query::RefreshTokenRedeem, params).await?;
         let token = |row| {
-            Ok(RefreshToken {
+            Ok(UsedRefreshToken {
                 account: Account::from_row(row)?,
-                service: row.try_get("service")?,
                 client_id: row.try_get("client_id")?,
-                secret_hash: row.try_get("token_hash")?,
+                ended: row.try_get("ended")?,
             })
         };
         rows.first().map(token).transpose()

@@ -74,6 +74,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "upload_pieces",
         sql: include_str!("../../../sql/migrations/0008_upload_pieces.sql"),
     },
+    Migration {
+        version: 9,
+        name: "refresh_generations",
+        sql: include_str!("../../../sql/migrations/0009_refresh_generations.sql"),
+    },
 ];
 
 /// Applies the migrations that are missing. The lock ends with the connection.

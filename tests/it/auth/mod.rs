@@ -39,6 +39,7 @@ fn settings() -> Settings {
         service: SERVICE.into(),
         token_life: Duration::from_secs(900),
         refresh_token_life: Duration::from_secs(3600),
+        refresh_tokens: 1000,
         limits: LoginLimits { user_failures: 0, address_failures: 0, tokens: 0 },
     }
 }

@@ -1,5 +1,6 @@
 //! Issued tokens, and tokens that are refused.
 
+use af_registry::accounts::{new_robot_secret, robot_secret_hash};
 use ring::hmac;
 
 use super::*;
@@ -201,7 +202,7 @@ async fn a_refresh_token_logs_its_account_in() {
     let token = issued.refresh_token.unwrap();
     let again = issue(&place.auth, refresh(&token), "repository:a:pull,push", true).await.unwrap();
     assert_eq!((&*again.subject, &*again.scope), ("me", "repository:a:pull"));
-    assert_eq!(again.refresh_token.as_ref(), Some(&token));
+    assert!(again.refresh_token.is_some_and(|successor| successor != token));
     let quiet = place.issue(refresh(&token), "").await.unwrap();
     assert_eq!(quiet.refresh_token, None);
     // It works neither as an access token nor as a password.
@@ -220,6 +221,74 @@ async fn a_refresh_token_logs_its_account_in() {
     let other = Settings { service: "other.test".into(), ..settings() };
     let other = place.another(other).await.unwrap();
     assert!(is_wrong(&issue(&other, refresh(&token), "", false).await));
+}
+
+#[tokio::test]
+async fn a_copied_refresh_token_ends_its_family() {
+    let place = place().await;
+    place.user("me", "password", "a", Role::Pull).await;
+    let (auth, other_instance) = (&place.auth, place.another(settings()).await.unwrap());
+    let login = async || {
+        let issued = issue(auth, password("me", "password"), "", true).await.unwrap();
+        issued.refresh_token.unwrap()
+    };
+    let next = async |auth: &Auth, token: &str| {
+        issue(auth, refresh(token), "", true).await.map(|issued| issued.refresh_token.unwrap())
+    };
+    let (first, bystander) = (login().await, login().await);
+    // Concurrent requests get the same successor, on every instance.
+    let second = next(auth, &first).await.unwrap();
+    assert_eq!(next(&other_instance, &first).await.unwrap(), second);
+    let third = next(auth, &second).await.unwrap();
+    assert!(first != second && second != third);
+    // A request with the first one may be under way.
+    assert_eq!(next(auth, &first).await.unwrap(), second);
+    // A guess does not end the family.
+    let forged = third.replace("-2.", "-1.");
+    assert!(forged != third && is_wrong(&next(auth, &forged).await));
+    next(auth, &third).await.unwrap();
+    let pass = "UPDATE refresh_tokens SET advanced_at = advanced_at - INTERVAL '2 minutes'";
+    place.database.admin.execute(pass, &[]).await.unwrap();
+    next(&other_instance, &third).await.unwrap();
+    assert!(is_wrong(&next(auth, &second).await));
+    for ended in [&first, &second, &third] {
+        assert!(is_wrong(&next(&other_instance, ended).await));
+    }
+    next(auth, &bystander).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_client_that_keeps_its_first_refresh_token_is_never_locked_out() {
+    let place = place().await;
+    place.user("me", "password", "a", Role::Pull).await;
+    let first = issue(&place.auth, password("me", "password"), "", true).await.unwrap();
+    let first = first.refresh_token.unwrap();
+    // Years go by, in which successors are handed out and never used.
+    let pass = "UPDATE refresh_tokens SET created_at = created_at - INTERVAL '2 years',
+        used_at = used_at - INTERVAL '59 minutes'";
+    for offline in [false, true, false, false, true, false] {
+        place.database.admin.execute(pass, &[]).await.unwrap();
+        let issued = issue(&place.auth, refresh(&first), "", offline).await.unwrap();
+        // A client that did not ask would use the answer, and keep the first one in its file all the same.
+        assert_eq!(issued.refresh_token.is_some(), offline);
+    }
+}
+
+#[tokio::test]
+async fn five_hundred_machines_that_log_in_as_one_robot_stay_logged_in() {
+    let place = place().await;
+    let secret = new_robot_secret();
+    let hash = robot_secret_hash(&secret);
+    place.database.store.accounts().add_robot("a+ci", "a", &hash, None).await.unwrap();
+    let login = || Login::Password { user: "a+ci".into(), password: secret.clone() };
+    let mut tokens = Vec::new();
+    for _ in 0..500 {
+        let issued = issue(&place.auth, login(), "", true).await.unwrap();
+        tokens.push(issued.refresh_token.unwrap());
+    }
+    for token in &tokens {
+        place.issue(refresh(token), "").await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use af_registry::auth::{Auth, Login, LoginLimits, Settings, TokenRequest};
 use af_registry::config::Secret;
 use af_registry::rights::Scope;
 use af_registry::seal::SigningSecret;
-use af_registry::store::{NewRefreshToken, Store};
+use af_registry::store::{NewRefreshToken, Presented, Store};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -32,6 +32,7 @@ async fn auth(store: &Store) -> Auth {
         service: "registry.test".into(),
         token_life: Duration::from_secs(900),
         refresh_token_life: Duration::from_secs(3600),
+        refresh_tokens: 1000,
         limits: LoginLimits { user_failures: 0, address_failures: 0, tokens: 0 },
     };
     Auth::open(store.clone(), settings).await.unwrap()
@@ -137,11 +138,21 @@ async fn revoking_ends_all_tokens_of_an_account_but_not_its_password() {
     let token = Uuid::new_v4();
     let life = Duration::from_secs(3600);
     let (service, client_id, secret_hash) = ("here", "docker", &b"x"[..]);
-    let new = NewRefreshToken { id: token, account: &ann, service, client_id, secret_hash, life };
+    let new = NewRefreshToken {
+        id: token,
+        account: &ann,
+        service,
+        client_id,
+        secret_hash,
+        life,
+        most: 9,
+    };
     store.refresh_tokens().add(new).await.unwrap();
     let revoked = json!({ "account": "ann", "refresh_tokens": 1 });
     assert_eq!(operator.json("token revoke ann", ""), revoked);
-    assert_eq!(store.refresh_tokens().redeem(token, life).await.unwrap(), None);
+    let presented =
+        Presented { id: token, generation: 0, secret_hash, service, life, overlap: life };
+    assert_eq!(store.refresh_tokens().redeem(presented).await.unwrap(), None);
     let after = store.accounts().get("ann").await.unwrap().unwrap();
     assert!(after.revision != ann.revision && after.secret_hash == ann.secret_hash);
     assert!(operator.done("token revoke ann", "").contains("0 refresh tokens"));

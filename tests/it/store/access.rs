@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use af_registry::rights::{Pattern, Role};
 use af_registry::store::{
-    Account, Grant, Granted, NewRefreshToken, Part, Recorded, Settings, Store,
+    Account, Grant, Granted, NewRefreshToken, Part, Presented, Recorded, Settings, Store,
 };
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -239,13 +239,17 @@ async fn a_refresh_token_is_valid_only_for_the_revision_of_its_account() {
         store.refresh_tokens().add(refresh_token(id, &ann)).await.unwrap();
         id
     };
-    let counts = async |id| store.refresh_tokens().redeem(id, HOUR).await.unwrap().is_some();
+    let counts = async |id| counts(&store, id).await;
     let id = issue().await;
-    let token = store.refresh_tokens().redeem(id, HOUR).await.unwrap().unwrap();
+    let token = store.refresh_tokens().redeem(presented(id)).await.unwrap().unwrap();
     assert_eq!(token.account, account(&store, "ann").await);
-    assert_eq!((token.service.as_str(), token.client_id.as_str()), ("here", "docker"));
-    assert_eq!(token.secret_hash, b"hash");
-    assert!(!format!("{token:?}").contains(&format!("{:?}", b"hash")), "{token:?}");
+    assert_eq!((token.client_id.as_str(), token.ended), ("docker", false));
+    for other in [
+        Presented { service: "there", ..presented(id) },
+        Presented { secret_hash: b"other", ..presented(id) },
+    ] {
+        assert_eq!(store.refresh_tokens().redeem(other).await.unwrap(), None);
+    }
     assert!(!counts(Uuid::new_v4()).await);
 
     store.accounts().renew_secret("ann", "y", None).await.unwrap();
@@ -376,7 +380,25 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 fn refresh_token(id: Uuid, account: &Account) -> NewRefreshToken<'_> {
     let (service, client_id) = ("here", "docker");
-    NewRefreshToken { id, account, service, client_id, secret_hash: b"hash", life: HOUR }
+    NewRefreshToken {
+        id,
+        account,
+        service,
+        client_id,
+        secret_hash: b"hash",
+        life: HOUR,
+        most: 1000,
+    }
+}
+
+/// The first token of a family.
+fn presented(id: Uuid) -> Presented<'static> {
+    let (life, overlap) = (HOUR, Duration::from_secs(60));
+    Presented { id, generation: 0, secret_hash: b"hash", service: "here", life, overlap }
+}
+
+async fn counts(store: &Store, id: Uuid) -> bool {
+    store.refresh_tokens().redeem(presented(id)).await.unwrap().is_some()
 }
 
 #[tokio::test]
@@ -390,10 +412,10 @@ async fn a_refresh_token_expires_when_it_is_not_used() {
     }
     let pass = "UPDATE refresh_tokens SET used_at = used_at - '40 minutes'::INTERVAL";
     admin.execute(pass, &[]).await.unwrap();
-    assert!(store.refresh_tokens().redeem(used, HOUR).await.unwrap().is_some());
+    assert!(counts(&store, used).await);
     admin.execute(pass, &[]).await.unwrap();
-    assert!(store.refresh_tokens().redeem(used, HOUR).await.unwrap().is_some());
-    assert!(store.refresh_tokens().redeem(idle, HOUR).await.unwrap().is_none());
+    assert!(counts(&store, used).await);
+    assert!(!counts(&store, idle).await);
     // The next login deletes the expired one.
     store.refresh_tokens().add(refresh_token(Uuid::new_v4(), &ann)).await.unwrap();
     let rows = admin.query("SELECT id FROM refresh_tokens WHERE id = $1", &[&idle]).await.unwrap();
@@ -417,5 +439,5 @@ async fn the_refresh_tokens_of_one_program_are_limited() {
     let row = admin.query_one(left, &[]).await.unwrap();
     let left: [i64; 3] = [row.get(0), row.get(1), row.get(2)];
     assert_eq!(left, [1000, 1000, 0]);
-    assert!(store.refresh_tokens().redeem(new, HOUR).await.unwrap().is_some());
+    assert!(counts(&store, new).await);
 }

@@ -168,7 +168,7 @@ const CASES: &[Case] = &[
     case!("grant/add", "'user7777', 'big', 'push'", 1.0),
     case!("grant/remove", "'user7777', 'big', NULL", 2.0),
     case!("refresh_token/add", "md5('x')::UUID, 7777, 7777, 'here', 'docker', '', 3600, 999", 12.0),
-    case!("refresh_token/redeem", "md5('token7777')::UUID, 3600", 2.0),
+    case!("refresh_token/redeem", "md5('token7777')::UUID, 3600, 1, 60, 'here', ''", 2.0),
     case!("refresh_token/revoke", "'user7777'", 4.0),
     case!("repository/unlink_manifests", "'team1/image1', 5", 200.0),
     case!("repository/unlink_blobs", "'team1/image1', 100", 210.0),

@@ -37,6 +37,7 @@ async fn instances_that_start_at_once_migrate_once() {
         "link_types",
         "fill_link_types",
         "upload_pieces",
+        "refresh_generations",
     ];
     let brought = (1..).zip(brought).map(|(n, name)| (n, name.to_owned(), 64));
     assert_eq!(versions, brought.collect::<Vec<_>>());
