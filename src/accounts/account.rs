@@ -16,6 +16,8 @@ pub struct AccountInfo {
     pub created_at: Timestamp,
     /// `None` when the account does not expire.
     pub expires_at: Option<Timestamp>,
+    /// When it was used last, to the hour; `None` if it never was.
+    pub last_used_at: Option<Timestamp>,
 }
 
 /// The state of an account. Only an active one can log in.
@@ -55,6 +57,7 @@ impl From<Account> for AccountInfo {
             namespace: account.namespace,
             created_at: account.created_at.into(),
             expires_at: account.expires_at.map(Timestamp::from),
+            last_used_at: account.last_used_at.map(Timestamp::from),
         }
     }
 }

@@ -37,6 +37,7 @@ impl Auth {
         }
         match self.store().accounts().get(user).await? {
             Some(account) if account.usable && !account.is_robot() => {
+                self.authority()?.logins.note_use(&account);
                 Ok(Caller::account(account.name, account.revision))
             }
             _ => Err(AuthError::Credentials),

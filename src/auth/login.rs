@@ -10,6 +10,7 @@ use ring::hmac;
 use tracing::debug;
 
 use super::AuthError;
+use super::last_use::LastUse;
 use super::limits::Limits;
 use super::single_flight::SingleFlight;
 use crate::accounts::{Comparer, Hashers, is_same, robot_secret_hash};
@@ -39,6 +40,7 @@ struct Parts {
     store: Store,
     hashers: Hashers,
     limits: Arc<Limits>,
+    used: LastUse,
     key: hmac::Key,
     remembered: Cache<Fingerprint, (Arc<Account>, Instant)>,
     /// Logins that are being checked, by fingerprint and address: each address has limits of its own.
@@ -51,6 +53,7 @@ impl Logins {
     /// Hashes a random password to compare with later, which takes tens of milliseconds.
     pub(super) async fn new(store: Store, limits: Arc<Limits>) -> Result<Self, AuthError> {
         Ok(Self(Arc::new(Parts {
+            used: LastUse::new(store.clone()),
             store,
             hashers: Hashers::start().await?,
             limits,
@@ -106,6 +109,11 @@ impl Logins {
         }
     }
 
+    /// Notes that an account was used, without a password or with one. Returns at once.
+    pub(super) fn note_use(&self, account: &Account) {
+        self.0.used.note(account);
+    }
+
     /// Forgets every login that found an account with this revision.
     pub(super) fn forget(&self, revision: i64) {
         self.0.remembered.retain(|_, (account, _)| account.revision != revision);
@@ -142,6 +150,9 @@ impl Parts {
             Err(_) => "error",
         };
         metrics::login(outcome);
+        if let Ok(account) = &result {
+            self.used.note(account);
+        }
         if outcome == "wrong" {
             debug!(event = "login_failed", user, %client);
         }

@@ -16,6 +16,7 @@ mod error;
 mod gate;
 mod identify;
 mod key;
+mod last_use;
 mod lenience;
 mod limits;
 mod login;

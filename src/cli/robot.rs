@@ -22,7 +22,7 @@ pub(super) fn command() -> Command {
         verb("renew", "Give a robot a new secret, show it once, and end all tokens of the robot");
     let verbs = [
         add.arg(robot()).arg(expires()),
-        verb("list", "List all robots"),
+        verb("list", "List all robots, with the hour in which each was used last"),
         renew.arg(robot()).arg(expires()),
         verb("remove", "Remove a robot with all its rights and tokens").arg(robot()),
     ];
@@ -53,9 +53,10 @@ impl Operation {
                 let robots = robots.list().await?;
                 let rows = robots.iter().map(|robot| {
                     let (state, created) = (robot.state.as_str(), robot.created_at.to_string());
-                    [robot.name.clone(), state.to_owned(), created, or_dash(robot.expires_at)]
+                    let (expires, used) = (or_dash(robot.expires_at), or_dash(robot.last_used_at));
+                    [robot.name.clone(), state.to_owned(), created, expires, used]
                 });
-                Answer::table(["NAME", "STATE", "CREATED", "EXPIRES"], rows, &robots)
+                Answer::table(["NAME", "STATE", "CREATED", "EXPIRES", "LAST USED"], rows, &robots)
             }
             Self::Renew { name, life } => reveal(&robots.renew(&name, life).await?),
             Self::Remove { name } => {

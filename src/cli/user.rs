@@ -2,7 +2,7 @@
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use super::answer::Answer;
+use super::answer::{Answer, or_dash};
 use super::arguments::{noun, user, value, verb};
 use super::error::CliError;
 use super::password;
@@ -25,7 +25,7 @@ pub(super) fn command() -> Command {
     let passwd = verb("passwd", "Give a user a new password, and end all tokens of the user");
     let verbs = [
         password::taking(add),
-        verb("list", "List all users"),
+        verb("list", "List all users, with the hour in which each was used last"),
         password::taking(passwd.arg(user())),
         verb("disable", "Keep a user from logging in, and end all tokens of the user").arg(user()),
         verb("enable", "Let a disabled user log in again").arg(user()),
@@ -67,9 +67,10 @@ impl Operation {
             Self::List => {
                 let users = users.list().await?;
                 let rows = users.iter().map(|user| {
-                    [user.name.clone(), user.state.as_str().to_owned(), user.created_at.to_string()]
+                    let (state, created) = (user.state.as_str(), user.created_at.to_string());
+                    [user.name.clone(), state.to_owned(), created, or_dash(user.last_used_at)]
                 });
-                Answer::table(["NAME", "STATE", "CREATED"], rows, &users)
+                Answer::table(["NAME", "STATE", "CREATED", "LAST USED"], rows, &users)
             }
             Self::Password { name, password } => {
                 users.set_password(&name, &password).await?;

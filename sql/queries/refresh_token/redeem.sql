@@ -17,5 +17,5 @@ WHERE t.id = $1 AND t.revoked_at IS NULL AND t.used_at > now() - make_interval(s
   AND a.id = t.account_id AND a.revision = t.revision
   AND a.disabled_at IS NULL AND (a.expires_at IS NULL OR a.expires_at > now())
 RETURNING t.revoked_at IS NOT NULL AS ended, t.client_id,
-    a.id, a.revision, a.name, a.namespace, a.secret_hash, a.expires_at, a.created_at,
+    a.id, a.revision, a.name, a.namespace, a.secret_hash, a.expires_at, a.created_at, a.last_used_at,
     FALSE AS disabled, TRUE AS usable

@@ -63,6 +63,7 @@ impl Tokens {
         if let Some(parsed) = parse(token.expose())
             && let Some(account) = self.use_refresh_token(&parsed, client).await?
         {
+            self.logins.note_use(&account);
             return Ok((account, self.successor(&parsed)));
         }
         self.limits.failed_from(client);

@@ -36,6 +36,8 @@ pub struct Account {
     pub disabled: bool,
     pub expires_at: Option<SystemTime>,
     pub created_at: SystemTime,
+    /// When it was used last, to the hour; `None` if it never was.
+    pub last_used_at: Option<SystemTime>,
 }
 
 impl Account {
@@ -56,6 +58,7 @@ impl Account {
             disabled: row.try_get("disabled")?,
             expires_at: row.try_get("expires_at")?,
             created_at: row.try_get("created_at")?,
+            last_used_at: row.try_get("last_used_at")?,
         })
     }
 }
@@ -158,6 +161,11 @@ impl Accounts<'_> {
     /// account.
     pub async fn set_disabled(self, name: &str, disabled: bool) -> Result<bool, StoreError> {
         Ok(self.0.count(Query::AccountSetDisabled, [&name, &disabled]).await? > 0)
+    }
+
+    /// Notes that an account was used, unless that was noted less than `precision` ago. Returns whether it did.
+    pub async fn note_use(self, id: i64, precision: Duration) -> Result<bool, StoreError> {
+        Ok(self.0.count(Query::AccountNoteUse, [&id, &precision.as_secs_f64()]).await? > 0)
     }
 
     /// Removes an account with its grants and refresh tokens. Returns whether there was one.

@@ -79,6 +79,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "refresh_generations",
         sql: include_str!("../../../sql/migrations/0009_refresh_generations.sql"),
     },
+    Migration {
+        version: 10,
+        name: "last_use",
+        sql: include_str!("../../../sql/migrations/0010_last_use.sql"),
+    },
 ];
 
 /// Applies the migrations that are missing. The lock ends with the connection.

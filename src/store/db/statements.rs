@@ -44,6 +44,7 @@ queries! {
     AccountGetByRevision = "account/get_by_revision",
     AccountList = "account/list",
     AccountLockFirst = "account/lock_first",
+    AccountNoteUse = "account/note_use",
     AccountRemove = "account/remove",
     AccountRenewRevision = "account/renew_revision",
     AccountRenewSecret = "account/renew_secret",

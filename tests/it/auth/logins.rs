@@ -1,8 +1,53 @@
 //! Logins with name and password, and their limits.
 
+use std::time::Instant;
+
 use af_registry::accounts::{new_robot_secret, robot_secret_hash};
 
 use super::*;
+
+/// Waits until the use of an account is noted.
+async fn noted(place: &Place, name: &str) -> SystemTime {
+    let began = Instant::now();
+    loop {
+        let account = place.database.store.accounts().get(name).await.unwrap().unwrap();
+        if let Some(at) = account.last_used_at {
+            return at;
+        }
+        assert!(began.elapsed() < Duration::from_secs(30), "the use of {name} is not noted");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn the_use_of_an_account_is_noted_once_an_hour() {
+    let place = place().await;
+    let store = &place.database.store;
+    for name in ["basic", "token", "certified", "idle"] {
+        place.user(name, "password", "*", Role::Pull).await;
+    }
+    basic(&place.auth, "basic", "password").await.unwrap();
+    place.issue(password("token", "password"), "").await.unwrap();
+    place.auth.identify_certified("certified").await.unwrap();
+    basic(&place.auth, "idle", "wrong").await.unwrap_err();
+    for name in ["basic", "token", "certified"] {
+        noted(&place, name).await;
+    }
+    let account = async |name: &str| store.accounts().get(name).await.unwrap().unwrap();
+    assert_eq!(account("idle").await.last_used_at, None);
+    let hour = Duration::from_secs(3600);
+    assert!(!store.accounts().note_use(account("basic").await.id, hour).await.unwrap());
+    let pass = "UPDATE accounts SET last_used_at = last_used_at - INTERVAL '2 hours'";
+    place.database.admin.execute(pass, &[]).await.unwrap();
+    assert!(store.accounts().note_use(account("basic").await.id, hour).await.unwrap());
+    // A refresh token counts as well, on an instance that has not noted the account yet.
+    let issued = issue(&place.auth, password("token", "password"), "", true).await.unwrap();
+    let forget = "UPDATE accounts SET last_used_at = NULL";
+    place.database.admin.execute(forget, &[]).await.unwrap();
+    let other = place.another(settings()).await.unwrap();
+    issue(&other, refresh(&issued.refresh_token.unwrap()), "", false).await.unwrap();
+    noted(&place, "token").await;
+}
 
 #[tokio::test]
 async fn every_wrong_login_gets_the_same_answer() {

@@ -22,12 +22,18 @@ async fn a_user_is_added_listed_changed_and_removed() {
 
     let text = operator.done("user list", "");
     let lines: Vec<_> = text.lines().map(|l| l.split_whitespace().collect::<Vec<_>>()).collect();
-    assert_eq!(lines[0], ["NAME", "STATE", "CREATED"]);
-    assert_eq!(lines[1][..2], ["ann", "active"]);
+    assert_eq!(lines[0], ["NAME", "STATE", "CREATED", "LAST", "USED"]);
+    assert_eq!((&lines[1][..2], lines[1][3]), (&["ann", "active"][..], "-"));
     assert_eq!(lines[2][..2], ["bob@example.org", "active"]);
     let users = operator.json("user list", "");
     assert_eq!((&users[0]["name"], &users[0]["state"]), (&json!("ann"), &json!("active")));
     assert!(!users.to_string().contains("argon2"), "{users}");
+    assert_eq!(users[0]["last_used_at"], json!(null));
+    assert!(store.accounts().note_use(ann.id, Duration::from_secs(3600)).await.unwrap());
+    let users = operator.json("user list", "");
+    let used = users[0]["last_used_at"].as_str().unwrap();
+    assert!(used.starts_with("20") && users[1]["last_used_at"] == json!(null), "{users}");
+    assert!(operator.done("user list", "").contains(used));
 
     operator.done("user passwd ann", "another one");
     let renewed = store.accounts().get("ann").await.unwrap().unwrap();
@@ -97,7 +103,9 @@ async fn a_robots_secret_is_shown_once() {
     assert_eq!(life, Duration::from_secs(90 * 86_400));
     operator.refused("robot add acme/web+ci", "", &["acme/web+ci already"]);
 
+    store.accounts().note_use(robot.id, Duration::from_secs(3600)).await.unwrap();
     let listed = operator.done("robot list", "") + &operator.done("robot list --json", "");
+    assert!(listed.contains("LAST USED") && !listed.contains("\"last_used_at\":null"), "{listed}");
     assert!(listed.contains("acme/web+ci") && listed.contains("active"), "{listed}");
     assert!(!listed.contains(&secret) && !listed.contains(&robot.secret_hash), "{listed}");
     assert_eq!(operator.json("user list", ""), json!([]), "a robot is no user");

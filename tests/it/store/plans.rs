@@ -161,6 +161,7 @@ const CASES: &[Case] = &[
     case!("account/get", "'user7777'", 1.0),
     case!("account/get_by_revision", "7777", 1.0),
     case!("account/renew_secret", "'user7777', 'x', 60", 1.0),
+    case!("account/note_use", "7777, 3600", 1.0),
     case!("account/set_disabled", "'user7777', TRUE", 1.0),
     case!("job/claim", "'job7', md5('x')::UUID, 30, TRUE", 2.0),
     case!("job/extend", "'job7', md5('x')::UUID, 30", 1.0),

@@ -38,6 +38,7 @@ async fn instances_that_start_at_once_migrate_once() {
         "fill_link_types",
         "upload_pieces",
         "refresh_generations",
+        "last_use",
     ];
     let brought = (1..).zip(brought).map(|(n, name)| (n, name.to_owned(), 64));
     assert_eq!(versions, brought.collect::<Vec<_>>());
