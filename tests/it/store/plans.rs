@@ -327,13 +327,13 @@ async fn everything(store: &Store) {
     assert!(store.manifests().delete(&big, &digest(1001)).await.unwrap());
     assert!(store.manifests().delete(&big, &digest(1000)).await.unwrap());
     assert_eq!(store.blobs().unlink(&big, &digest(2)).await.unwrap(), Unlink::Done);
-    let id = start_upload(store, &big, "ann").await;
+    let id = start_upload(store, &big, "cem").await;
     let part = Part { offset: 0, size: 1, cid: cid(5) };
     let claim = store.pins().claim(&cid(5)).await.unwrap();
     assert_eq!(claim.record_part(id, 0, part).await.unwrap(), Recorded::Done);
-    assert!(store.uploads().cancel(&big, id, "ann").await.unwrap());
+    assert!(store.uploads().cancel(&big, id, "cem").await.unwrap());
     store.unpins().claim(&cid(5)).await.unwrap().unwrap().done().await.unwrap();
-    let id = start_upload(store, &big, "ann").await;
+    let id = start_upload(store, &big, "cem").await;
     let commit = Commit {
         repository: big.clone(),
         digest: digest(6),
