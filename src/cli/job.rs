@@ -15,7 +15,7 @@ use crate::auth::ReloadKeys;
 use crate::config::{self, Config};
 use crate::ipfs::Kubo;
 use crate::jobs::{Job, Nudge, Scope, TidyMetrics, Turn, run_now};
-use crate::registry::upkeep::{DropPins, ExpireUploads, ForgetSessions};
+use crate::registry::upkeep::{DropPins, ExpireUploads, ForgetSessions, RemoveEmpty};
 use crate::seal::SigningSecret;
 use crate::store::{Backlog, JobRecord, Store};
 
@@ -33,6 +33,7 @@ pub(super) enum Name {
     ForgetSessions,
     KeepCertificate,
     ReloadKeys,
+    RemoveEmpty,
     TidyMetrics,
 }
 
@@ -92,12 +93,13 @@ impl Operation {
 }
 
 impl Name {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::DropPins,
         Self::ExpireUploads,
         Self::ForgetSessions,
         Self::KeepCertificate,
         Self::ReloadKeys,
+        Self::RemoveEmpty,
         Self::TidyMetrics,
     ];
 
@@ -108,6 +110,7 @@ impl Name {
             Self::ForgetSessions => ForgetSessions::NAME,
             Self::KeepCertificate => KeepCertificate::NAME,
             Self::ReloadKeys => ReloadKeys::NAME,
+            Self::RemoveEmpty => RemoveEmpty::NAME,
             Self::TidyMetrics => TidyMetrics::NAME,
         }
     }
@@ -127,6 +130,7 @@ impl Name {
             Self::ForgetSessions => ForgetSessions::SCOPE,
             Self::KeepCertificate => KeepCertificate::SCOPE,
             Self::ReloadKeys => ReloadKeys::SCOPE,
+            Self::RemoveEmpty => RemoveEmpty::SCOPE,
             Self::TidyMetrics => TidyMetrics::SCOPE,
         }
     }
@@ -139,6 +143,7 @@ impl Name {
             Self::ForgetSessions => ForgetSessions::PERIOD.min(idle),
             Self::KeepCertificate => KeepCertificate::LONGEST_PERIOD,
             Self::ReloadKeys => ReloadKeys::PERIOD,
+            Self::RemoveEmpty => RemoveEmpty::PERIOD,
             Self::TidyMetrics => TidyMetrics::PERIOD,
         }
     }
@@ -149,9 +154,11 @@ impl Name {
             Self::ExpireUploads => {
                 Ok(Some(store.uploads().backlog(config.limits.upload_idle).await?))
             }
-            Self::ForgetSessions | Self::KeepCertificate | Self::ReloadKeys | Self::TidyMetrics => {
-                Ok(None)
-            }
+            Self::ForgetSessions
+            | Self::KeepCertificate
+            | Self::ReloadKeys
+            | Self::RemoveEmpty
+            | Self::TidyMetrics => Ok(None),
         }
     }
 
@@ -176,6 +183,7 @@ impl Name {
                 let acme = Acme::new(store.clone(), settings, &SigningSecret::of(config)?);
                 run(&KeepCertificate::new(acme), store).await
             }
+            Self::RemoveEmpty => run(&RemoveEmpty::new(store.clone()), store).await,
             Self::ForgetSessions | Self::ReloadKeys | Self::TidyMetrics => {
                 Err(CliError::JobOfServer(self.text()))
             }

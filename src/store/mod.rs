@@ -33,7 +33,7 @@ pub use certificates::challenge::Challenges;
 pub use content::blob::{Blobs, LinkedBlob, MountSource, Unlink};
 pub use content::manifest::{ManifestHead, Manifests, NewManifest, Put, StoredManifest};
 pub use content::referrer::{Referrer, ReferrerPage, Referrers};
-pub use content::repository::{Repositories, RepositorySummary};
+pub use content::repository::{Repositories, RepositorySummary, Swept};
 pub use content::tag::Tags;
 pub use db::retry::CALL;
 pub use db::settings::Settings;

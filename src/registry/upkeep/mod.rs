@@ -3,10 +3,12 @@
 mod drop_pins;
 mod expire_uploads;
 mod forget_sessions;
+mod remove_empty;
 
 pub use drop_pins::DropPins;
 pub use expire_uploads::ExpireUploads;
 pub use forget_sessions::ForgetSessions;
+pub use remove_empty::RemoveEmpty;
 
 use super::Registry;
 
@@ -20,6 +22,11 @@ impl Registry {
     /// The job that drops pins.
     pub fn drop_pins(&self) -> DropPins {
         DropPins::new(self.store().clone(), self.ipfs().clone(), self.pins().clone())
+    }
+
+    /// The job that removes empty repositories.
+    pub fn remove_empty(&self) -> RemoveEmpty {
+        RemoveEmpty::new(self.store().clone())
     }
 
     /// The job that forgets the memory of idle uploads.

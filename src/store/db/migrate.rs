@@ -84,6 +84,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "last_use",
         sql: include_str!("../../../sql/migrations/0010_last_use.sql"),
     },
+    Migration {
+        version: 11,
+        name: "emptiness",
+        sql: include_str!("../../../sql/migrations/0011_emptiness.sql"),
+    },
 ];
 
 /// Applies the migrations that are missing. The lock ends with the connection.

@@ -14,7 +14,7 @@ async fn jobs_are_listed_with_their_last_run() {
     {
         assert!(head.contains(column), "{table}");
     }
-    assert_eq!(table.lines().count(), 7, "{table}");
+    assert_eq!(table.lines().count(), 8, "{table}");
     let insert = "INSERT INTO uploads (id, repository_id, subject, touched_at)
         SELECT gen_random_uuid(), id, 'ann', now() - INTERVAL '9 days' FROM repositories";
     operator.done("repo visibility acme/web private", "");
@@ -35,6 +35,10 @@ async fn jobs_are_listed_with_their_last_run() {
     assert_eq!((&after["outcome"], &after["backlog"]), (&"ok".into(), &0.into()));
     assert!(after["last_run_at"].is_string() && after["next_run_at"].is_string(), "{after}");
     assert_eq!(job("tidy-metrics")["scope"], "process");
+    let pass = "UPDATE repositories SET created_at = created_at - INTERVAL '2 hours'";
+    admin.batch_execute(pass).await.unwrap();
+    assert_eq!(operator.json("jobs run remove-empty", "")["items"], 1);
+    assert_eq!(operator.json("repo list", ""), serde_json::json!([]));
 }
 
 #[tokio::test]

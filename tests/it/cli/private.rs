@@ -39,8 +39,8 @@ async fn beside_a_server_its_postgresql_is_used_and_keeps_running() {
     operator.done("repo visibility acme/web public", "");
     let names = operator.json("user list", "");
     assert_eq!((&names[0]["name"], &names[1]["name"]), (&"ann".into(), &"bob".into()));
-    let answer = server.client().get("/v2/_catalog").await.expect(200);
-    assert_eq!(answer.json()["repositories"][0], "acme/web");
+    server.client().get("/v2/acme/web/tags/list").await.expect(200);
+    server.client().get("/v2/acme/api/tags/list").await.refused(404, "NAME_UNKNOWN");
     assert!(
         running.iter().all(|pid| working_below(&data).contains(pid)),
         "a process was restarted"

@@ -3,6 +3,7 @@
 mod access;
 mod blobs;
 mod certificates;
+mod empty;
 mod faults;
 mod manifests;
 mod pages;

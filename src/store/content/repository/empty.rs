@@ -1,0 +1,61 @@
+//! Removing repositories that hold nothing and that nobody uses.
+
+use std::time::Duration;
+
+use tokio_postgres::{Error, Row};
+
+use super::repositories::Repositories;
+use crate::store::db::connection::Connection;
+use crate::store::db::statements::Query;
+use crate::store::error::StoreError;
+
+/// Most repositories that one call looks at.
+const AT_ONCE: i64 = 1000;
+
+/// What one step of a walk through all repositories did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Swept {
+    /// Where the next step goes on.
+    pub last: i64,
+    /// Number of repositories that are gone.
+    pub removed: u64,
+}
+
+impl Repositories<'_> {
+    /// Looks at some repositories after `after`, 0 for the first ones, and removes those that hold nothing and that nobody
+    /// has used for `age`. `None` at the end. A repository that somebody begins to use meanwhile stays.
+    pub async fn sweep(self, after: i64, age: Duration) -> Result<Option<Swept>, StoreError> {
+        let Some((last, empty)) = self.find_empty(after, age).await? else { return Ok(None) };
+        if empty.is_empty() {
+            return Ok(Some(Swept { last, removed: 0 }));
+        }
+        let removed = self.0.retrying(|| async {
+            let lease = self.0.lease().await?;
+            let locked = lease.begin(lock_empty(&lease, &empty)).await?;
+            let ids = locked.iter().map(|row| row.try_get(0)).collect::<Result<Vec<i64>, _>>()?;
+            lease.commit(remove_empty(&lease, &ids)).await
+        });
+        Ok(Some(Swept { last, removed: removed.await? }))
+    }
+
+    async fn find_empty(
+        self,
+        after: i64,
+        age: Duration,
+    ) -> Result<Option<(i64, Vec<i64>)>, StoreError> {
+        let params = [&after as _, &AT_ONCE as _, &age.as_secs_f64() as _];
+        let rows = self.0.rows(Query::RepositoryFindEmpty, params).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let last: Option<i64> = row.try_get("last")?;
+        let empty: Option<Vec<i64>> = row.try_get("empty")?;
+        Ok(last.map(|last| (last, empty.unwrap_or_default())))
+    }
+}
+
+async fn lock_empty(connection: &Connection, ids: &[i64]) -> Result<Vec<Row>, Error> {
+    connection.rows(Query::RepositoryLockEmpty, &[&ids]).await
+}
+
+async fn remove_empty(connection: &Connection, ids: &[i64]) -> Result<u64, Error> {
+    connection.count(Query::RepositoryRemoveEmpty, &[&ids]).await
+}
