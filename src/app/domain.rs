@@ -37,6 +37,11 @@ impl Domain {
             uploads: config.limits.uploads,
             open_uploads: config.limits.open_uploads,
             upload_idle: config.limits.upload_idle,
+            blob_bytes: config.limits.blob_bytes,
+            namespaces: registry::NamespaceLimits {
+                repositories: config.limits.namespace_repositories,
+                bytes: config.limits.namespace_bytes,
+            },
             page: config.limits.page,
             allow_sparse_index: config.access.allow_sparse_index,
             disk: free_disk(config, partners),

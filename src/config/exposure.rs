@@ -102,6 +102,11 @@ pub(super) fn others_may_read(file: &Path) -> bool {
 mod tests {
     use super::Exposure::{Kubo, Passwords, Postgres, Secrets};
     use super::*;
+    use crate::config::{Config, ConfigError};
+
+    fn load(env: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        Config::load(["af-registry"], env.iter().copied())
+    }
 
     /// A registry that asks for a login on all addresses, without anything that encrypts.
     const OPEN: ExposureFacts = ExposureFacts {
@@ -158,5 +163,26 @@ mod tests {
             assert_eq!(others_may_read(file.path()), readable, "{mode:o}");
         }
         assert!(!others_may_read(Path::new("/nonexistent")));
+    }
+
+    #[test]
+    fn the_settings_say_what_others_can_read() {
+        let exposed = |env: &[(&str, &str)]| load(env).unwrap().exposure_facts().exposures();
+        let open = ("OPEN_REGISTRY_HOST", "0.0.0.0");
+        assert_eq!(exposed(&[]), []);
+        assert_eq!(exposed(&[open]), [Passwords]);
+        for closed in [
+            ("OPEN_REGISTRY_DOMAIN", "https://registry.example"),
+            ("OPEN_REGISTRY_TRUSTED_PROXIES", "10.0.0.0/8"),
+            ("OPEN_REGISTRY_ACME_DOMAIN", "registry.example"),
+            ("OPEN_REGISTRY_INSECURE_ANONYMOUS", "true"),
+        ] {
+            assert_eq!(exposed(&[open, closed]), [], "{closed:?}");
+        }
+        assert_eq!(exposed(&[open, ("OPEN_REGISTRY_DOMAIN", "registry.example")]), [Passwords]);
+        let public =
+            |text| load(&[("OPEN_REGISTRY_DFS_IPFS_PUBLIC", text)]).unwrap().kubo_may_be_public;
+        assert_eq!((public("true"), public("false"), public("")), (Some(true), Some(false), None));
+        assert!(load(&[("OPEN_REGISTRY_DFS_IPFS_PUBLIC", "maybe")]).is_err());
     }
 }

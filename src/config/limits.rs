@@ -60,6 +60,27 @@ const OPEN_UPLOADS: Setting = Setting {
     help: "Most unfinished uploads of one account. A further one gets 429. From half of them on, uploads that have been idle \
            for a 24th of OPEN_REGISTRY_UPLOAD_IDLE_TIME expire.",
 };
+const BLOB_BYTES: Setting = Setting {
+    env: "OPEN_REGISTRY_LIMIT_BLOB_BYTES",
+    kind: Kind::Value("SIZE"),
+    default: None,
+    help: "Largest blob that can be pushed. A larger one gets 413 as soon as its length is known. Without it there is no limit.",
+};
+const NAMESPACE_BYTES: Setting = Setting {
+    env: "OPEN_REGISTRY_LIMIT_NAMESPACE_BYTES",
+    kind: Kind::Value("SIZE"),
+    default: None,
+    help: "Most bytes in the blobs of one namespace, the first part of a repository's name. A blob counts once in each \
+           repository. Pushes beyond it get 403. Each instance counts anew once a minute, so pushes at the same time may \
+           exceed it. Without it there is no limit.",
+};
+const NAMESPACE_REPOSITORIES: Setting = Setting {
+    env: "OPEN_REGISTRY_LIMIT_NAMESPACE_REPOSITORIES",
+    kind: Kind::Value("N"),
+    default: None,
+    help: "Most repositories in one namespace, the first part of their names. A push that would begin another one gets 403. \
+           Without it there is no limit.",
+};
 const MANIFEST_BYTES: Setting = Setting {
     env: "OPEN_REGISTRY_LIMIT_MANIFEST_BYTES",
     kind: Kind::Value("SIZE"),
@@ -97,6 +118,9 @@ pub(super) const GROUP: Group = Group {
         &ADDRESS_CONNECTIONS,
         &UPLOADS,
         &OPEN_UPLOADS,
+        &BLOB_BYTES,
+        &NAMESPACE_BYTES,
+        &NAMESPACE_REPOSITORIES,
         &MANIFEST_BYTES,
         &PAGE_SIZE,
         &DRAIN_TIME,
@@ -125,6 +149,12 @@ pub struct Limits {
     pub uploads: usize,
     /// Most unfinished uploads of one account.
     pub open_uploads: u32,
+    /// Largest blob in bytes.
+    pub blob_bytes: Option<u64>,
+    /// Most bytes in the blobs of one namespace.
+    pub namespace_bytes: Option<u64>,
+    /// Most repositories in one namespace.
+    pub namespace_repositories: Option<u32>,
     /// Largest manifest in bytes.
     pub manifest_bytes: usize,
     /// After SIGTERM, longest time for running requests to finish.
@@ -148,10 +178,19 @@ impl Limits {
             address_connections: source.read(&ADDRESS_CONNECTIONS, value::count(1..=1_000_000))?,
             uploads: source.read(&UPLOADS, value::count(1..=100_000))?,
             open_uploads: source.read(&OPEN_UPLOADS, value::count(1..=1_000_000))?,
+            blob_bytes: source.read_optional(&BLOB_BYTES, bytes)?,
+            namespace_bytes: source.read_optional(&NAMESPACE_BYTES, bytes)?,
+            namespace_repositories: source
+                .read_optional(&NAMESPACE_REPOSITORIES, value::count(1..=1_000_000))?,
             manifest_bytes: source.read(&MANIFEST_BYTES, value::size(1 << 10..=64 << 20))?,
             drain: source.read(&DRAIN_TIME, value::time)?,
             upload_idle: source.read(&UPLOAD_IDLE_TIME, value::time)?,
             page: source.read(&PAGE_SIZE, value::count(1..=100_000))?,
         })
     }
+}
+
+/// A limit on stored bytes, up to 1 EiB.
+fn bytes(text: &str) -> Result<u64, String> {
+    value::size(1..=1 << 60)(text).map(|bytes| bytes as u64)
 }

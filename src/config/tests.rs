@@ -200,6 +200,35 @@ fn only_a_private_registry_on_loopback_has_no_login_by_default() {
 }
 
 #[test]
+fn quotas_are_off_unless_they_are_set() {
+    let limits = load(&[]).unwrap().limits;
+    assert_eq!(
+        (limits.blob_bytes, limits.namespace_bytes, limits.namespace_repositories),
+        (None, None, None)
+    );
+    assert_eq!(load(&[]).unwrap().access.refresh_tokens, 1000);
+    let set = load(&[
+        ("OPEN_REGISTRY_LIMIT_BLOB_BYTES", "10GiB"),
+        ("OPEN_REGISTRY_LIMIT_NAMESPACE_BYTES", "1024GiB"),
+        ("OPEN_REGISTRY_LIMIT_NAMESPACE_REPOSITORIES", "50"),
+        ("OPEN_REGISTRY_LIMIT_REFRESH_TOKENS", "50"),
+    ]);
+    let (limits, access) = set.map(|set| (set.limits, set.access)).unwrap();
+    assert_eq!((limits.blob_bytes, limits.namespace_bytes), (Some(10 << 30), Some(1 << 40)));
+    assert_eq!((limits.namespace_repositories, access.refresh_tokens), (Some(50), 50));
+    for name in [
+        "OPEN_REGISTRY_LIMIT_BLOB_BYTES",
+        "OPEN_REGISTRY_LIMIT_NAMESPACE_BYTES",
+        "OPEN_REGISTRY_LIMIT_NAMESPACE_REPOSITORIES",
+        "OPEN_REGISTRY_LIMIT_REFRESH_TOKENS",
+    ] {
+        for bad in ["0", "many", "-1"] {
+            assert!(refusal(&[(name, bad)]).starts_with(&format!("{name}: ")), "{bad}");
+        }
+    }
+}
+
+#[test]
 fn not_everyone_is_a_proxy() {
     for everyone in ["0.0.0.0/0", "::/0", "10.0.0.0/8,0.0.0.0/0", "192.0.2.7/0"] {
         let line = refusal(&[("OPEN_REGISTRY_TRUSTED_PROXIES", everyone)]);

@@ -16,6 +16,15 @@ pub enum RegistryError {
     /// The row says that the caller lacks the right.
     #[error("you do not have the right to do this in this repository")]
     Denied,
+    /// The blob is larger than the registry takes.
+    #[error(
+        "the blob has at least {size} bytes, and a blob may have {most} at most (OPEN_REGISTRY_LIMIT_BLOB_BYTES)"
+    )]
+    #[allow(missing_docs, reason = "the fields are their names")]
+    BlobTooLarge { size: u64, most: u64 },
+    /// The namespace holds as much as it may. The text says the rule and the numbers.
+    #[error("{0}")]
+    NamespaceFull(String),
     /// A manifest of the repository still needs this blob.
     #[error(
         "blob {0} is still referenced by a manifest of this repository; delete the manifest first"

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::RegistryError;
 use super::detached::Detached;
 use super::disk::FreeDisk;
+use super::namespace::{NamespaceLimits, Namespaces};
 use super::readiness::Readiness;
 use super::upload::{Sessions, Transfers};
 use crate::ipfs::Kubo;
@@ -21,6 +22,10 @@ pub struct Limits {
     pub open_uploads: u32,
     /// How long an upload may stay untouched before it expires.
     pub upload_idle: Duration,
+    /// Largest blob in bytes, if there is a limit.
+    pub blob_bytes: Option<u64>,
+    /// What one namespace may hold.
+    pub namespaces: NamespaceLimits,
     /// Largest number of entries on one page of a list.
     pub page: u32,
     /// Whether a manifest may name children and layers that the repository does not hold.
@@ -42,6 +47,7 @@ struct Parts {
     pins: Nudge,
     readiness: Readiness,
     detached: Detached,
+    namespaces: Namespaces,
 }
 
 /// The operations on blobs: get, read, mount and delete.
@@ -69,6 +75,7 @@ impl Registry {
             pins: Nudge::default(),
             readiness: Readiness::default(),
             detached: Detached::default(),
+            namespaces: Namespaces::new(store.clone(), limits.namespaces),
             store,
             ipfs,
             limits,
@@ -134,6 +141,11 @@ impl Registry {
     /// The bounds within which this registry works.
     pub fn limits(&self) -> &Limits {
         &self.0.limits
+    }
+
+    /// The limits on what a namespace may hold.
+    pub(super) fn namespaces(&self) -> &Namespaces {
+        &self.0.namespaces
     }
 
     /// Running hashes and write locks of the uploads that this process knows.

@@ -18,6 +18,7 @@ mod jobs;
 mod lists;
 mod manifest;
 mod pull;
+mod quotas;
 mod remote;
 mod rig;
 mod slow;

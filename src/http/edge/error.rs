@@ -185,9 +185,12 @@ fn registry_status(error: &RegistryError) -> (StatusCode, ErrorCode) {
     match error {
         E::BlobReferenced(_) => (StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Unsupported),
         E::BlobUnknown(_) => (StatusCode::NOT_FOUND, ErrorCode::BlobUnknown),
+        E::BlobTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::SizeInvalid),
         E::Body(_) => (StatusCode::BAD_REQUEST, ErrorCode::BlobUploadInvalid),
         // Clients show the text of a 403 to their users, and not that of a 507.
-        E::Denied | E::DiskFull { .. } => (StatusCode::FORBIDDEN, ErrorCode::Denied),
+        E::Denied | E::DiskFull { .. } | E::NamespaceFull(_) => {
+            (StatusCode::FORBIDDEN, ErrorCode::Denied)
+        }
         E::DigestMismatch { .. } => (StatusCode::BAD_REQUEST, ErrorCode::DigestInvalid),
         E::ManifestInvalid(ManifestError::MediaType(MediaTypeError::Schema1)) => {
             (StatusCode::BAD_REQUEST, ErrorCode::Unsupported)

@@ -112,6 +112,11 @@ impl Request {
         self.body.is_end_stream()
     }
 
+    /// Fewest bytes that the body has, as far as the client said.
+    pub(in crate::http) fn announced(&self) -> u64 {
+        self.body.size_hint().lower()
+    }
+
     /// The body as a stream, which fails when it stalls or trickles.
     pub(in crate::http) fn body(self) -> Pin<Box<Stalling<Received>>> {
         let Limits { body_stall, body_rate, .. } = *self.edge.limits();

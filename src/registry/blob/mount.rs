@@ -12,6 +12,8 @@ impl Blobs<'_> {
         digest: &Digest,
         source: &MountSource,
     ) -> Result<bool, RegistryError> {
+        self.0.namespaces().admit_repository(target).await?;
+        self.0.namespaces().admit_blob(target, 0).await?;
         Ok(self.0.store().blobs().mount(target, digest, source).await?)
     }
 }

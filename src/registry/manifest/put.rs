@@ -50,6 +50,7 @@ impl Manifests<'_> {
         let manifest = Manifest::parse(&pushed.raw, pushed.content_type.as_deref())?;
         let digest = digest_of(&pushed)?;
         let allow_sparse = self.0.limits().allow_sparse_index;
+        self.0.namespaces().admit_repository(&pushed.repository).await?;
         let references = References::of(&manifest, allow_sparse)?;
         let mut tags = pushed.tags;
         if let Reference::Tag(tag) = pushed.reference {

@@ -44,6 +44,7 @@ impl Uploads<'_> {
         frames.iter().for_each(|frame| hasher.update(frame));
         matches(digest, hasher.finish())?;
         let size = frames.iter().map(|frame| frame.len() as u64).sum();
+        self.admit(repository, size).await?;
         let composed = Composed { cid: self.0.ipfs().put_raw(frames).await?, inner: Vec::new() };
         let cid = self.commit(repository, upload, digest, size, composed).await?;
         Ok(Stored { cid, size })
@@ -61,12 +62,31 @@ impl Uploads<'_> {
             self.cancel(key).await?;
             return Err(mismatch);
         }
+        self.admit(&key.repository, locked.upload.received).await?;
         let composed = self.compose(&locked.upload).await?;
         let (id, size) = (locked.upload.id, locked.upload.received);
         let upload = Some(Ended { key, received: size });
         let cid = self.commit(&key.repository, upload, digest, size, composed).await?;
         self.0.sessions().forget(id);
         Ok(Stored { cid, size })
+    }
+
+    /// Refuses a blob that is too large or does not fit into its namespace, before anything of it is pinned for good.
+    async fn admit(self, repository: &RepositoryName, size: u64) -> Result<(), RegistryError> {
+        self.check_size(size)?;
+        self.0.namespaces().admit_repository(repository).await?;
+        self.0.namespaces().admit_blob(repository, size).await
+    }
+
+    /// Refuses a blob of `size` bytes or more that is larger than the registry takes.
+    ///
+    /// # Errors
+    /// [`RegistryError::BlobTooLarge`].
+    pub fn check_size(self, size: u64) -> Result<(), RegistryError> {
+        match self.0.limits().blob_bytes {
+            Some(most) if size > most => Err(RegistryError::BlobTooLarge { size, most }),
+            _ => Ok(()),
+        }
     }
 
     async fn digest_of(
@@ -106,6 +126,9 @@ impl Uploads<'_> {
             }
             attempt += 1;
         };
+        if matches!(committed, Committed::Done { .. }) {
+            self.0.namespaces().added(repository, size).await;
+        }
         self.0.pins().wake();
         match (committed, upload) {
             (Committed::Done { cid }, _) => Ok(cid),

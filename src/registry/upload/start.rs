@@ -27,6 +27,8 @@ impl Uploads<'_> {
         algorithm: Option<Algorithm>,
     ) -> Result<UploadState, RegistryError> {
         self.0.check_disk().await?;
+        self.0.namespaces().admit_repository(repository).await?;
+        self.0.namespaces().admit_blob(repository, 0).await?;
         let uploads = self.0.store().uploads();
         let most = self.0.limits().open_uploads;
         let mut started = uploads.start(repository, subject, algorithm, most).await?;

@@ -125,6 +125,8 @@ impl<'r, 'l> Writer<'r, 'l> {
 
     /// Hashes a frame and appends it to the open part. Splits it where the part is full.
     pub(super) async fn write(&mut self, mut frame: Bytes) -> Result<(), RegistryError> {
+        let size = self.offset + self.open.size() + frame.len() as u64;
+        self.registry.uploads().check_size(size)?;
         while !frame.is_empty() {
             if self.open.is_leaf() {
                 self.go_on_after_leaf().await?;

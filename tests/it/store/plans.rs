@@ -181,6 +181,7 @@ const CASES: &[Case] = &[
     case!("repository/page", "'team5/image505', 100, 0", 401.0),
     case!("repository/page", "'', 100, 7", 1050.0),
     case!("repository/page", "'', 100, NULL", 201.0),
+    case!("repository/count_within", "'team5/new', 'team5', 50", 52.0),
     case!("repository/find_empty", "0, 1000, 0", 6000.0),
     case!("repository/lock_empty", "'{5,6}'", 2.0),
     case!("repository/remove_empty", "'{5,6}'", 12.0),

@@ -48,6 +48,7 @@ pub(in crate::http) async fn monolithic(
     if request.is_empty() && !is_of_nothing(&digest) {
         return start(request, may, Some(digest.algorithm())).await;
     }
+    check_size(&request, None)?;
     let (registry, body) = (request.registry().clone(), request.body());
     let (repository, subject) = (may.repository().clone(), may.subject().to_owned());
     let uploads = registry.uploads();
@@ -75,6 +76,7 @@ pub(in crate::http) async fn append(
     request.refuse_encoding()?;
     let key = key(&may, id);
     let chunk = chunk(&request, &key).await?;
+    check_size(&request, chunk)?;
     let (registry, body) = (request.registry().clone(), request.body());
     let state = registry.uploads().receive(key, chunk, body).await?;
     Ok(respond::upload(StatusCode::ACCEPTED, may.repository(), state).into())
@@ -90,6 +92,7 @@ pub(in crate::http) async fn finish(
     request.refuse_encoding()?;
     let key = key(&may, id);
     let chunk = chunk(&request, &key).await?;
+    check_size(&request, chunk)?;
     let (registry, body) = (request.registry().clone(), request.body());
     let uploads = registry.uploads();
     let stored = uploads.finish(key, digest.clone(), chunk, body).await?;
@@ -124,6 +127,13 @@ async fn chunk(request: &Request, key: &UploadKey) -> Result<Option<Chunk>, Http
         Err(RegistryError::UploadUnknown) => Err(RegistryError::UploadUnknown.into()),
         Err(_) => Err(malformed),
     }
+}
+
+/// Refuses a body that makes the blob larger than the registry takes, before a byte of it is read. The length of the body
+/// or the end of its chunk tells; without both, the bytes are counted as they come.
+fn check_size(request: &Request, chunk: Option<Chunk>) -> Result<(), HttpError> {
+    let end = chunk.map_or(0, |chunk| chunk.last.saturating_add(1));
+    Ok(request.registry().uploads().check_size(request.announced().max(end))?)
 }
 
 fn created(may: &Authorized<Push>, digest: &Digest, stored: Stored) -> Answer {

@@ -1,6 +1,7 @@
 //! Repositories: listing, creating and removing them.
 
 mod empty;
+mod namespace;
 mod remove;
 mod repositories;
 
