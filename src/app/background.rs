@@ -26,7 +26,6 @@ impl Background {
         let mut jobs = Jobs::new(store.clone());
         jobs.start(registry.expire_uploads());
         jobs.start(registry.drop_pins());
-        jobs.start(registry.forget_sessions());
         jobs.start(registry.remove_empty());
         jobs.start(TidyMetrics::new(recorder.clone()));
         if let Some(reload_keys) = auth.reload_keys() {

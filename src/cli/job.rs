@@ -15,7 +15,7 @@ use crate::auth::ReloadKeys;
 use crate::config::{self, Config};
 use crate::ipfs::Kubo;
 use crate::jobs::{Job, Nudge, Scope, TidyMetrics, Turn, run_now};
-use crate::registry::upkeep::{DropPins, ExpireUploads, ForgetSessions, RemoveEmpty};
+use crate::registry::upkeep::{DropPins, ExpireUploads, RemoveEmpty};
 use crate::seal::SigningSecret;
 use crate::store::{Backlog, JobRecord, Store};
 
@@ -30,7 +30,6 @@ pub(super) enum Operation {
 pub(super) enum Name {
     DropPins,
     ExpireUploads,
-    ForgetSessions,
     KeepCertificate,
     ReloadKeys,
     RemoveEmpty,
@@ -93,10 +92,9 @@ impl Operation {
 }
 
 impl Name {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 6] = [
         Self::DropPins,
         Self::ExpireUploads,
-        Self::ForgetSessions,
         Self::KeepCertificate,
         Self::ReloadKeys,
         Self::RemoveEmpty,
@@ -107,7 +105,6 @@ impl Name {
         match self {
             Self::DropPins => DropPins::NAME,
             Self::ExpireUploads => ExpireUploads::NAME,
-            Self::ForgetSessions => ForgetSessions::NAME,
             Self::KeepCertificate => KeepCertificate::NAME,
             Self::ReloadKeys => ReloadKeys::NAME,
             Self::RemoveEmpty => RemoveEmpty::NAME,
@@ -127,7 +124,6 @@ impl Name {
         match self {
             Self::DropPins => DropPins::SCOPE,
             Self::ExpireUploads => ExpireUploads::SCOPE,
-            Self::ForgetSessions => ForgetSessions::SCOPE,
             Self::KeepCertificate => KeepCertificate::SCOPE,
             Self::ReloadKeys => ReloadKeys::SCOPE,
             Self::RemoveEmpty => RemoveEmpty::SCOPE,
@@ -140,7 +136,6 @@ impl Name {
         match self {
             Self::DropPins => DropPins::PERIOD,
             Self::ExpireUploads => ExpireUploads::PERIOD.min(idle),
-            Self::ForgetSessions => ForgetSessions::PERIOD.min(idle),
             Self::KeepCertificate => KeepCertificate::LONGEST_PERIOD,
             Self::ReloadKeys => ReloadKeys::PERIOD,
             Self::RemoveEmpty => RemoveEmpty::PERIOD,
@@ -154,11 +149,9 @@ impl Name {
             Self::ExpireUploads => {
                 Ok(Some(store.uploads().backlog(config.limits.upload_idle).await?))
             }
-            Self::ForgetSessions
-            | Self::KeepCertificate
-            | Self::ReloadKeys
-            | Self::RemoveEmpty
-            | Self::TidyMetrics => Ok(None),
+            Self::KeepCertificate | Self::ReloadKeys | Self::RemoveEmpty | Self::TidyMetrics => {
+                Ok(None)
+            }
         }
     }
 
@@ -184,9 +177,7 @@ impl Name {
                 run(&KeepCertificate::new(acme), store).await
             }
             Self::RemoveEmpty => run(&RemoveEmpty::new(store.clone()), store).await,
-            Self::ForgetSessions | Self::ReloadKeys | Self::TidyMetrics => {
-                Err(CliError::JobOfServer(self.text()))
-            }
+            Self::ReloadKeys | Self::TidyMetrics => Err(CliError::JobOfServer(self.text())),
         }
     }
 }

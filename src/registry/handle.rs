@@ -8,7 +8,7 @@ use super::detached::Detached;
 use super::disk::FreeDisk;
 use super::namespace::{NamespaceLimits, Namespaces};
 use super::readiness::Readiness;
-use super::upload::{Sessions, Transfers};
+use super::upload::{Transfers, Turns};
 use crate::ipfs::Kubo;
 use crate::jobs::Nudge;
 use crate::store::Store;
@@ -42,7 +42,7 @@ struct Parts {
     store: Store,
     ipfs: Kubo,
     limits: Limits,
-    sessions: Sessions,
+    turns: Turns,
     transfers: Transfers,
     pins: Nudge,
     readiness: Readiness,
@@ -71,7 +71,7 @@ impl Registry {
     pub fn new(store: Store, ipfs: Kubo, limits: Limits) -> Self {
         Self(Arc::new(Parts {
             transfers: Transfers::new(limits.uploads),
-            sessions: Sessions::default(),
+            turns: Turns::default(),
             pins: Nudge::default(),
             readiness: Readiness::default(),
             detached: Detached::default(),
@@ -148,9 +148,9 @@ impl Registry {
         &self.0.namespaces
     }
 
-    /// Running hashes and write locks of the uploads that this process knows.
-    pub(super) fn sessions(&self) -> &Sessions {
-        &self.0.sessions
+    /// Turns of the requests that write to one upload.
+    pub(super) fn turns(&self) -> &Turns {
+        &self.0.turns
     }
 
     /// Slots of the uploads that move bytes to Kubo.

@@ -43,7 +43,7 @@ pub use jobs::backlog::Backlog;
 pub use jobs::job::{JobOutcome, JobRecord, JobRun, JobTurn, Jobs, LastRun};
 pub use uploads::pin::{Claim, Commit, Committed, Pins};
 pub use uploads::unpin::{UnpinClaim, Unpins};
-pub use uploads::upload::{Part, Recorded, Started, Upload, Uploads};
+pub use uploads::upload::{Part, Recorded, SavedHash, Started, Upload, Uploads};
 
 use db::database::Database;
 

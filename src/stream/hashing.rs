@@ -2,6 +2,9 @@
 //! hand-over to another thread costs more than it saves.
 
 use ring::digest::{Context, SHA256, SHA512};
+use sha2::digest::Digest as _;
+use sha2::digest::common::hazmat::SerializableState;
+use sha2::{Sha256, Sha512};
 
 use crate::oci::{Algorithm, Digest};
 
@@ -9,7 +12,15 @@ use crate::oci::{Algorithm, Digest};
 #[derive(Clone)]
 pub struct Hasher {
     algorithm: Algorithm,
-    context: Context,
+    state: State,
+}
+
+/// ring cannot save its state. sha2 can, and is as fast on processors with SHA instructions only.
+#[derive(Clone)]
+enum State {
+    Ring(Context),
+    Sha256(Sha256),
+    Sha512(Sha512),
 }
 
 impl Hasher {
@@ -19,7 +30,35 @@ impl Hasher {
             Algorithm::Sha256 => Context::new(&SHA256),
             Algorithm::Sha512 => Context::new(&SHA512),
         };
-        Self { algorithm, context }
+        Self { algorithm, state: State::Ring(context) }
+    }
+
+    /// Starts the hash of an empty input, so that [`save`](Self::save) can save it later.
+    pub fn savable(algorithm: Algorithm) -> Self {
+        let state = match algorithm {
+            Algorithm::Sha256 => State::Sha256(Sha256::new()),
+            Algorithm::Sha512 => State::Sha512(Sha512::new()),
+        };
+        Self { algorithm, state }
+    }
+
+    /// Continues a hash that [`save`](Self::save) returned. `None` if the bytes are no state of this algorithm.
+    pub fn resume(algorithm: Algorithm, saved: &[u8]) -> Option<Self> {
+        let state = match algorithm {
+            Algorithm::Sha256 => State::Sha256(Sha256::deserialize(saved.try_into().ok()?).ok()?),
+            Algorithm::Sha512 => State::Sha512(Sha512::deserialize(saved.try_into().ok()?).ok()?),
+        };
+        Some(Self { algorithm, state })
+    }
+
+    /// The state of a hash that [`savable`](Self::savable) started: about a hundred bytes, or two hundred for SHA-512.
+    /// Empty for any other, which [`resume`](Self::resume) does not take.
+    pub fn save(&self) -> Vec<u8> {
+        match &self.state {
+            State::Ring(_) => Vec::new(),
+            State::Sha256(hash) => hash.serialize().to_vec(),
+            State::Sha512(hash) => hash.serialize().to_vec(),
+        }
     }
 
     /// The algorithm of the digest.
@@ -29,12 +68,20 @@ impl Hasher {
 
     /// Appends bytes to the input.
     pub fn update(&mut self, bytes: &[u8]) {
-        self.context.update(bytes);
+        match &mut self.state {
+            State::Ring(context) => context.update(bytes),
+            State::Sha256(hash) => hash.update(bytes),
+            State::Sha512(hash) => hash.update(bytes),
+        }
     }
 
     /// The digest of the whole input.
     pub fn finish(self) -> Digest {
-        Digest::from_hash(self.algorithm, self.context.finish().as_ref())
+        match self.state {
+            State::Ring(context) => Digest::from_hash(self.algorithm, context.finish().as_ref()),
+            State::Sha256(hash) => Digest::from_hash(self.algorithm, &hash.finalize()),
+            State::Sha512(hash) => Digest::from_hash(self.algorithm, &hash.finalize()),
+        }
     }
 }
 
@@ -66,6 +113,25 @@ pub fn sha256_bytes(bytes: &[u8]) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_saved_hash_goes_on_where_it_was() {
+        let input: Vec<u8> = (0..=255).cycle().take(1000).collect();
+        for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
+            for at in [0, 1, 55, 64, 127, 128, 500, 1000] {
+                let mut hasher = Hasher::savable(algorithm);
+                hasher.update(&input[..at]);
+                let saved = hasher.save();
+                assert!(saved.len() < 300, "{}", saved.len());
+                let mut resumed = Hasher::resume(algorithm, &saved).unwrap();
+                resumed.update(&input[at..]);
+                assert_eq!(resumed.finish(), digest(algorithm, &input));
+                assert!(Hasher::resume(algorithm, &saved[1..]).is_none());
+            }
+            let ring = Hasher::new(algorithm).save();
+            assert!(Hasher::resume(algorithm, &ring).is_none());
+        }
+    }
 
     #[test]
     fn computes_both_algorithms_in_any_pieces() {

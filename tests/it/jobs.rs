@@ -320,7 +320,7 @@ async fn a_server_measures_its_jobs_and_logs_what_its_shutdown_waits_for() {
     second.terminate();
     assert!(second.ended().await.success());
     second.logged("part_stopped", |line| line["part"] == "jobs").await;
-    for job in ["drop-pins", "expire-uploads", "forget-sessions", "remove-empty", "tidy-metrics"] {
+    for job in ["drop-pins", "expire-uploads", "remove-empty", "tidy-metrics"] {
         second.logged("job_stopped", |line| line["job"] == job).await;
     }
 }

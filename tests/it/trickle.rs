@@ -110,6 +110,27 @@ async fn pieces_and_parts_make_the_blob_of_one_add() {
 }
 
 #[tokio::test]
+async fn any_instance_closes_an_upload_without_reading_it_back() {
+    let server = server().await;
+    let other = Builder::beside(&server).start().await;
+    let bytes = random(509, 3 * MIB + 1000);
+    let session = server.client().start_upload("moved").await;
+    for part in [0..2 * MIB, 2 * MIB..bytes.len()] {
+        let patch = request("PATCH", &session, &[], full(bytes.slice(part)));
+        server.client().send(patch).await.expect(202);
+    }
+    let digest = sha256(&bytes);
+    other.client().ask("PUT", &format!("{session}?digest={digest}")).await.expect(201);
+    let calls = "registry_kubo_call_duration_seconds_count";
+    assert!(total(&other, calls, "block/get").await > 0.0, "the nodes above the leaves are read");
+    for read in ["gateway", "cat"] {
+        assert_eq!(total(&other, calls, read).await, 0.0, "{read}");
+    }
+    let blob = server.client().get(&format!("/v2/moved/blobs/{digest}")).await.expect(200);
+    assert_eq!(sha256(&blob.body), digest);
+}
+
+#[tokio::test]
 async fn a_small_blob_in_pieces_is_one_block() {
     let server = server().await;
     let client = server.client();
@@ -211,7 +232,7 @@ async fn of_two_appends_at_once_the_second_is_refused() {
     };
     // It has looked at the upload and waits for the first. Then it no longer begins where its client believes.
     let looks = "registry_postgres_call_duration_seconds_count";
-    while total(&server, looks, "upload/get").await < 3.0 {
+    while total(&server, looks, "upload/get").await < 2.0 {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     patch.send(&bytes[500..1000]).await;
@@ -235,6 +256,32 @@ async fn an_account_opens_only_so_many_uploads() {
     refused.refused(429, "TOOMANYREQUESTS");
     client.delete(&sessions[0]).await.expect(204);
     client.start_upload("many").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn thirty_two_pushers_on_thin_links_share_four_slots() {
+    let server = builder().await.env("OPEN_REGISTRY_LIMIT_UPLOADS", "4").start().await;
+    let client = server.client();
+    let pushes: Vec<_> = (0..32)
+        .map(|n| {
+            tokio::spawn(async move {
+                // 64 KiB a second.
+                let bytes = random(900 + n, 384 * KIB + 5);
+                let session = client.start_upload("thin").await;
+                let mut patch = Patch::begin(client, &session, bytes.len()).await;
+                for piece in bytes.chunks(16 * KIB) {
+                    patch.send(piece).await;
+                    tokio::time::sleep(Duration::from_millis(250)).await;
+                }
+                let status = patch.status().await;
+                assert!(status.contains("202"), "{status}");
+                close(client, &session, &bytes).await;
+            })
+        })
+        .collect();
+    for push in pushes {
+        push.await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -177,7 +177,7 @@ async fn a_torn_upload_resumes_where_it_broke_and_after_a_crash_at_its_last_part
             server = server.restart().await;
         }
         let digest = sha256(&bytes);
-        // Any instance can finish an upload: it reads back the bytes that it has no running hash of.
+        // Any instance can finish an upload.
         let other = Builder::beside(&server).start().await;
         let closing = if round % 2 == 0 { &other } else { &server };
         closing.client().ask("PUT", &format!("{session}?digest={digest}")).await.expect(201);

@@ -1,5 +1,6 @@
--- A session with its last part, if it has one. $1 repository, $2 id, $3 subject.
-SELECT u.received, u.algorithm, u.pieces, p.part_offset, p.size, p.ipfs_cid
+-- A session with its last part and its running hash, if it has them. $1 repository, $2 id, $3 subject.
+SELECT u.received, u.algorithm, u.pieces, p.part_offset, p.size, p.ipfs_cid,
+    u.hash_algorithm, CASE WHEN u.hashed = u.received THEN u.hash_state END AS hash_state
 FROM uploads u
 JOIN repositories r ON r.id = u.repository_id
 LEFT JOIN LATERAL (

@@ -1,8 +1,11 @@
 -- Adds a part that Kubo holds to a session, if the session has the length that the writer expects. The part holds the
 -- bytes of all pieces, so they go. Runs after upload/lock. $1 id, $2 expected length, $3 offset, $4 size, $5 CID, $6
--- whether the CID is in the queue (see blob/commit).
+-- whether the CID is in the queue (see blob/commit), $7 and $8 algorithm and state of the running hash after the part, or
+-- NULL.
 WITH advanced AS (
-    UPDATE uploads SET received = $3::BIGINT + $4::BIGINT, pieces = 0, touched_at = now()
+    UPDATE uploads SET
+        received = $3::BIGINT + $4::BIGINT, pieces = 0, touched_at = now(),
+        hashed = $3::BIGINT + $4::BIGINT, hash_algorithm = $7, hash_state = $8
     WHERE id = $1 AND received = $2
     RETURNING id
 ), merged AS (

@@ -2,12 +2,10 @@
 
 mod drop_pins;
 mod expire_uploads;
-mod forget_sessions;
 mod remove_empty;
 
 pub use drop_pins::DropPins;
 pub use expire_uploads::ExpireUploads;
-pub use forget_sessions::ForgetSessions;
 pub use remove_empty::RemoveEmpty;
 
 use super::Registry;
@@ -27,10 +25,5 @@ impl Registry {
     /// The job that removes empty repositories.
     pub fn remove_empty(&self) -> RemoveEmpty {
         RemoveEmpty::new(self.store().clone())
-    }
-
-    /// The job that forgets the memory of idle uploads.
-    pub fn forget_sessions(&self) -> ForgetSessions {
-        ForgetSessions::new(self.clone())
     }
 }

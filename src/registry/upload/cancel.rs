@@ -11,7 +11,6 @@ impl Uploads<'_> {
     pub async fn cancel(self, key: &UploadKey) -> Result<(), RegistryError> {
         let store = self.0.store();
         let found = store.uploads().cancel(&key.repository, key.id.0, &key.subject).await?;
-        self.0.sessions().forget(key.id.0);
         self.0.pins().wake();
         if found { Ok(()) } else { Err(RegistryError::UploadUnknown) }
     }

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::UploadKey;
 use super::compose::Composed;
 use super::lock::LockedUpload;
+use super::write::hasher_at;
 use crate::ipld::Cid;
 use crate::oci::{Digest, RepositoryName};
 use crate::registry::{RegistryError, Uploads};
@@ -64,10 +65,9 @@ impl Uploads<'_> {
         }
         self.admit(&key.repository, locked.upload.received).await?;
         let composed = self.compose(&locked.upload).await?;
-        let (id, size) = (locked.upload.id, locked.upload.received);
+        let size = locked.upload.received;
         let upload = Some(Ended { key, received: size });
         let cid = self.commit(&key.repository, upload, digest, size, composed).await?;
-        self.0.sessions().forget(id);
         Ok(Stored { cid, size })
     }
 
@@ -94,7 +94,7 @@ impl Uploads<'_> {
         locked: &LockedUpload,
         named: &Digest,
     ) -> Result<Digest, RegistryError> {
-        match locked.session.hasher_at(locked.upload.received, named.algorithm()) {
+        match hasher_at(&locked.upload, named.algorithm()) {
             Some(hasher) => Ok(hasher.finish()),
             None => self.hash_stored(&locked.upload, named.algorithm()).await,
         }

@@ -38,7 +38,6 @@ impl Uploads<'_> {
     ) -> Result<Stored, RegistryError> {
         let mut locked = self.lock(key).await?;
         check_chunk(key, &locked, chunk, &body)?;
-        let id = locked.upload.id;
         let transfer = Transfer::new(self.0.transfers(), &key.subject);
         let mut writer = Writer::new(self.0, key, &mut locked, digest.algorithm(), transfer);
         writer.write_all(&mut CountedBody::new(body, chunk)).await?;
@@ -47,8 +46,6 @@ impl Uploads<'_> {
             let stored = self.commit_leaf(&key.repository, ended, digest, leaf).await;
             if let Err(RegistryError::DigestMismatch { .. }) = &stored {
                 self.cancel(key).await?;
-            } else if stored.is_ok() {
-                self.0.sessions().forget(id);
             }
             return stored;
         }

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use tokio::sync::OwnedMutexGuard;
 use tokio::time::timeout;
 
-use super::session::Session;
+use super::turns::Turn;
 use super::{UploadKey, UploadState};
 use crate::registry::{RegistryError, Uploads};
 use crate::store::Upload;
@@ -16,10 +15,10 @@ const WRITER_WAIT: Duration = Duration::from_secs(10);
 
 /// An upload that no other request of this process writes to.
 pub(super) struct LockedUpload {
-    pub(super) session: OwnedMutexGuard<Session>,
     pub(super) upload: Upload,
     /// Length of the upload when the request came.
     pub(super) asked_at: u64,
+    _turn: Turn,
 }
 
 impl Uploads<'_> {
@@ -43,20 +42,20 @@ impl Uploads<'_> {
     /// # Errors
     /// [`RegistryError::OutOfOrder`] when the wait was too long.
     pub(super) async fn lock(self, key: &UploadKey) -> Result<LockedUpload, RegistryError> {
-        // The row is read before the wait, too: an unknown id must not leave a session behind.
-        let before = self.row(key).await?;
-        let session = self.0.sessions().session(key.id.0).lock_owned();
-        let Ok(session) = timeout(WRITER_WAIT, session).await else {
-            return Err(RegistryError::OutOfOrder { key: key.clone(), received: before.received });
+        let (turns, id) = (self.0.turns(), key.id.0);
+        let (turn, before) = match turns.take(id) {
+            Some(turn) => (turn, None),
+            None => {
+                let before = self.row(key).await?.received;
+                let Ok(turn) = timeout(WRITER_WAIT, turns.wait(id)).await else {
+                    return Err(RegistryError::OutOfOrder { key: key.clone(), received: before });
+                };
+                (turn, Some(before))
+            }
         };
         // The writer before may have added bytes or ended the upload.
-        match self.row(key).await {
-            Ok(upload) => Ok(LockedUpload { session, upload, asked_at: before.received }),
-            Err(error) => {
-                self.0.sessions().forget(key.id.0);
-                Err(error)
-            }
-        }
+        let upload = self.row(key).await?;
+        Ok(LockedUpload { asked_at: before.unwrap_or(upload.received), upload, _turn: turn })
     }
 
     async fn row(self, key: &UploadKey) -> Result<Upload, RegistryError> {

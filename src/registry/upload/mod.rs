@@ -20,15 +20,15 @@ mod part;
 mod put;
 mod readback;
 mod receive;
-mod session;
 mod start;
 mod transfer;
 mod transfers;
+mod turns;
 mod write;
 
 pub use commit::Stored;
 pub use incoming::Incoming;
 pub use key::{UploadKey, UploadState};
 pub use part::PART_BYTES;
-pub(super) use session::Sessions;
 pub(super) use transfers::Transfers;
+pub(super) use turns::Turns;

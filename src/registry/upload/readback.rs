@@ -1,4 +1,4 @@
-//! Reading an upload's parts back, to hash bytes that this process has no running hash of.
+//! Reading an upload's parts back, to hash bytes whose running hash no row has.
 
 use http_body_util::BodyExt;
 

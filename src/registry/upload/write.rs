@@ -9,12 +9,11 @@ use super::UploadKey;
 use super::incoming::{CountedBody, Incoming};
 use super::lock::LockedUpload;
 use super::part::{OpenPart, PART_BYTES, StoringPart};
-use super::session::{RunningHash, Session};
 use super::transfer::{Next, Transfer};
 use crate::ipld::profile::LEAF_BYTES;
 use crate::oci::Algorithm;
 use crate::registry::{Registry, RegistryError};
-use crate::store::{Part, Recorded, Upload};
+use crate::store::{Part, Recorded, SavedHash, Upload};
 use crate::stream::hashing::Hasher;
 use crate::stream::paced::STRIDE;
 
@@ -38,7 +37,6 @@ struct ClosedPart {
 pub(super) struct Writer<'r, 'l> {
     registry: &'r Registry,
     key: &'r UploadKey,
-    session: &'l mut Session,
     upload: &'l mut Upload,
     transfer: Transfer<'r>,
     hasher: Option<Hasher>,
@@ -50,7 +48,7 @@ pub(super) struct Writer<'r, 'l> {
 }
 
 impl<'r, 'l> Writer<'r, 'l> {
-    /// Continues an upload. A running hash of `algorithm` goes on if this process has it.
+    /// Continues an upload, and its running hash of `algorithm` if it has one.
     pub(super) fn new(
         registry: &'r Registry,
         key: &'r UploadKey,
@@ -58,23 +56,12 @@ impl<'r, 'l> Writer<'r, 'l> {
         algorithm: Algorithm,
         transfer: Transfer<'r>,
     ) -> Self {
-        let (session, upload) = (&mut *locked.session, &mut locked.upload);
-        let hasher = session.hasher_at(upload.received, algorithm);
+        let upload = &mut locked.upload;
+        let hasher = hasher_at(upload, algorithm);
         let begun = upload.received % LEAF_BYTES;
         let (offset, open) = (upload.received - begun, OpenPart::new(begun));
         let touched = Instant::now();
-        Self {
-            registry,
-            key,
-            session,
-            upload,
-            transfer,
-            hasher,
-            offset,
-            open,
-            closed: None,
-            touched,
-        }
+        Self { registry, key, upload, transfer, hasher, offset, open, closed: None, touched }
     }
 
     /// Bytes that are durable.
@@ -224,10 +211,12 @@ impl<'r, 'l> Writer<'r, 'l> {
             self.registry.ipfs().pin(&cid).await?;
         }
         let part = Part { offset, size, cid };
-        let recorded = claim.record_part(self.upload.id, self.upload.received, part).await?;
+        let hash = hasher.as_ref().map(saved);
+        let (id, received) = (self.upload.id, self.upload.received);
+        let recorded = claim.record_part(id, received, part, hash.as_ref()).await?;
         self.check(recorded)?;
         (self.upload.last, self.upload.pieces) = (Some(part), 0);
-        self.advance_to(offset + size, hasher);
+        self.advance_to(offset + size, hash);
         Ok(())
     }
 
@@ -235,17 +224,18 @@ impl<'r, 'l> Writer<'r, 'l> {
         let bytes = self.open.take_gathered();
         let received = self.upload.received;
         let uploads = self.registry.store().uploads();
-        let recorded = uploads.append_piece(self.upload.id, received, &bytes).await?;
+        let hash = self.hasher.as_ref().map(saved);
+        let id = self.upload.id;
+        let recorded = uploads.append_piece(id, received, &bytes, hash.as_ref()).await?;
         self.check(recorded)?;
         self.upload.pieces += 1;
         self.open = OpenPart::new(self.open.size());
-        self.advance_to(received + bytes.len() as u64, self.hasher.clone());
+        self.advance_to(received + bytes.len() as u64, hash);
         Ok(())
     }
 
-    fn advance_to(&mut self, received: u64, hasher: Option<Hasher>) {
-        self.upload.received = received;
-        self.session.running = hasher.map(|hasher| RunningHash { received, hasher });
+    fn advance_to(&mut self, received: u64, hash: Option<SavedHash>) {
+        (self.upload.received, self.upload.hash) = (received, hash);
         self.touched = Instant::now();
     }
 
@@ -281,4 +271,17 @@ impl<'r, 'l> Writer<'r, 'l> {
             Err(_) => Ok(()),
         }
     }
+}
+
+/// The running hash of all bytes of an upload. `None` when its row has none of this algorithm.
+pub(super) fn hasher_at(upload: &Upload, algorithm: Algorithm) -> Option<Hasher> {
+    match &upload.hash {
+        Some(hash) if hash.algorithm == algorithm => Hasher::resume(algorithm, &hash.state),
+        _ if upload.received == 0 => Some(Hasher::savable(algorithm)),
+        _ => None,
+    }
+}
+
+fn saved(hasher: &Hasher) -> SavedHash {
+    SavedHash { algorithm: hasher.algorithm(), state: hasher.save() }
 }

@@ -89,6 +89,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "emptiness",
         sql: include_str!("../../../sql/migrations/0011_emptiness.sql"),
     },
+    Migration {
+        version: 12,
+        name: "upload_hashes",
+        sql: include_str!("../../../sql/migrations/0012_upload_hashes.sql"),
+    },
 ];
 
 /// Applies the migrations that are missing. The lock ends with the connection.

@@ -19,7 +19,7 @@ use tokio_postgres::Error;
 use uuid::Uuid;
 
 use super::unpin;
-use super::upload::{self, NewPart, Part, Recorded};
+use super::upload::{self, NewPart, Part, Recorded, SavedHash};
 use crate::ipld::Cid;
 use crate::oci::{Digest, RepositoryName};
 use crate::store::content::blob::{self, NewBlob};
@@ -107,7 +107,7 @@ impl Claim {
     }
 
     /// Adds the claimed CID to an upload as the bytes of `part`, if `expected_received` bytes of the upload are
-    /// durable. A part at the same offset is replaced. In any other outcome than [`Recorded::Done`] the CID is queued
+    /// durable. A part at the same offset is replaced. `hash` covers all bytes up to the end of the part. In any other outcome than [`Recorded::Done`] the CID is queued
     /// for unpinning.
     ///
     /// # Errors
@@ -117,6 +117,7 @@ impl Claim {
         upload: Uuid,
         expected_received: u64,
         part: Part,
+        hash: Option<&SavedHash>,
     ) -> Result<Recorded, StoreError> {
         let Self { lease, cid, queued } = self;
         let end = part.offset.saturating_add(part.size);
@@ -132,6 +133,7 @@ impl Claim {
             size: signed(part.size)?,
             cid: &cid,
             queued,
+            hash,
         };
         let lease = lease.renewed();
         let record = async {

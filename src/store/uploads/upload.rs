@@ -48,6 +48,17 @@ pub struct Upload {
     pub last: Option<Part>,
     /// Number of pieces.
     pub pieces: u32,
+    /// The running hash of all bytes, if it is known.
+    pub hash: Option<SavedHash>,
+}
+
+/// A running hash that any instance can continue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the other field is its name")]
+pub struct SavedHash {
+    pub algorithm: Algorithm,
+    /// As [`Hasher::save`](crate::stream::hashing::Hasher::save) returns it.
+    pub state: Vec<u8>,
 }
 
 /// Outcome of [`Uploads::start`].
@@ -147,7 +158,11 @@ impl Uploads<'_> {
         };
         let received = unsigned(row, "received")?;
         let pieces = row.try_get::<_, i32>("pieces")?.unsigned_abs();
-        Ok(Some(Upload { id, received, algorithm, last, pieces }))
+        let hash = match row.try_get::<_, Option<Vec<u8>>>("hash_state")? {
+            Some(state) => Some(SavedHash { algorithm: parsed(row, "hash_algorithm")?, state }),
+            None => None,
+        };
+        Ok(Some(Upload { id, received, algorithm, last, pieces, hash }))
     }
 
     /// The parts of a session by offset. A part may begin below the end of the part before it, and then holds those
@@ -164,17 +179,18 @@ impl Uploads<'_> {
     }
 
     /// Adds a few bytes to a session, if `expected_received` bytes of it are durable. They are kept in PostgreSQL until
-    /// a part holds them.
+    /// a part holds them. `hash` covers all bytes up to theirs.
     pub async fn append_piece(
         self,
         id: Uuid,
         expected_received: u64,
         bytes: &[u8],
+        hash: Option<&SavedHash>,
     ) -> Result<Recorded, StoreError> {
         let expected = signed(expected_received)?;
         let appended = self.0.retrying(|| async {
             let lease = self.0.lease().await?;
-            let append = append_piece(&lease, id, expected, bytes);
+            let append = append_piece(&lease, id, expected, bytes, hash);
             lease.transaction(lock(&lease, Some(id)), append).await
         });
         let (locked, written) = appended.await?;
@@ -263,8 +279,10 @@ async fn append_piece(
     id: Uuid,
     expected: i64,
     bytes: &[u8],
+    hash: Option<&SavedHash>,
 ) -> Result<Option<Row>, Error> {
-    connection.row(Query::UploadAppendPiece, &[&id, &expected, &bytes]).await
+    let (algorithm, state) = columns(hash);
+    connection.row(Query::UploadAppendPiece, &[&id, &expected, &bytes, &algorithm, &state]).await
 }
 
 async fn discard(connection: &Connection, ids: &[Uuid]) -> Result<Option<Row>, Error> {
@@ -305,6 +323,8 @@ pub(super) struct NewPart<'a> {
     pub(super) cid: &'a str,
     /// Whether the CID is in the queue for unpinning.
     pub(super) queued: bool,
+    /// The running hash after the part.
+    pub(super) hash: Option<&'a SavedHash>,
 }
 
 /// Adds a part to an upload. Returns no row when the upload does not have the expected length. Runs after [`lock`].
@@ -312,8 +332,19 @@ pub(super) async fn record_part(
     connection: &Connection,
     new: &NewPart<'_>,
 ) -> Result<Option<Row>, Error> {
-    let NewPart { upload, expected, offset, size, cid, queued } = new;
-    connection.row(Query::UploadRecordPart, &[upload, expected, offset, size, cid, queued]).await
+    let NewPart { upload, expected, offset, size, cid, queued, hash } = new;
+    let (algorithm, state) = columns(*hash);
+    connection
+        .row(
+            Query::UploadRecordPart,
+            &[upload, expected, offset, size, cid, queued, &algorithm, &state],
+        )
+        .await
+}
+
+/// The columns `hash_algorithm` and `hash_state`.
+fn columns(hash: Option<&SavedHash>) -> (Option<&str>, Option<&[u8]>) {
+    hash.map(|hash| (hash.algorithm.as_str(), hash.state.as_slice())).unzip()
 }
 
 fn part(row: &Row) -> Result<Part, StoreError> {

@@ -14,7 +14,7 @@ async fn jobs_are_listed_with_their_last_run() {
     {
         assert!(head.contains(column), "{table}");
     }
-    assert_eq!(table.lines().count(), 8, "{table}");
+    assert_eq!(table.lines().count(), 7, "{table}");
     let insert = "INSERT INTO uploads (id, repository_id, subject, touched_at)
         SELECT gen_random_uuid(), id, 'ann', now() - INTERVAL '9 days' FROM repositories";
     operator.done("repo visibility acme/web private", "");
@@ -45,7 +45,7 @@ async fn jobs_are_listed_with_their_last_run() {
 async fn a_job_that_cannot_run_here_says_why() {
     let rig::Database { settings, store, .. } = rig::database().await;
     let operator = Operator::on(&settings);
-    for name in ["reload-keys", "tidy-metrics", "forget-sessions"] {
+    for name in ["reload-keys", "tidy-metrics"] {
         operator.refused(&format!("jobs run {name}"), "", &[name, "server"]);
     }
     let words = ["keep-certificate", "OPEN_REGISTRY_ACME_DOMAIN"];

@@ -330,7 +330,7 @@ async fn removing_a_repository_removes_its_links_and_no_others() {
     let id = start_upload(&store, &a, "ann").await;
     let part = Part { offset: 0, size: 1, cid: cid(5) };
     let claim = store.pins().claim(&cid(5)).await.unwrap();
-    assert_eq!(claim.record_part(id, 0, part).await.unwrap(), Recorded::Done);
+    assert_eq!(claim.record_part(id, 0, part, None).await.unwrap(), Recorded::Done);
 
     assert!(store.repositories().remove(&a).await.unwrap());
     assert!(!store.repositories().remove(&a).await.unwrap());

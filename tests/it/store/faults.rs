@@ -52,7 +52,7 @@ async fn after_a_restart_everything_works_at_once() {
     }
     // The restart has interrupted the transaction of this claim.
     let part = af_registry::store::Part { offset: 0, size: 1, cid: cid(5) };
-    fails(claim.record_part(uuid::Uuid::new_v4(), 0, part)).await;
+    fails(claim.record_part(uuid::Uuid::new_v4(), 0, part, None)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -331,14 +331,14 @@ async fn round_trips_are_as_few_as_promised() {
     costs!("blobs().unlink", 1, store.blobs().unlink(&repository("b"), &digest(1)));
     let started = costs!("uploads().start", 1, store.uploads().start(&a, "ann", None, 99));
     let Started::Open { id, .. } = started else { panic!("{started:?}") };
-    costs!("uploads().append_piece", 1, store.uploads().append_piece(id, 0, b"x"));
+    costs!("uploads().append_piece", 1, store.uploads().append_piece(id, 0, b"x", None));
     costs!("uploads().pieces", 1, store.uploads().pieces(id, 0));
     costs!("uploads().parts", 1, store.uploads().parts(id));
     costs!("uploads().touch", 1, store.uploads().touch(id));
     costs!("uploads().get", 1, store.uploads().get(&a, id, "ann"));
     let part = af_registry::store::Part { offset: 0, size: 1, cid: cid(5) };
     let claim = costs!("pins().claim", 1, store.pins().claim(&cid(5)));
-    costs!("record_part", 1, claim.record_part(id, 1, part));
+    costs!("record_part", 1, claim.record_part(id, 1, part, None));
     let claim = store.pins().claim(&cid(6)).await.unwrap();
     let commit = af_registry::store::Commit {
         repository: a.clone(),

@@ -11,7 +11,7 @@ use crate::rig;
 async fn queue(store: &Store, n: u64) {
     let claim = store.pins().claim(&cid(n)).await.unwrap();
     let part = Part { offset: 0, size: 1, cid: cid(n) };
-    let gone = claim.record_part(uuid::Uuid::new_v4(), 0, part).await.unwrap();
+    let gone = claim.record_part(uuid::Uuid::new_v4(), 0, part, None).await.unwrap();
     assert_eq!(gone, Recorded::Gone);
     assert!(store.unpins().due(100).await.unwrap().contains(&cid(n)));
 }
@@ -119,7 +119,7 @@ async fn cancelling_an_upload_does_not_unpin_the_part_of_another() {
         let left = start_upload(&store, &a, "ann").await;
         let right = start_upload(&store, &a, "bob").await;
         let claim = store.pins().claim(&at).await.unwrap();
-        assert_eq!(claim.record_part(left, 0, part).await.unwrap(), Recorded::Done);
+        assert_eq!(claim.record_part(left, 0, part, None).await.unwrap(), Recorded::Done);
         if order == "before" {
             assert!(store.uploads().cancel(&a, left, "ann").await.unwrap());
         }
@@ -128,7 +128,7 @@ async fn cancelling_an_upload_does_not_unpin_the_part_of_another() {
         if order == "while" {
             assert!(store.uploads().cancel(&a, left, "ann").await.unwrap());
         }
-        assert_eq!(claim.record_part(right, 0, part).await.unwrap(), Recorded::Done);
+        assert_eq!(claim.record_part(right, 0, part, None).await.unwrap(), Recorded::Done);
         if order == "after" {
             assert!(store.uploads().cancel(&a, left, "ann").await.unwrap());
         }
@@ -232,7 +232,7 @@ async fn every_cid_that_a_row_names_is_always_pinned() {
                     pins.lock().unwrap().insert(n);
                 }
                 let part = Part { offset: 0, size: 1, cid: cid(n) };
-                assert_eq!(claim.record_part(id, 0, part).await.unwrap(), Recorded::Done);
+                assert_eq!(claim.record_part(id, 0, part, None).await.unwrap(), Recorded::Done);
                 assert!(pins.lock().unwrap().contains(&n), "a recorded part lost its pin");
                 tokio::time::sleep(Duration::from_millis(round % 5)).await;
                 assert!(pins.lock().unwrap().contains(&n), "a part lost its pin");

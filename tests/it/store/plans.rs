@@ -198,13 +198,17 @@ const CASES: &[Case] = &[
     case!("upload/get", "'big', md5('upload20000')::UUID, 'ann'", 4.0),
     case!("upload/parts", "md5('upload20000')::UUID", 2.0),
     case!("upload/pieces", "md5('upload20000')::UUID, 128", 10.0),
-    case!("upload/append_piece", "md5('upload7')::UUID, 128, 'x'", 1.0),
+    case!("upload/append_piece", "md5('upload7')::UUID, 128, 'x', 'sha256', 'x'", 1.0),
     case!("upload/touch", "md5('upload20000')::UUID", 1.0),
     case!("upload/lock_idle_of", "'ann', 3600, 100", 201.0),
     case!("upload/lock", "md5('upload20000')::UUID", 1.0),
     case!("upload/lock_own", "'big', md5('upload20000')::UUID, 'ann'", 2.0),
     case!("upload/lock_idle", "3600, 100", 201.0),
-    case!("upload/record_part", "md5('upload7')::UUID, 128, 64, 100, 'x', FALSE", 14.0),
+    case!(
+        "upload/record_part",
+        "md5('upload7')::UUID, 128, 64, 100, 'x', FALSE, 'sha256', 'x'",
+        14.0
+    ),
     case!("upload/backlog", "3600, 1000", 1001.0),
     case!("upload/discard", "ARRAY[md5('upload7')::UUID, md5('upload8')::UUID]", 8.0),
     case!("unpin/queued", "cid_of('part', 7)", 1.0),
@@ -334,7 +338,7 @@ async fn everything(store: &Store) {
     let id = start_upload(store, &big, "cem").await;
     let part = Part { offset: 0, size: 1, cid: cid(5) };
     let claim = store.pins().claim(&cid(5)).await.unwrap();
-    assert_eq!(claim.record_part(id, 0, part).await.unwrap(), Recorded::Done);
+    assert_eq!(claim.record_part(id, 0, part, None).await.unwrap(), Recorded::Done);
     assert!(store.uploads().cancel(&big, id, "cem").await.unwrap());
     store.unpins().claim(&cid(5)).await.unwrap().unwrap().done().await.unwrap();
     let id = start_upload(store, &big, "cem").await;

@@ -40,6 +40,7 @@ async fn instances_that_start_at_once_migrate_once() {
         "refresh_generations",
         "last_use",
         "emptiness",
+        "upload_hashes",
     ];
     let brought = (1..).zip(brought).map(|(n, name)| (n, name.to_owned(), 64));
     assert_eq!(versions, brought.collect::<Vec<_>>());

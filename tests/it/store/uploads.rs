@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use af_registry::oci::Algorithm;
-use af_registry::store::{Commit, Committed, Part, Recorded, Started, Store, StoreError, Upload};
+use af_registry::store::{
+    Commit, Committed, Part, Recorded, SavedHash, Started, Store, StoreError, Upload,
+};
 use uuid::Uuid;
 
 use super::{cid, digest, repository, start_upload};
@@ -11,7 +13,7 @@ use crate::rig;
 
 async fn record(store: &Store, id: Uuid, expected: u64, part: Part) -> Recorded {
     let claim = store.pins().claim(&part.cid).await.unwrap();
-    claim.record_part(id, expected, part).await.unwrap()
+    claim.record_part(id, expected, part, None).await.unwrap()
 }
 
 fn part(offset: u64, size: u64, at: u64) -> Part {
@@ -27,7 +29,7 @@ async fn a_session_belongs_to_its_repository_and_subject() {
     let Started::Open { id, others: 0 } = started else { panic!("{started:?}") };
     start_upload(&store, &b, "ann").await;
     let opened = store.uploads().get(&a, id, "ann").await.unwrap();
-    let fresh = Upload { id, received: 0, algorithm: sha512, last: None, pieces: 0 };
+    let fresh = Upload { id, received: 0, algorithm: sha512, last: None, pieces: 0, hash: None };
     assert_eq!(opened, Some(fresh));
     assert_eq!(store.uploads().get(&b, id, "ann").await.unwrap(), None);
     assert_eq!(store.uploads().get(&a, id, "bob").await.unwrap(), None);
@@ -63,18 +65,27 @@ async fn pieces_follow_the_last_part_until_a_part_holds_them() {
     let uploads = store.uploads();
     let id = start_upload(&store, &a, "ann").await;
     assert_eq!(record(&store, id, 0, part(0, 64, 1)).await, Recorded::Done);
-    assert_eq!(uploads.append_piece(id, 64, b"ab").await.unwrap(), Recorded::Done);
-    assert_eq!(uploads.append_piece(id, 64, b"x").await.unwrap(), Recorded::Moved { received: 66 });
-    assert_eq!(uploads.append_piece(id, 66, b"c").await.unwrap(), Recorded::Done);
+    assert_eq!(uploads.append_piece(id, 64, b"ab", None).await.unwrap(), Recorded::Done);
+    assert_eq!(
+        uploads.append_piece(id, 64, b"x", None).await.unwrap(),
+        Recorded::Moved { received: 66 }
+    );
+    assert_eq!(uploads.append_piece(id, 66, b"c", None).await.unwrap(), Recorded::Done);
     let opened = uploads.get(&a, id, "ann").await.unwrap().unwrap();
     assert_eq!((opened.received, opened.last, opened.pieces), (67, Some(part(0, 64, 1)), 2));
     assert_eq!(uploads.pieces(id, 64).await.unwrap(), ["ab", "c"]);
     assert_eq!(record(&store, id, 67, part(64, 10, 2)).await, Recorded::Done);
     let opened = uploads.get(&a, id, "ann").await.unwrap().unwrap();
     assert_eq!((opened.received, opened.last, opened.pieces), (74, Some(part(64, 10, 2)), 0));
-    assert_eq!(uploads.append_piece(id, 74, b"d").await.unwrap(), Recorded::Done);
+    let hash = SavedHash { algorithm: Algorithm::Sha256, state: vec![1, 2] };
+    assert_eq!(uploads.append_piece(id, 74, b"d", Some(&hash)).await.unwrap(), Recorded::Done);
+    assert_eq!(uploads.get(&a, id, "ann").await.unwrap().unwrap().hash, Some(hash));
+    // The previous version appends without a hash.
+    admin.execute("UPDATE uploads SET received = 76", &[]).await.unwrap();
+    assert_eq!(uploads.get(&a, id, "ann").await.unwrap().unwrap().hash, None);
+    admin.execute("UPDATE uploads SET received = 75", &[]).await.unwrap();
     assert!(uploads.cancel(&a, id, "ann").await.unwrap());
-    assert_eq!(uploads.append_piece(id, 75, b"e").await.unwrap(), Recorded::Gone);
+    assert_eq!(uploads.append_piece(id, 75, b"e", None).await.unwrap(), Recorded::Gone);
     assert!(!uploads.touch(id).await.unwrap());
     let left = admin.query_one("SELECT count(*) FROM upload_pieces", &[]).await.unwrap();
     assert_eq!(left.get::<_, i64>(0), 0);
@@ -111,7 +122,7 @@ async fn a_part_in_the_wrong_place_is_rejected_and_queued() {
     assert_eq!(due, [cid(2), cid(3)]);
     for bad in [part(65, 1, 4), part(10, 10, 4), part(64, 1, 5)] {
         let claim = store.pins().claim(&cid(4)).await.unwrap();
-        let refused = claim.record_part(id, 64, bad).await;
+        let refused = claim.record_part(id, 64, bad, None).await;
         assert!(matches!(refused, Err(StoreError::Internal(_))), "{bad:?}");
     }
 }
@@ -194,7 +205,7 @@ async fn a_commit_of_an_upload_that_has_moved_or_ended_stores_nothing() {
         claim.commit_blob(commit.clone()).await.unwrap()
     };
     // Another instance appends to the upload, or ends it, between the last look at it and the commit.
-    assert_eq!(store.uploads().append_piece(id, 64, b"x").await.unwrap(), Recorded::Done);
+    assert_eq!(store.uploads().append_piece(id, 64, b"x", None).await.unwrap(), Recorded::Done);
     assert_eq!(outcome().await, Committed::Moved { received: 65 });
     assert!(store.uploads().get(&a, id, "ann").await.unwrap().is_some());
     assert!(store.uploads().cancel(&a, id, "ann").await.unwrap());
