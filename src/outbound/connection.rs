@@ -17,8 +17,9 @@ use tokio::task::AbortHandle;
 
 use super::held::{HeldStream, Hold};
 
-/// Largest read buffer, and so the largest frame of an answer: few large frames cost less than many small ones.
-const BUFFER: usize = 512 << 10;
+/// Largest read buffer, and so the largest frame of an answer. Few large frames cost less than many small ones, but a
+/// pull whose client stops reading keeps about two of them here.
+const BUFFER: usize = 64 << 10;
 
 /// Bodies of requests.
 pub trait Outgoing:
