@@ -159,3 +159,36 @@ async fn a_stranger_gets_in_while_forms_without_an_end_fill_all_places() {
     let line = server.logged("connections_near_limit", |_| true).await;
     assert_eq!((&line["limit"], &line["address"]), (&json!(64), &json!("127.0.0.1/32")), "{line}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pulls_that_nobody_reads_cost_little_and_give_it_back() {
+    const READERS: usize = 150;
+    let server = server().await;
+    let digest = server.client().push_blob("stopped/readers", &random(901, 16 << 20)).await;
+    server.client().get(&format!("/v2/stopped/readers/blobs/{digest}")).await.expect(200);
+    let idle = resident(&server);
+    let mut readers = Vec::new();
+    for _ in 0..READERS {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        let mut reader = socket.connect(server.addr).await.unwrap();
+        let head = format!("GET /v2/stopped/readers/blobs/{digest} HTTP/1.1\r\nhost: x\r\n\r\n");
+        reader.write_all(head.as_bytes()).await.unwrap();
+        let mut begin = [0; 12];
+        reader.read_exact(&mut begin).await.unwrap();
+        assert_eq!(begin, *b"HTTP/1.1 200");
+        readers.push(reader);
+    }
+    // Time for the buffers to fill. If that takes longer, they are smaller than they could be, which fails no bound.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let each = resident(&server).saturating_sub(idle) / READERS;
+    assert!(each < 400, "{each} KiB");
+    drop(readers);
+    let returned = async {
+        while resident(&server) > idle + (12 << 10) {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    };
+    let returned = timeout(PATIENCE, returned).await;
+    assert!(returned.is_ok(), "{} KiB, and {idle} before", resident(&server));
+}
