@@ -21,8 +21,8 @@ use super::watch::{CROSSING_TIME, End, Served, Stop, Watch};
 use super::watched::{Tracked, Watched};
 
 /// Size of the read and the write buffer of a connection. A frame of a body is at most as large as the buffer, and few
-/// large frames cost less than many small ones. But a client that stops reading keeps a full buffer and a frame.
-const BUFFER_BYTES: usize = 64 * 1024;
+/// large frames cost less than many small ones. Bodies of answers bound themselves to less (`stream/bounded`).
+const BUFFER_BYTES: usize = 512 * 1024;
 
 /// A connection that is ready for HTTP.
 #[derive(Clone, Debug)]

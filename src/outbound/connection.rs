@@ -17,9 +17,12 @@ use tokio::task::AbortHandle;
 
 use super::held::{HeldStream, Hold};
 
-/// Largest read buffer, and so the largest frame of an answer. Few large frames cost less than many small ones, but a
-/// pull whose client stops reading keeps about two of them here.
-const BUFFER: usize = 64 << 10;
+/// Largest read buffer of a connection, and so the largest frame of an answer. Few large frames cost less than many small
+/// ones, but a pull whose client stops reading keeps about two of them here.
+pub(super) const READING: usize = 64 << 10;
+
+/// Largest write buffer of a connection that sends a large body.
+pub(super) const WRITING: usize = 512 << 10;
 
 /// Bodies of requests.
 pub trait Outgoing:
@@ -49,11 +52,12 @@ impl Drop for Driver {
 }
 
 impl<B: Outgoing> Connection<B> {
-    /// Speaks HTTP over a stream.
+    /// Speaks HTTP over a stream, with read and write buffers of at most `buffer` bytes.
     pub(super) async fn over(
         stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        buffer: usize,
     ) -> hyper::Result<Self> {
-        let handshake = Builder::new().max_buf_size(BUFFER).handshake(TokioIo::new(stream));
+        let handshake = Builder::new().max_buf_size(buffer).handshake(TokioIo::new(stream));
         let (requests, connection) = handshake.await?;
         // Errors of the connection also reach the caller that waits for the answer.
         let driver = tokio::spawn(async { drop(connection.await) });
@@ -61,9 +65,9 @@ impl<B: Outgoing> Connection<B> {
     }
 
     /// Speaks HTTP over a unix socket whose closing is an error to the server.
-    pub(super) async fn held(stream: UnixStream) -> hyper::Result<Self> {
+    pub(super) async fn held(stream: UnixStream, buffer: usize) -> hyper::Result<Self> {
         let hold = Hold::default();
-        let connection = Self::over(HeldStream::new(stream, hold.clone())).await?;
+        let connection = Self::over(HeldStream::new(stream, hold.clone()), buffer).await?;
         Ok(Self { hold: Some(hold), ..connection })
     }
 

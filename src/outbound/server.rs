@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::connection::{Connection, Outgoing};
+use super::connection::{Connection, Outgoing, READING, WRITING};
 use super::error::OutboundError;
 use super::reach::Reach;
 use super::tls::ClientTls;
@@ -62,12 +62,17 @@ impl<B: Outgoing> Server<B> {
         let failed = |source| OutboundError::Connect { address: address(), source };
         let late = |_| OutboundError::NotAccepted(address());
         let http = |source| OutboundError::Http { address: address(), source };
+        let buffer = match close {
+            Close::Usual => READING,
+            // Only large bodies need it.
+            Close::Reset => WRITING,
+        };
         if let Some(path) = self.address.socket() {
             let stream = timeout(self.connect_time, UnixStream::connect(path)).await;
             let stream = stream.map_err(late)?.map_err(failed)?;
             let connection = match close {
-                Close::Usual => Connection::over(stream).await,
-                Close::Reset => Connection::held(stream).await,
+                Close::Usual => Connection::over(stream, buffer).await,
+                Close::Reset => Connection::held(stream, buffer).await,
             };
             return connection.map_err(http);
         }
@@ -77,9 +82,9 @@ impl<B: Outgoing> Server<B> {
             stream.set_zero_linger().map_err(failed)?;
         }
         let connection = if self.address.https {
-            Connection::over(self.encrypt(stream).await?).await
+            Connection::over(self.encrypt(stream).await?, buffer).await
         } else {
-            Connection::over(stream).await
+            Connection::over(stream, buffer).await
         };
         connection.map_err(http)
     }

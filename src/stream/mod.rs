@@ -5,6 +5,7 @@
 //! or its reader dropped it. Only [`gather`] copies: it reads a body into memory. This room knows digests and no other
 //! word of the domain.
 
+pub mod bounded;
 mod error;
 pub mod gather;
 pub mod hashing;

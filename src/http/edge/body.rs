@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use crate::registry::RegistryError;
+use crate::stream::bounded::Bounded;
 use crate::stream::paced::Paced;
 
 type Streamed = Pin<Box<dyn HttpBody<Data = Bytes, Error = RegistryError> + Send>>;
@@ -31,12 +32,13 @@ impl Body {
         Self(Kind::Full(bytes.into()))
     }
 
-    /// A body that arrives frame by frame. It yields at intervals, so that other requests on the same worker run.
+    /// A body that arrives frame by frame. It yields at intervals, so that other requests on the same worker run, and little
+    /// of it waits in memory for a slow client.
     pub fn streamed<B>(body: B) -> Self
     where
         B: HttpBody<Data = Bytes, Error = RegistryError> + Send + 'static,
     {
-        Self(Kind::Streamed(Box::pin(Paced::new(body))))
+        Self(Kind::Streamed(Box::pin(Paced::new(Bounded::new(body)))))
     }
 }
 
