@@ -49,8 +49,7 @@ impl Uploads<'_> {
             }
             return stored;
         }
-        let mut transfer = writer.finish().await?;
-        transfer.begin().await?;
+        let _transfer = writer.finish().await?;
         self.commit_parts(key, locked, digest).await
     }
 }

@@ -64,8 +64,7 @@ impl Uploads<'_> {
             self.cancel(&key).await?;
             return Err(error);
         }
-        let mut transfer = writer.finish().await?;
-        transfer.begin().await?;
+        let _transfer = writer.finish().await?;
         self.commit_parts(&key, locked, digest).await
     }
 

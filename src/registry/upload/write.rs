@@ -155,13 +155,15 @@ impl<'r, 'l> Writer<'r, 'l> {
         }
     }
 
-    /// Stores everything that has come in parts, so that no piece is left.
+    /// Stores everything that has come in parts, so that no piece is left. Returns the transfer with its slot, which the
+    /// commit needs too.
     pub(super) async fn finish(mut self) -> Result<Transfer<'r>, RegistryError> {
         self.record_closed_part().await?;
         let fresh = self.open.is_streaming() || self.open.gathered() > 0;
         if fresh || self.upload.pieces > 0 {
             self.store_open_part().await?;
         }
+        self.transfer.begin().await?;
         Ok(self.transfer)
     }
 
