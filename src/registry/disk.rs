@@ -4,14 +4,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tokio::sync::Mutex;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use tracing::warn;
 
 use super::RegistryError;
+use super::remembered::Remembered;
 
-/// How long an answer of the disk is remembered.
-const REMEMBERED: Duration = Duration::from_secs(1);
 /// Longest wait for the disk. If it does not answer, the upload begins: its own calls find out.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -20,14 +18,13 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub struct FreeDisk {
     path: PathBuf,
     least: u64,
-    /// The free space and when it was read.
-    last: Mutex<Option<(Instant, Option<u64>)>>,
+    free: Remembered<Option<u64>>,
 }
 
 impl FreeDisk {
     /// Keeps `least` bytes free on the disk that holds `path`.
     pub fn new(path: PathBuf, least: u64) -> Self {
-        Self { path, least, last: Mutex::default() }
+        Self { path, least, free: Remembered::default() }
     }
 
     /// Fails when less is free.
@@ -35,27 +32,28 @@ impl FreeDisk {
     /// # Errors
     /// [`RegistryError::DiskFull`].
     pub(super) async fn check(&self) -> Result<(), RegistryError> {
-        let mut last = self.last.lock().await;
-        let (free, fresh) = match *last {
-            Some((at, free)) if at.elapsed() < REMEMBERED => (free, false),
-            _ => (self.ask().await, true),
-        };
-        if fresh {
-            *last = Some((Instant::now(), free));
+        match self.free.get(|| self.ask()).await {
+            Some(free) if free < self.least => {
+                Err(RegistryError::DiskFull { free, least: self.least })
+            }
+            _ => Ok(()),
         }
-        let Some(free) = free.filter(|free| *free < self.least) else { return Ok(()) };
-        if fresh {
+    }
+
+    /// The bytes that an ordinary user may still write. `None` if the disk does not tell. Logs when they are too few.
+    async fn ask(&self) -> Option<u64> {
+        let free = self.measure().await?;
+        if free < self.least {
             warn!(
                 event = "disk_nearly_full", path = %self.path.display(), free, least = self.least,
                 "the disk of the private PostgreSQL and Kubo is nearly full, and uploads are refused; make room on it, or \
                  lower OPEN_REGISTRY_DATA_DIR_FREE"
             );
         }
-        Err(RegistryError::DiskFull { free, least: self.least })
+        Some(free)
     }
 
-    /// The bytes that an ordinary user may still write. `None` if the disk does not tell.
-    async fn ask(&self) -> Option<u64> {
+    async fn measure(&self) -> Option<u64> {
         let path = self.path.clone();
         let asked = tokio::task::spawn_blocking(move || rustix::fs::statvfs(&path));
         let disk = timeout(PATIENCE, asked).await.ok()?.ok()?.ok()?;

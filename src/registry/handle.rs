@@ -7,7 +7,7 @@ use super::RegistryError;
 use super::detached::Detached;
 use super::disk::FreeDisk;
 use super::namespace::{NamespaceLimits, Namespaces};
-use super::readiness::Readiness;
+use super::remembered::Remembered;
 use super::upload::{Transfers, Turns};
 use crate::ipfs::Kubo;
 use crate::jobs::Nudge;
@@ -45,7 +45,7 @@ struct Parts {
     turns: Turns,
     transfers: Transfers,
     pins: Nudge,
-    readiness: Readiness,
+    readiness: Remembered<Result<(), Arc<RegistryError>>>,
     detached: Detached,
     namespaces: Namespaces,
 }
@@ -73,7 +73,7 @@ impl Registry {
             transfers: Transfers::new(limits.uploads),
             turns: Turns::default(),
             pins: Nudge::default(),
-            readiness: Readiness::default(),
+            readiness: Remembered::default(),
             detached: Detached::default(),
             namespaces: Namespaces::new(store.clone(), limits.namespaces),
             store,
@@ -107,7 +107,7 @@ impl Registry {
     /// # Errors
     /// The failure of PostgreSQL, which is asked first, or that of Kubo.
     pub async fn ready(&self) -> Result<(), Arc<RegistryError>> {
-        self.0.readiness.check(|| self.ask_partners()).await
+        self.0.readiness.get(|| async { self.ask_partners().await.map_err(Arc::new) }).await
     }
 
     async fn ask_partners(&self) -> Result<(), RegistryError> {

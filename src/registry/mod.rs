@@ -14,7 +14,7 @@ mod handle;
 pub mod list;
 pub mod manifest;
 mod namespace;
-mod readiness;
+mod remembered;
 pub mod upkeep;
 pub mod upload;
 
