@@ -92,6 +92,9 @@ impl From<Refusal> for IpfsError {
         if proxy || (status.is_server_error() && is_stopping(&message)) {
             return Self::Gone(format!("{call} answered {status}: {message}"));
         }
+        if is_damaged(&message) {
+            return Self::Broken(format!("{call} answered {status}: {message}"));
+        }
         if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
             return Self::Unavailable(format!("{call} answered {status}: {message}"));
         }
@@ -102,6 +105,12 @@ impl From<Refusal> for IpfsError {
 /// Whether an error text means a block that is not in the node (boxo `blockservice`, go-ipld-format `ErrNotFound`).
 pub(super) fn is_missing(message: &str) -> bool {
     message.contains("block was not found locally") || message.contains("ipld: could not find")
+}
+
+/// Whether an error text means that the bytes of a block are not those of its CID (boxo `blockstore`, `ErrHashMismatch`). A
+/// node with `Datastore.HashOnRead` finds that out by itself.
+fn is_damaged(message: &str) -> bool {
+    message.contains("different hash than requested")
 }
 
 /// Whether an error text means that the node is being stopped. It then gives up what it is doing.

@@ -24,6 +24,7 @@ mod read;
 mod resume;
 mod rpc;
 mod source;
+mod spare;
 #[cfg(test)]
 mod tests;
 
@@ -31,3 +32,4 @@ pub use add::{Add, Added};
 pub use error::IpfsError;
 pub use kubo::Kubo;
 pub use read::ReadBody;
+pub use spare::Spare;

@@ -1,0 +1,130 @@
+//! Another node that may hold the same files, and the repair of a file by its blocks. Every block is compared with its CID,
+//! so the other node need not be trusted.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hyper::header::{ACCEPT, HeaderValue};
+use hyper::{Request, Uri};
+use serde::Deserialize;
+
+use super::answer;
+use super::call::{FIRST_BYTE, call};
+use super::error::IpfsError;
+use super::kubo::Kubo;
+use super::multipart::Outgoing;
+use super::origin::Origin;
+use super::rpc::Rpc;
+use crate::config::ServerAddress;
+use crate::ipld::dag::parse_node;
+use crate::ipld::{Cid, Codec};
+use crate::outbound::{ClientTls, Trust, TrustError, Waiting};
+use crate::telemetry::metrics;
+
+/// Largest block in bytes that nodes exchange.
+const BLOCK: usize = 2 << 20;
+
+/// The gateway of another node. Cheap to clone.
+#[derive(Clone)]
+pub struct Spare(Arc<Origin>);
+
+impl Spare {
+    /// Opens no connection yet. The authorities of the system verify an address with `https://`.
+    ///
+    /// # Errors
+    /// The authorities cannot be read.
+    pub fn new(gateway: &ServerAddress) -> Result<Self, TrustError> {
+        let tls = match gateway.https {
+            true => ClientTls::verified_by(&Trust::of(None)?)?,
+            false => ClientTls::default(),
+        };
+        Ok(Self(Arc::new(Origin::new(gateway.clone(), None, tls, Waiting::default()))))
+    }
+
+    /// Reads a block and verifies it.
+    pub async fn block(&self, cid: &Cid) -> Result<Bytes, IpfsError> {
+        let timed = metrics::kubo_call("spare");
+        timed.end(self.fetch(cid).await)
+    }
+
+    async fn fetch(&self, cid: &Cid) -> Result<Bytes, IpfsError> {
+        let path = format!("/ipfs/{cid}?format=raw");
+        let uri: Uri =
+            path.parse().map_err(|_| IpfsError::Broken(format!("`{path}` is not a path")))?;
+        let request = || {
+            let mut request = Request::new(Outgoing::Whole([].into()));
+            *request.uri_mut() = uri.clone();
+            let raw = HeaderValue::from_static("application/vnd.ipld.raw");
+            request.headers_mut().insert(ACCEPT, raw);
+            request
+        };
+        let answer = call(&self.0, "gateway", FIRST_BYTE, request).await?.accepted().await?;
+        let block = answer.map_err(|refusal| refusal.about(cid))?.bytes(BLOCK).await?;
+        verified(cid, block)
+    }
+}
+
+#[derive(Deserialize)]
+struct Stored {
+    #[serde(rename = "Key", deserialize_with = "answer::cid")]
+    key: Cid,
+}
+
+impl Kubo {
+    /// Stores a block that is at hand, without a pin of its own.
+    ///
+    /// # Errors
+    /// [`IpfsError::Broken`] also when the bytes are not those of `cid`.
+    pub async fn put_block(&self, cid: &Cid, block: Bytes) -> Result<(), IpfsError> {
+        let codec = match cid.codec() {
+            Codec::Raw => "raw",
+            Codec::DagPb => "dag-pb",
+        };
+        let block = verified(cid, block)?;
+        let rpc = Rpc::new("block/put").with("mhtype=sha2-256&allow-big-block=false&pin=false");
+        let rpc = rpc.with(&format!("cid-codec={codec}")).file([block]);
+        let stored: Stored = rpc.json(&self.api).await?;
+        if stored.key == *cid {
+            return Ok(());
+        }
+        Err(IpfsError::Broken(format!("block/put stored {} instead of {cid}", stored.key)))
+    }
+
+    /// Reads every block of a file of `size` bytes, and takes those that are lost or wrong from another node. Returns their
+    /// number.
+    ///
+    /// # Errors
+    /// One of this node, or of the other one if that does not have a block either. Blocks that came are kept.
+    pub async fn repair(&self, cid: &Cid, size: u64, from: &Spare) -> Result<u64, IpfsError> {
+        let (mut repaired, mut ahead) = (0, vec![(*cid, size)]);
+        while let Some((cid, size)) = ahead.pop() {
+            let block = match self.block(&cid).await {
+                Err(IpfsError::Missing(_) | IpfsError::Broken(_)) => {
+                    let block = from.block(&cid).await?;
+                    self.put_block(&cid, block.clone()).await?;
+                    repaired += 1;
+                    block
+                }
+                read => read?,
+            };
+            if cid.codec() == Codec::Raw {
+                continue;
+            }
+            let links = parse_node(&block)
+                .map_err(|error| IpfsError::Broken(format!("node {cid}: {error}")))?;
+            if links.iter().map(|link| link.size).sum::<u64>() != size {
+                return Err(IpfsError::Broken(format!("{cid} has not {size} bytes")));
+            }
+            ahead.extend(links.iter().rev().map(|link| (link.cid, link.size)));
+        }
+        Ok(repaired)
+    }
+}
+
+fn verified(cid: &Cid, block: Bytes) -> Result<Bytes, IpfsError> {
+    let found = Cid::of_block(cid.codec(), &block);
+    if found == *cid {
+        return Ok(block);
+    }
+    Err(IpfsError::Broken(format!("expected block {cid}, found {found}")))
+}
