@@ -16,7 +16,7 @@ static MALLOC: unsafe extern "C" fn(usize) -> *mut c_void = tikv_jemalloc_sys::m
 
 fn main() -> ExitCode {
     match run() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         // Each error is one line that says what is wrong and how to fix it.
         Err(error) => {
             eprintln!("af-registry: {error}");
@@ -25,17 +25,17 @@ fn main() -> ExitCode {
     }
 }
 
-fn run() -> Result<(), Box<dyn Error>> {
+fn run() -> Result<ExitCode, Box<dyn Error>> {
     let (args, env) = (std::env::args_os(), std::env::vars_os());
     let Invocation { config, command } = match Invocation::read(args, env, cli::commands()) {
         Err(ConfigError::Asked(text)) => {
             print!("{text}");
-            return Ok(());
+            return Ok(ExitCode::SUCCESS);
         }
         invocation => invocation?,
     };
     match command {
-        None => serve(config),
+        None => serve(config).map(|()| ExitCode::SUCCESS),
         // A command writes no log. It prints its answer or its error.
         Some((noun, arguments)) => Ok(runtime()?.block_on(cli::run(&config, &noun, &arguments))?),
     }

@@ -27,6 +27,7 @@ impl Background {
         jobs.start(registry.expire_uploads());
         jobs.start(registry.drop_pins());
         jobs.start(registry.remove_empty());
+        jobs.start(domain.scrub.clone());
         jobs.start(TidyMetrics::new(recorder.clone()));
         if let Some(reload_keys) = auth.reload_keys() {
             jobs.start(reload_keys);

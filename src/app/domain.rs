@@ -11,8 +11,9 @@ use crate::accounts::Accounts;
 use crate::auth::Auth;
 use crate::config::{self, Config, Exposure, ServerAddress};
 use crate::embedded::Partners;
-use crate::ipfs::{IpfsError, Kubo};
-use crate::registry::{self, FreeDisk, Registry};
+use crate::ipfs::{IpfsError, Kubo, Spare};
+use crate::registry::upkeep::{Scrub, ScrubSettings};
+use crate::registry::{FreeDisk, Limits, Registry};
 use crate::store::{self, Store};
 
 /// The oldest version of Kubo whose `add` answers as this registry needs it.
@@ -25,6 +26,8 @@ pub(super) struct Domain {
     pub(super) auth: Auth,
     /// What this set-up shows to others.
     pub(super) exposures: Vec<Exposure>,
+    /// The job that compares stored bytes with their digests.
+    pub(super) scrub: Scrub,
 }
 
 impl Domain {
@@ -33,26 +36,23 @@ impl Domain {
         let (store, in_clear) = connect_store(partners.postgres()).await?;
         let ipfs = connect_kubo(partners.kubo()).await?;
         let exposures = exposed::look(config, in_clear, &ipfs).await?;
-        let limits = registry::Limits {
-            uploads: config.limits.uploads,
-            open_uploads: config.limits.open_uploads,
-            upload_idle: config.limits.upload_idle,
-            blob_bytes: config.limits.blob_bytes,
-            namespaces: registry::NamespaceLimits {
-                repositories: config.limits.namespace_repositories,
-                bytes: config.limits.namespace_bytes,
-            },
-            page: config.limits.page,
-            allow_sparse_index: config.access.allow_sparse_index,
-            disk: free_disk(config, partners),
-        };
+        let limits = Limits::of(config, free_disk(config, partners));
         let auth = Auth::configured(config, store.clone()).await?;
         if auth.asks_for_login() {
             make_first_admin(config, &store).await?;
         }
         let registry = Registry::new(store.clone(), ipfs, limits);
-        Ok(Self { store, registry, auth, exposures })
+        let scrub = registry.scrub(scrub_settings(&config.scrub)?);
+        Ok(Self { store, registry, auth, exposures, scrub })
     }
+}
+
+fn scrub_settings(config: &config::Scrub) -> Result<ScrubSettings, AppError> {
+    let config::Scrub { rate, age, repair } = config;
+    let spare = repair.as_ref().map(Spare::new).transpose();
+    let settings = "OPEN_REGISTRY_DFS_IPFS_REPAIR_URL";
+    let spare = spare.map_err(|source| AppError::Trust { settings, source })?;
+    Ok(ScrubSettings { rate: *rate, age: *age, spare })
 }
 
 /// The disk to look at before an upload begins, if a partner of this server writes to it.

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
+use std::process::ExitCode;
 
 use clap::ArgMatches;
 use serde::Serialize;
@@ -30,18 +31,19 @@ impl Form {
 pub(super) struct Answer {
     text: String,
     json: Value,
+    code: u8,
 }
 
 impl Answer {
     /// An answer whose text is one or more lines.
     pub(super) fn new(text: impl Into<String>, json: &impl Serialize) -> Result<Self, CliError> {
-        Ok(Self { text: text.into(), json: serde_json::to_value(json)? })
+        Ok(Self { text: text.into(), json: serde_json::to_value(json)?, code: 0 })
     }
 
     /// An answer such as "removed ann".
     pub(super) fn done(done: &str, name: &impl Display) -> Self {
         let json = json!({ "name": name.to_string(), "done": done });
-        Self { text: format!("{done} {name}"), json }
+        Self { text: format!("{done} {name}"), json, code: 0 }
     }
 
     /// An answer whose text is a table.
@@ -62,8 +64,13 @@ impl Answer {
         Self::new(rows.iter().map(line).collect::<Vec<_>>().join("\n"), json)
     }
 
-    /// Writes it to standard output.
-    pub(super) fn write(self, form: Form) -> Result<(), CliError> {
+    /// The same answer with another exit code than 0.
+    pub(super) fn with_code(self, code: u8) -> Self {
+        Self { code, ..self }
+    }
+
+    /// Writes it to standard output, and returns the exit code.
+    pub(super) fn write(self, form: Form) -> Result<ExitCode, CliError> {
         let text = match form {
             Form::Text => self.text,
             Form::Json => self.json.to_string(),
@@ -71,9 +78,10 @@ impl Answer {
         let mut out = io::stdout().lock();
         match writeln!(out, "{text}").and_then(|()| out.flush()) {
             // The reader, for example `head`, has seen enough.
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-            written => written.map_err(CliError::Write),
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
+            written => written.map_err(CliError::Write)?,
         }
+        Ok(ExitCode::from(self.code))
     }
 }
 

@@ -69,6 +69,15 @@ pub enum CliError {
     /// The certificate authorities to verify Kubo by could not be read.
     #[error("OPEN_REGISTRY_DFS_IPFS_CA_FILE: {0}")]
     KuboTrust(TrustError),
+    /// The certificate authorities to verify another node by could not be read.
+    #[error("OPEN_REGISTRY_DFS_IPFS_REPAIR_URL: {0}")]
+    SpareTrust(TrustError),
+    /// There is no blob with this digest.
+    #[error("there is no blob {0}; the digest of a layer or a config stands in its manifest")]
+    NoSuchBlob(String),
+    /// Stored bytes could not be compared with their digests.
+    #[error("nothing can be said about the stored bytes: {0}")]
+    ScrubFailed(String),
     /// A run of a job failed.
     #[error("{name} failed: {reason}")]
     #[allow(missing_docs, reason = "the fields are their names")]

@@ -9,13 +9,14 @@ use serde_json::json;
 use super::answer::{Answer, or_dash};
 use super::arguments::{noun, value, verb};
 use super::error::CliError;
+use super::scrub;
 use crate::accounts::Timestamp;
 use crate::acme::{Acme, KeepCertificate};
 use crate::auth::ReloadKeys;
 use crate::config::{self, Config};
 use crate::ipfs::Kubo;
 use crate::jobs::{Job, Nudge, Scope, TidyMetrics, Turn, run_now};
-use crate::registry::upkeep::{DropPins, ExpireUploads, RemoveEmpty};
+use crate::registry::upkeep::{DropPins, ExpireUploads, RemoveEmpty, Scrub};
 use crate::seal::SigningSecret;
 use crate::store::{Backlog, JobRecord, Store};
 
@@ -33,6 +34,7 @@ pub(super) enum Name {
     KeepCertificate,
     ReloadKeys,
     RemoveEmpty,
+    Scrub,
     TidyMetrics,
 }
 
@@ -75,7 +77,7 @@ impl Operation {
 
     /// Whether the operation talks to Kubo.
     pub(super) fn needs_kubo(&self) -> bool {
-        matches!(self, Self::Run(Name::DropPins))
+        matches!(self, Self::Run(Name::DropPins | Name::Scrub))
     }
 
     pub(super) async fn run(
@@ -92,12 +94,13 @@ impl Operation {
 }
 
 impl Name {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::DropPins,
         Self::ExpireUploads,
         Self::KeepCertificate,
         Self::ReloadKeys,
         Self::RemoveEmpty,
+        Self::Scrub,
         Self::TidyMetrics,
     ];
 
@@ -108,6 +111,7 @@ impl Name {
             Self::KeepCertificate => KeepCertificate::NAME,
             Self::ReloadKeys => ReloadKeys::NAME,
             Self::RemoveEmpty => RemoveEmpty::NAME,
+            Self::Scrub => Scrub::NAME,
             Self::TidyMetrics => TidyMetrics::NAME,
         }
     }
@@ -127,6 +131,7 @@ impl Name {
             Self::KeepCertificate => KeepCertificate::SCOPE,
             Self::ReloadKeys => ReloadKeys::SCOPE,
             Self::RemoveEmpty => RemoveEmpty::SCOPE,
+            Self::Scrub => Scrub::SCOPE,
             Self::TidyMetrics => TidyMetrics::SCOPE,
         }
     }
@@ -139,6 +144,7 @@ impl Name {
             Self::KeepCertificate => KeepCertificate::LONGEST_PERIOD,
             Self::ReloadKeys => ReloadKeys::PERIOD,
             Self::RemoveEmpty => RemoveEmpty::PERIOD,
+            Self::Scrub => Scrub::period_of(config.scrub.age),
             Self::TidyMetrics => TidyMetrics::PERIOD,
         }
     }
@@ -149,6 +155,7 @@ impl Name {
             Self::ExpireUploads => {
                 Ok(Some(store.uploads().backlog(config.limits.upload_idle).await?))
             }
+            Self::Scrub => Ok(Some(store.scrubs().backlog(config.scrub.age).await?.0)),
             Self::KeepCertificate | Self::ReloadKeys | Self::RemoveEmpty | Self::TidyMetrics => {
                 Ok(None)
             }
@@ -177,6 +184,7 @@ impl Name {
                 run(&KeepCertificate::new(acme), store).await
             }
             Self::RemoveEmpty => run(&RemoveEmpty::new(store.clone()), store).await,
+            Self::Scrub => run(&scrub::scrub(config, store, kubo)?, store).await,
             Self::ReloadKeys | Self::TidyMetrics => Err(CliError::JobOfServer(self.text())),
         }
     }

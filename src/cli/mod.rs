@@ -12,10 +12,14 @@ mod grant;
 mod job;
 mod key;
 mod password;
+mod progress;
 mod repository;
 mod robot;
+mod scrub;
 mod token;
 mod user;
+
+use std::process::ExitCode;
 
 use clap::{ArgMatches, Command};
 
@@ -35,6 +39,7 @@ enum Operation {
     Key(key::Operation),
     Repository(repository::Operation),
     Robot(robot::Operation),
+    Scrub(scrub::Operation),
     Token(token::Operation),
     User(user::Operation),
 }
@@ -49,11 +54,16 @@ pub fn commands() -> Vec<Command> {
         key::command(),
         token::command(),
         job::command(),
+        scrub::command(),
     ]
 }
 
-/// Runs one of the [`commands`], and writes its answer to standard output.
-pub async fn run(config: &Config, noun: &str, arguments: &ArgMatches) -> Result<(), CliError> {
+/// Runs one of the [`commands`], writes its answer to standard output, and returns the exit code.
+pub async fn run(
+    config: &Config,
+    noun: &str,
+    arguments: &ArgMatches,
+) -> Result<ExitCode, CliError> {
     let Some((verb, arguments)) = arguments.subcommand() else {
         return Err(CliError::unknown(noun, ""));
     };
@@ -66,11 +76,13 @@ pub async fn run(config: &Config, noun: &str, arguments: &ArgMatches) -> Result<
         "repo" => Operation::Repository(repository::Operation::read(verb, arguments)?),
         "keys" => Operation::Key(key::Operation::read(verb, arguments)?),
         "jobs" => Operation::Job(job::Operation::read(verb, arguments)?),
+        "scrub" => Operation::Scrub(scrub::Operation::read(verb, arguments)?),
         "token" => Operation::Token(token::Operation::read(verb, arguments)?),
         _ => return Err(CliError::unknown(noun, verb)),
     };
     let partners = match &operation {
         Operation::Job(job) if job.needs_kubo() => CommandPartners::both(config).await?,
+        Operation::Scrub(scrub) if scrub.needs_kubo() => CommandPartners::both(config).await?,
         _ => CommandPartners::postgres_only(config).await?,
     };
     let answer = answer(config, &partners, operation).await;
@@ -91,6 +103,7 @@ async fn answer(
         Operation::Key(key) => key.run(config, &store).await,
         Operation::Repository(repository) => repository.run(&accounts).await,
         Operation::Robot(robot) => robot.run(&accounts).await,
+        Operation::Scrub(scrub) => scrub.run(config, &store, partners.kubo()).await,
         Operation::Token(token) => token.run(config, &store).await,
         Operation::User(user) => user.run(&accounts).await,
     }

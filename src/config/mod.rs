@@ -21,6 +21,7 @@ mod network;
 mod postgres;
 mod proxies;
 mod read;
+mod scrub;
 mod secret;
 mod server_address;
 mod tls;
@@ -43,6 +44,7 @@ pub use login::Login;
 pub use network::{Network, NetworkError, Networks};
 pub use postgres::{Postgres, SslMode};
 pub use proxies::Proxies;
+pub use scrub::Scrub;
 pub use secret::Secret;
 pub use server_address::ServerAddress;
 pub use tls::{CertificateFiles, ClientFiles, ClientUser, Tls};
@@ -51,7 +53,7 @@ use login::Facts;
 use read::{Group, Source, command};
 
 /// All sections in the order of `--help`.
-const GROUPS: [&Group; 11] = [
+const GROUPS: [&Group; 12] = [
     &listen::GROUP,
     &tls::GROUP,
     &acme::GROUP,
@@ -61,6 +63,7 @@ const GROUPS: [&Group; 11] = [
     &postgres::GROUP,
     &kubo::GROUP,
     &limits::GROUP,
+    &scrub::GROUP,
     &log::GROUP,
     &accepted::GROUP,
 ];
@@ -121,6 +124,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Bytes that stay free on its disk when a partner is private; 0 for none.
     pub data_dir_free: u64,
+    /// Comparing stored bytes with their digests.
+    pub scrub: Scrub,
     /// Login, tokens and the first administrator.
     pub access: Access,
     /// Form and level of the log.
@@ -180,6 +185,7 @@ impl Config {
             readable_secrets,
             data_dir: data_dir::read(&source)?,
             data_dir_free: data_dir::free(&source)?,
+            scrub: Scrub::read(&source)?,
             log: Log::read(&source)?,
             warnings: source.warnings,
         })

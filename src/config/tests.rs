@@ -43,7 +43,31 @@ fn nothing_set_gives_a_private_registry_on_loopback() {
     assert_eq!(config.limits.page, 1000);
     assert!(config.data_dir.is_absolute());
     assert_eq!(config.data_dir_free, 512 << 20);
+    assert_eq!(config.scrub.rate.unwrap().get(), 4 << 20);
+    assert_eq!(config.scrub.age, Duration::from_secs(30 * 86_400));
+    assert!(config.scrub.repair.is_none());
     assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+}
+
+#[test]
+fn the_scrub_has_a_rate_and_an_age() {
+    let scrub = |env: &[_]| load(env).unwrap().scrub;
+    assert!(scrub(&[("OPEN_REGISTRY_SCRUB_RATE", "0")]).rate.is_none());
+    let set = scrub(&[
+        ("OPEN_REGISTRY_SCRUB_RATE", "1GiB"),
+        ("OPEN_REGISTRY_SCRUB_AGE", "7d"),
+        ("OPEN_REGISTRY_DFS_IPFS_REPAIR_URL", "http://kubo2"),
+    ]);
+    assert_eq!(set.rate.unwrap().get(), 1 << 30);
+    assert_eq!(set.age, Duration::from_secs(7 * 86_400));
+    assert_eq!(set.repair.unwrap().to_string(), "http://kubo2:8080");
+    for (name, value) in [
+        ("OPEN_REGISTRY_SCRUB_RATE", "1KiB"),
+        ("OPEN_REGISTRY_SCRUB_AGE", "7"),
+        ("OPEN_REGISTRY_DFS_IPFS_REPAIR_URL", "ftp://kubo2"),
+    ] {
+        assert!(refusal(&[(name, value)]).contains(name), "{name}");
+    }
 }
 
 #[test]

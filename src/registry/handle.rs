@@ -8,7 +8,9 @@ use super::detached::Detached;
 use super::disk::FreeDisk;
 use super::namespace::{NamespaceLimits, Namespaces};
 use super::remembered::Remembered;
+use super::traffic::{Moving, Traffic};
 use super::upload::{Transfers, Turns};
+use crate::config::Config;
 use crate::ipfs::Kubo;
 use crate::jobs::Nudge;
 use crate::store::Store;
@@ -34,6 +36,25 @@ pub struct Limits {
     pub disk: Option<Arc<FreeDisk>>,
 }
 
+impl Limits {
+    /// Takes the bounds from the settings. `disk` is the disk of private partners.
+    pub fn of(config: &Config, disk: Option<Arc<FreeDisk>>) -> Self {
+        Self {
+            uploads: config.limits.uploads,
+            open_uploads: config.limits.open_uploads,
+            upload_idle: config.limits.upload_idle,
+            blob_bytes: config.limits.blob_bytes,
+            namespaces: NamespaceLimits {
+                repositories: config.limits.namespace_repositories,
+                bytes: config.limits.namespace_bytes,
+            },
+            page: config.limits.page,
+            allow_sparse_index: config.access.allow_sparse_index,
+            disk,
+        }
+    }
+}
+
 /// One registry over one store and one Kubo. Cheap to clone.
 #[derive(Clone)]
 pub struct Registry(Arc<Parts>);
@@ -45,6 +66,7 @@ struct Parts {
     turns: Turns,
     transfers: Transfers,
     pins: Nudge,
+    traffic: Traffic,
     readiness: Remembered<Result<(), Arc<RegistryError>>>,
     detached: Detached,
     namespaces: Namespaces,
@@ -73,6 +95,7 @@ impl Registry {
             transfers: Transfers::new(limits.uploads),
             turns: Turns::default(),
             pins: Nudge::default(),
+            traffic: Traffic::default(),
             readiness: Remembered::default(),
             detached: Detached::default(),
             namespaces: Namespaces::new(store.clone(), limits.namespaces),
@@ -161,6 +184,16 @@ impl Registry {
     /// Work that runs to its end even if its caller stops waiting.
     pub(super) fn detached(&self) -> &Detached {
         &self.0.detached
+    }
+
+    /// Counts a blob that a client reads, until the value is dropped.
+    pub(super) fn moving(&self) -> Moving {
+        self.0.traffic.enter()
+    }
+
+    /// Whether clients move bytes of blobs now.
+    pub(super) fn moves_bytes(&self) -> bool {
+        self.0.traffic.moves() || self.0.transfers.are_used()
     }
 
     /// Wakes the job that drops pins.

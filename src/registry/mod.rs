@@ -14,7 +14,9 @@ mod handle;
 pub mod list;
 pub mod manifest;
 mod namespace;
+mod pace;
 mod remembered;
+mod traffic;
 pub mod upkeep;
 pub mod upload;
 

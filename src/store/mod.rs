@@ -34,6 +34,7 @@ pub use content::blob::{Blobs, LinkedBlob, MountSource, Unlink};
 pub use content::manifest::{ManifestHead, Manifests, NewManifest, Put, StoredManifest};
 pub use content::referrer::{Referrer, ReferrerPage, Referrers};
 pub use content::repository::{Repositories, RepositorySummary, Swept};
+pub use content::scrub::{ScrubItem, ScrubPlace, ScrubSummary, Scrubs};
 pub use content::tag::Tags;
 pub use db::retry::CALL;
 pub use db::settings::Settings;
@@ -129,6 +130,10 @@ impl Store {
 
     pub fn repositories(&self) -> Repositories<'_> {
         Repositories(&self.0)
+    }
+
+    pub fn scrubs(&self) -> Scrubs<'_> {
+        Scrubs(&self.0)
     }
 
     pub fn signing_keys(&self) -> SigningKeys<'_> {

@@ -18,6 +18,9 @@ const RECEIVED_BYTES: &str = "registry_blob_received_bytes_total";
 const SENT_BYTES: &str = "registry_blob_sent_bytes_total";
 const UPLOADS_OPEN: &str = "registry_uploads_open";
 const QUARANTINED: &str = "registry_blobs_quarantined_total";
+const SCRUBBED: &str = "registry_scrubbed_blobs_total";
+const SCRUBBED_BYTES: &str = "registry_scrubbed_bytes_total";
+const SCRUB_OLDEST: &str = "registry_scrub_oldest_seconds";
 const KUBO_CALLS: &str = "registry_kubo_call_duration_seconds";
 const POSTGRES_CALLS: &str = "registry_postgres_call_duration_seconds";
 const LOGINS: &str = "registry_logins_total";
@@ -63,6 +66,17 @@ pub fn describe() {
         QUARANTINED,
         Unit::Count,
         "Blobs put under quarantine because their stored bytes did not match their digest"
+    );
+    describe_counter!(
+        SCRUBBED,
+        Unit::Count,
+        "Blobs whose stored bytes the scrub compared with their digest, by outcome: sound, healed, repaired, damaged, gone or unknown"
+    );
+    describe_counter!(SCRUBBED_BYTES, Unit::Bytes, "Bytes that the scrub read");
+    describe_gauge!(
+        SCRUB_OLDEST,
+        Unit::Seconds,
+        "How long ago the blob was compared with its digest that has waited longest; 0 without blobs"
     );
     describe_histogram!(
         KUBO_CALLS,
@@ -214,6 +228,21 @@ pub fn sent(bytes: u64) {
 /// Counts a blob that was put under quarantine. An operator should find out why.
 pub fn quarantined() {
     counter!(QUARANTINED).increment(1);
+}
+
+/// Counts a blob that the scrub has compared with its digest.
+pub fn scrubbed(outcome: &'static str) {
+    counter!(SCRUBBED, "outcome" => outcome).increment(1);
+}
+
+/// Counts bytes that the scrub has read.
+pub fn scrubbed_bytes(bytes: u64) {
+    counter!(SCRUBBED_BYTES).increment(bytes);
+}
+
+/// Publishes how long ago the blob was compared that has waited longest.
+pub fn scrub_oldest(age: Duration) {
+    gauge!(SCRUB_OLDEST).set(age.as_secs_f64());
 }
 
 /// Sets the time at which the certificate in use expires, as time since 1970.

@@ -1,10 +1,13 @@
-//! Blobs of a repository: getting their rows, reading their bytes, mounting and deleting them.
+//! Blobs of a repository: getting their rows, reading their bytes, comparing these with their digests, mounting
+//! and deleting them.
 
 mod delete;
 mod get;
 mod mount;
 mod read;
+mod scrub;
 mod suspect;
 
 pub use get::Blob;
 pub use read::BlobBody;
+pub use scrub::Scrubbed;

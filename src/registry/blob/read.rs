@@ -10,6 +10,7 @@ use pin_project_lite::pin_project;
 
 use super::Blob;
 use crate::ipfs::{IpfsError, ReadBody};
+use crate::registry::traffic::Moving;
 use crate::registry::{Blobs, Registry, RegistryError};
 use crate::stream::StreamError;
 use crate::stream::verified::Verified;
@@ -41,7 +42,8 @@ impl Blobs<'_> {
         } else {
             Source::Range { body }
         };
-        Ok(BlobBody { source, report_to: Some((self.0.clone(), blob.clone())) })
+        let moving = Some(self.0.moving());
+        Ok(BlobBody { source, report_to: Some((self.0.clone(), blob.clone())), moving })
     }
 }
 
@@ -62,12 +64,14 @@ pin_project! {
         source: Source,
         // Taken by the first error, which reports the blob.
         report_to: Option<(Registry, Blob)>,
+        // Background work gives way while it lives.
+        moving: Option<Moving>,
     }
 }
 
 impl BlobBody {
     fn empty() -> Self {
-        Self { source: Source::Empty, report_to: None }
+        Self { source: Source::Empty, report_to: None, moving: None }
     }
 }
 

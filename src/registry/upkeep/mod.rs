@@ -3,10 +3,12 @@
 mod drop_pins;
 mod expire_uploads;
 mod remove_empty;
+mod scrub;
 
 pub use drop_pins::DropPins;
 pub use expire_uploads::ExpireUploads;
 pub use remove_empty::RemoveEmpty;
+pub use scrub::{Scrub, ScrubSettings, ScrubTally};
 
 use super::Registry;
 
@@ -25,5 +27,10 @@ impl Registry {
     /// The job that removes empty repositories.
     pub fn remove_empty(&self) -> RemoveEmpty {
         RemoveEmpty::new(self.store().clone())
+    }
+
+    /// The job that compares stored bytes with their digests.
+    pub fn scrub(&self, settings: ScrubSettings) -> Scrub {
+        Scrub::new(self.clone(), settings)
     }
 }

@@ -71,6 +71,11 @@ impl Transfers {
         Self(Arc::new(Shared { state: Mutex::new(state), waiting: watch::Sender::new(0) }))
     }
 
+    /// Whether an upload holds a slot.
+    pub(in crate::registry) fn are_used(&self) -> bool {
+        self.0.state().accounts.values().any(|account| account.held > 0)
+    }
+
     /// Takes a slot for an upload of `subject`. Waits at most `longest`, and returns `None` after that.
     ///
     /// A slot that becomes free goes to the account that holds the fewest, and within an account to the upload that has

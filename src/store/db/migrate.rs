@@ -94,6 +94,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "upload_hashes",
         sql: include_str!("../../../sql/migrations/0012_upload_hashes.sql"),
     },
+    Migration {
+        version: 13,
+        name: "scrubs",
+        sql: include_str!("../../../sql/migrations/0013_scrubs.sql"),
+    },
 ];
 
 /// Applies the migrations that are missing. The lock ends with the connection.

@@ -14,7 +14,7 @@ async fn jobs_are_listed_with_their_last_run() {
     {
         assert!(head.contains(column), "{table}");
     }
-    assert_eq!(table.lines().count(), 7, "{table}");
+    assert_eq!(table.lines().count(), 8, "{table}");
     let insert = "INSERT INTO uploads (id, repository_id, subject, touched_at)
         SELECT gen_random_uuid(), id, 'ann', now() - INTERVAL '9 days' FROM repositories";
     operator.done("repo visibility acme/web private", "");

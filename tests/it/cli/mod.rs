@@ -4,6 +4,7 @@ mod accounts;
 mod jobs;
 mod private;
 mod rights;
+mod scrub;
 mod served;
 mod tokens;
 

@@ -9,8 +9,8 @@ mod manifests;
 mod pages;
 mod pins;
 mod plans;
-
 mod schema;
+mod scrubs;
 mod tls;
 mod uploads;
 

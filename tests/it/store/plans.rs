@@ -140,6 +140,13 @@ const CASES: &[Case] = &[
         "'big', digest_of('blob', 7), cid_of('part', 7), 7, md5('upload7')::UUID, '{x}', TRUE, 128",
         15.0
     ),
+    case!("scrub/due", "now(), '1970-01-01', 0, 100", 100.0),
+    case!("scrub/due", "now(), now(), 500000, 100", 100.0),
+    case!("scrub/quarantined", "now(), 0, 100", 1.0),
+    case!("scrub/get", "digest_of('blob', 7)", 1.0),
+    case!("scrub/passed", "digest_of('blob', 7), cid_of('blob', 7), NULL", 1.0),
+    case!("scrub/failed", "digest_of('blob', 7), cid_of('blob', 7)", 1.0),
+    case!("scrub/backlog", "0, 1000", 1002.0),
     case!("manifest/get_by_tag", "'big', 'v77777', WHO", 8.0),
     case!("manifest/get_by_digest", "'big', digest_of('manifest', 77777), WHO", 8.0),
     case!("manifest/head_by_tag", "'big', 'v77777', WHO", 8.0),
