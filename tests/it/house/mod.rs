@@ -249,7 +249,7 @@ fn the_papers_name_no_setting_that_does_not_exist() {
 
 #[test]
 fn every_metric_is_described() {
-    let metrics = fs::read_to_string(root().join("src/telemetry/metrics.rs")).unwrap();
+    let metrics = fs::read_to_string(root().join("src/telemetry/metrics/mod.rs")).unwrap();
     let (named, missing) = papers::undescribed_metrics(&metrics);
     assert!(named > 10, "the search for metrics finds only {named}");
     assert!(missing.is_empty(), "metrics without a help text: {missing:?}");

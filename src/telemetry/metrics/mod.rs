@@ -396,7 +396,7 @@ mod tests {
     fn every_metric_has_a_help_text() {
         let described = Described::default();
         with_local_recorder(&described, describe);
-        let code = include_str!("metrics.rs").split("#[cfg(test)]").next().unwrap();
+        let code = include_str!("mod.rs").split("#[cfg(test)]").next().unwrap();
         let named = code.split('"').filter(|text| text.starts_with("registry_"));
         let named: BTreeSet<String> = named.map(str::to_owned).collect();
         assert!(named.len() >= 17, "{named:?}");
