@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use super::line::{Line, Place};
 use super::password::{Comparer, hash_password};
 use super::{AccountsError, random_password};
+use crate::telemetry::metrics::{self, Queue};
 
 /// The most callers that wait for each thread. At tens of milliseconds for each, the last one waits about a second.
 const WAITING: usize = 32;
@@ -67,7 +68,11 @@ impl Hashers {
         work: impl FnOnce(&mut Comparer) -> T + Send + 'static,
     ) -> Option<T> {
         let (sender, answer) = oneshot::channel();
-        let work = Box::new(move |comparer: &mut Comparer| drop(sender.send(work(comparer))));
+        let waiting = metrics::queued(Queue::Logins);
+        let work = Box::new(move |comparer: &mut Comparer| {
+            drop(waiting);
+            drop(sender.send(work(comparer)));
+        });
         if !self.0.state().line.join(place, work) {
             return None;
         }

@@ -28,6 +28,8 @@ impl Background {
         jobs.start(registry.drop_pins());
         jobs.start(registry.remove_empty());
         jobs.start(domain.scrub.clone());
+        jobs.start(registry.count_content());
+        jobs.start(registry.watch_partners());
         jobs.start(TidyMetrics::new(recorder.clone()));
         if let Some(reload_keys) = auth.reload_keys() {
             jobs.start(reload_keys);

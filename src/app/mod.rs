@@ -37,7 +37,7 @@ pub async fn run(config: Config) -> Result<(), AppError> {
         .map_err(|error| AppError::Setup(error.to_string()))?;
     // Ports come first, so that nothing is started for a server that cannot listen.
     let ports = Ports::bind(&config)?;
-    let recorder = recorder::install()?;
+    let recorder = recorder::install(&config)?;
     let https = Https::open(&config)?;
     let partners = tokio::select! {
         started = Partners::start(&config) => started?,

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use quick_cache::sync::Cache;
+use quick_cache::sync::Cache as Remembered;
 use ring::hmac;
 use tracing::debug;
 
@@ -17,7 +17,7 @@ use crate::accounts::{Comparer, Hashers, is_same, robot_secret_hash};
 use crate::config::Secret;
 use crate::seal::random;
 use crate::store::{Account, Store};
-use crate::telemetry::metrics;
+use crate::telemetry::metrics::{self, Cache};
 
 /// Time for which a successful login is remembered. Clients log in again with every request or scope. The gate checks
 /// each time that the account still has the revision that the login found.
@@ -42,7 +42,7 @@ struct Parts {
     limits: Arc<Limits>,
     used: LastUse,
     key: hmac::Key,
-    remembered: Cache<Fingerprint, (Arc<Account>, Instant)>,
+    remembered: Remembered<Fingerprint, (Arc<Account>, Instant)>,
     /// Logins that are being checked, by fingerprint and address: each address has limits of its own.
     running: SingleFlight<(Fingerprint, IpAddr), Result<Arc<Account>, AuthError>>,
     /// Passwords that are being compared, by fingerprint and revision of the account.
@@ -58,7 +58,7 @@ impl Logins {
             hashers: Hashers::start().await?,
             limits,
             key: hmac::Key::new(hmac::HMAC_SHA256, &random::bytes::<32>()),
-            remembered: Cache::new(REMEMBERED),
+            remembered: Remembered::new(REMEMBERED),
             running: SingleFlight::default(),
             comparing: SingleFlight::default(),
         })))
@@ -81,8 +81,10 @@ impl Logins {
             && at.elapsed() < REMEMBERED_FOR
             && account.expires_at.is_none_or(|end| end > SystemTime::now())
         {
+            metrics::looked_up(Cache::Logins, true);
             return Ok(account);
         }
+        metrics::looked_up(Cache::Logins, false);
         let check = self.check(user, password, client);
         let account = self.0.running.run((fingerprint, client), check).await?;
         self.0.remembered.insert(fingerprint, (Arc::clone(&account), Instant::now()));

@@ -16,7 +16,9 @@ use crate::auth::ReloadKeys;
 use crate::config::{self, Config};
 use crate::ipfs::Kubo;
 use crate::jobs::{Job, Nudge, Scope, TidyMetrics, Turn, run_now};
-use crate::registry::upkeep::{DropPins, ExpireUploads, RemoveEmpty, Scrub};
+use crate::registry::upkeep::{
+    CountContent, DropPins, ExpireUploads, RemoveEmpty, Scrub, WatchPartners,
+};
 use crate::seal::SigningSecret;
 use crate::store::{Backlog, JobRecord, Store};
 
@@ -29,6 +31,7 @@ pub(super) enum Operation {
 /// The jobs that there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Name {
+    CountContent,
     DropPins,
     ExpireUploads,
     KeepCertificate,
@@ -36,6 +39,7 @@ pub(super) enum Name {
     RemoveEmpty,
     Scrub,
     TidyMetrics,
+    WatchPartners,
 }
 
 /// A job as it is listed.
@@ -94,7 +98,8 @@ impl Operation {
 }
 
 impl Name {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 9] = [
+        Self::CountContent,
         Self::DropPins,
         Self::ExpireUploads,
         Self::KeepCertificate,
@@ -102,10 +107,12 @@ impl Name {
         Self::RemoveEmpty,
         Self::Scrub,
         Self::TidyMetrics,
+        Self::WatchPartners,
     ];
 
     fn text(self) -> &'static str {
         match self {
+            Self::CountContent => CountContent::NAME,
             Self::DropPins => DropPins::NAME,
             Self::ExpireUploads => ExpireUploads::NAME,
             Self::KeepCertificate => KeepCertificate::NAME,
@@ -113,6 +120,7 @@ impl Name {
             Self::RemoveEmpty => RemoveEmpty::NAME,
             Self::Scrub => Scrub::NAME,
             Self::TidyMetrics => TidyMetrics::NAME,
+            Self::WatchPartners => WatchPartners::NAME,
         }
     }
 
@@ -126,6 +134,7 @@ impl Name {
 
     fn scope(self) -> Scope {
         match self {
+            Self::CountContent => CountContent::SCOPE,
             Self::DropPins => DropPins::SCOPE,
             Self::ExpireUploads => ExpireUploads::SCOPE,
             Self::KeepCertificate => KeepCertificate::SCOPE,
@@ -133,12 +142,14 @@ impl Name {
             Self::RemoveEmpty => RemoveEmpty::SCOPE,
             Self::Scrub => Scrub::SCOPE,
             Self::TidyMetrics => TidyMetrics::SCOPE,
+            Self::WatchPartners => WatchPartners::SCOPE,
         }
     }
 
     fn period(self, config: &Config) -> Duration {
         let idle = config.limits.upload_idle;
         match self {
+            Self::CountContent => CountContent::PERIOD,
             Self::DropPins => DropPins::PERIOD,
             Self::ExpireUploads => ExpireUploads::PERIOD.min(idle),
             Self::KeepCertificate => KeepCertificate::LONGEST_PERIOD,
@@ -146,6 +157,7 @@ impl Name {
             Self::RemoveEmpty => RemoveEmpty::PERIOD,
             Self::Scrub => Scrub::period_of(config.scrub.age),
             Self::TidyMetrics => TidyMetrics::PERIOD,
+            Self::WatchPartners => WatchPartners::PERIOD,
         }
     }
 
@@ -156,9 +168,12 @@ impl Name {
                 Ok(Some(store.uploads().backlog(config.limits.upload_idle).await?))
             }
             Self::Scrub => Ok(Some(store.scrubs().backlog(config.scrub.age).await?.0)),
-            Self::KeepCertificate | Self::ReloadKeys | Self::RemoveEmpty | Self::TidyMetrics => {
-                Ok(None)
-            }
+            Self::CountContent
+            | Self::KeepCertificate
+            | Self::ReloadKeys
+            | Self::RemoveEmpty
+            | Self::TidyMetrics
+            | Self::WatchPartners => Ok(None),
         }
     }
 
@@ -185,7 +200,9 @@ impl Name {
             }
             Self::RemoveEmpty => run(&RemoveEmpty::new(store.clone()), store).await,
             Self::Scrub => run(&scrub::scrub(config, store, kubo)?, store).await,
-            Self::ReloadKeys | Self::TidyMetrics => Err(CliError::JobOfServer(self.text())),
+            Self::CountContent | Self::ReloadKeys | Self::TidyMetrics | Self::WatchPartners => {
+                Err(CliError::JobOfServer(self.text()))
+            }
         }
     }
 }

@@ -29,7 +29,8 @@ const METRICS_HOST: Setting = Setting {
     env: "OPEN_REGISTRY_METRICS_HOST",
     kind: Kind::Value("IP"),
     default: Some("127.0.0.1"),
-    help: "IP address of the metrics listener. Metrics name no repository and no user.",
+    help: "IP address of the metrics listener. Metrics name no user, and no repository unless \
+           OPEN_REGISTRY_METRICS_REPOSITORIES says so.",
 };
 const METRICS_PORT: Setting = Setting {
     env: "OPEN_REGISTRY_METRICS_PORT",
@@ -38,8 +39,18 @@ const METRICS_PORT: Setting = Setting {
     help: "Port of the metrics listener, which answers GET /metrics. 0 takes a free port.",
 };
 
-pub(super) const GROUP: Group =
-    Group { title: "Listening", settings: &[&HOST, &PORT, &DOMAIN, &METRICS_HOST, &METRICS_PORT] };
+const METRICS_REPOSITORIES: Setting = Setting {
+    env: "OPEN_REGISTRY_METRICS_REPOSITORIES",
+    kind: Kind::Value("COUNT"),
+    default: Some("0"),
+    help: "Number of repositories whose pushes and pulls the metrics count by name, 1000 at most. The first ones that are \
+           used get a name, all others count as one. 0 counts none by name.",
+};
+
+pub(super) const GROUP: Group = Group {
+    title: "Listening",
+    settings: &[&HOST, &PORT, &DOMAIN, &METRICS_HOST, &METRICS_PORT, &METRICS_REPOSITORIES],
+};
 
 /// Addresses to listen on, and the name that clients use.
 #[derive(Clone, Debug)]
@@ -52,6 +63,8 @@ pub struct Listen {
     pub metrics_host: IpAddr,
     /// Port of the metrics listener. 0 takes a free port.
     pub metrics_port: u16,
+    /// Number of repositories that the metrics name.
+    pub metrics_repositories: usize,
     /// Name that clients use, if it is set.
     pub domain: Option<Domain>,
 }
@@ -63,6 +76,8 @@ impl Listen {
             port: source.read(&PORT, value::count(0..=u16::MAX))?,
             metrics_host: source.read(&METRICS_HOST, value::ip)?,
             metrics_port: source.read(&METRICS_PORT, value::count(0..=u16::MAX))?,
+            metrics_repositories: source
+                .read(&METRICS_REPOSITORIES, value::count(0..=1000_usize))?,
             domain: source.read_optional(&DOMAIN, domain)?,
         };
         if listen.port != 0 && listen.port == listen.metrics_port && listen.hosts_overlap() {

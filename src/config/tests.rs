@@ -25,6 +25,7 @@ fn nothing_set_gives_a_private_registry_on_loopback() {
     let config = load(&[("HOME", "/home/me")]).unwrap();
     assert_eq!(config.listen.host.to_string(), "127.0.0.1");
     assert_eq!((config.listen.port, config.listen.metrics_port), (5000, 9464));
+    assert_eq!(config.listen.metrics_repositories, 0);
     assert!(config.postgres.is_none() && config.kubo.is_none());
     assert!(config.access.login == Login::Local && !config.access.allow_sparse_index);
     assert_eq!(config.limits.header_bytes, 65_536);
@@ -410,4 +411,13 @@ fn acme_orders_a_list_of_public_names() {
     assert!(refusal(&[public, files[0], files[1]]).contains("keep one"));
     let idle = load(&[contact]).unwrap();
     assert!(idle.acme.is_none() && idle.warnings[0].contains("ACME_CONTACT has no effect"));
+}
+
+#[test]
+fn few_repositories_are_named_in_metrics() {
+    let named = |count| load(&[("OPEN_REGISTRY_METRICS_REPOSITORIES", count)]);
+    assert_eq!(named("1000").unwrap().listen.metrics_repositories, 1000);
+    assert!(
+        refusal(&[("OPEN_REGISTRY_METRICS_REPOSITORIES", "1001")]).contains("METRICS_REPOSITORIES")
+    );
 }

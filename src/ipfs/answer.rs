@@ -75,6 +75,16 @@ impl Answer {
         }
     }
 
+    /// Reads the body to its end, and counts its lines.
+    pub(super) async fn count_lines(mut self) -> Result<u64, IpfsError> {
+        let mut lines = 0;
+        while let Some(frame) = self.frame().await? {
+            lines += frame.iter().filter(|byte| **byte == b'\n').count() as u64;
+        }
+        self.origin.keep(self.connection);
+        Ok(lines)
+    }
+
     /// Reads the whole body as JSON.
     pub(super) async fn json<T: DeserializeOwned>(self) -> Result<T, IpfsError> {
         let call = self.call;

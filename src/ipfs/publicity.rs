@@ -13,7 +13,7 @@ use crate::telemetry::metrics;
 const LIST: usize = 16 << 20;
 
 /// Part of the message with which a node in offline mode refuses (kubo `core/commands/cmdenv`, `ErrNotOnline`).
-const OFFLINE: &str = "online mode";
+pub(super) const OFFLINE: &str = "online mode";
 
 #[derive(Deserialize)]
 struct Peers {
@@ -25,12 +25,17 @@ impl Kubo {
     /// Whether the node has peers in its swarm. A node in offline mode refuses the question, and so does a proxy that lacks
     /// the call: neither has peers that this registry could know of.
     pub async fn has_peers(&self) -> Result<bool, IpfsError> {
+        Ok(self.count_peers().await? > 0)
+    }
+
+    /// The number of peers in the node's swarm; 0 where [`has_peers`](Self::has_peers) is false.
+    pub async fn count_peers(&self) -> Result<u64, IpfsError> {
         let call = metrics::kubo_call("swarm/peers");
         let asked = async {
             match Rpc::new("swarm/peers").try_send(&self.api).await? {
-                Ok(answer) => has_peers(&answer.bytes(LIST).await?),
-                Err(refusal) if refusal.status.is_client_error() => Ok(false),
-                Err(refusal) if refusal.message.contains(OFFLINE) => Ok(false),
+                Ok(answer) => count_peers(&answer.bytes(LIST).await?),
+                Err(refusal) if refusal.status.is_client_error() => Ok(0),
+                Err(refusal) if refusal.message.contains(OFFLINE) => Ok(0),
                 Err(refusal) => Err(refusal.into()),
             }
         };
@@ -38,10 +43,10 @@ impl Kubo {
     }
 }
 
-fn has_peers(answer: &Bytes) -> Result<bool, IpfsError> {
+fn count_peers(answer: &Bytes) -> Result<u64, IpfsError> {
     let broken = |_| IpfsError::Broken("swarm/peers answered no list of peers".to_owned());
     let answer: Peers = serde_json::from_slice(answer).map_err(broken)?;
-    Ok(answer.peers.is_some_and(|peers| !peers.is_empty()))
+    Ok(answer.peers.map_or(0, |peers| peers.len() as u64))
 }
 
 #[cfg(test)]
@@ -50,11 +55,11 @@ mod tests {
 
     #[test]
     fn a_list_of_peers_may_be_null() {
-        let ask = |text: &'static str| has_peers(&Bytes::from_static(text.as_bytes()));
-        assert_eq!(ask(r#"{"Peers":null}"#), Ok(false));
-        assert_eq!(ask(r#"{"Peers":[]}"#), Ok(false));
-        assert_eq!(ask("{}"), Ok(false));
-        assert_eq!(ask(r#"{"Peers":[{"Addr":"/ip4/1.2.3.4/tcp/4001","Peer":"12D3"}]}"#), Ok(true));
+        let ask = |text: &'static str| count_peers(&Bytes::from_static(text.as_bytes()));
+        assert_eq!(ask(r#"{"Peers":null}"#), Ok(0));
+        assert_eq!(ask(r#"{"Peers":[]}"#), Ok(0));
+        assert_eq!(ask("{}"), Ok(0));
+        assert_eq!(ask(r#"{"Peers":[{"Addr":"/ip4/1.2.3.4/tcp/4001","Peer":"12D3"}]}"#), Ok(1));
         assert!(ask("peers").is_err());
     }
 }

@@ -10,6 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep};
 
 use super::back_off::BackOff;
+use crate::telemetry::metrics::{self, Queue, Raised};
 
 /// The longest time that a partner may be gone without a failure that a client sees.
 pub const AWAY: Duration = Duration::from_secs(5);
@@ -45,7 +46,7 @@ pub struct Patience {
     waiting: Waiting,
     deadline: Instant,
     tried_again: bool,
-    place: Option<OwnedSemaphorePermit>,
+    place: Option<(OwnedSemaphorePermit, Raised)>,
     pauses: BackOff,
 }
 
@@ -65,7 +66,7 @@ impl Patience {
         }
         if self.place.is_none() {
             let Ok(place) = Arc::clone(&self.waiting.0).try_acquire_owned() else { return false };
-            self.place = Some(place);
+            self.place = Some((place, metrics::queued(Queue::Partners)));
         }
         sleep(pause).await;
         true

@@ -9,6 +9,7 @@ use tracing::warn;
 
 use super::RegistryError;
 use super::remembered::Remembered;
+use crate::telemetry::metrics;
 
 /// Longest wait for the disk. If it does not answer, the upload begins: its own calls find out.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -25,6 +26,11 @@ impl FreeDisk {
     /// Keeps `least` bytes free on the disk that holds `path`.
     pub fn new(path: PathBuf, least: u64) -> Self {
         Self { path, least, free: Remembered::default() }
+    }
+
+    /// Looks at the disk, for the metrics.
+    pub(super) async fn publish(&self) {
+        self.free.get(|| self.ask()).await;
     }
 
     /// Fails when less is free.
@@ -57,7 +63,9 @@ impl FreeDisk {
         let path = self.path.clone();
         let asked = tokio::task::spawn_blocking(move || rustix::fs::statvfs(&path));
         let disk = timeout(PATIENCE, asked).await.ok()?.ok()?.ok()?;
-        Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        metrics::data_disk(free, disk.f_blocks.saturating_mul(disk.f_frsize));
+        Some(free)
     }
 }
 

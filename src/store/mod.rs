@@ -15,6 +15,7 @@ mod certificates;
 mod content;
 mod db;
 mod error;
+mod figures;
 mod jobs;
 mod uploads;
 

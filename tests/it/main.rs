@@ -17,6 +17,7 @@ mod ipfs;
 mod jobs;
 mod lists;
 mod manifest;
+mod metrics;
 mod pull;
 mod quotas;
 mod remote;

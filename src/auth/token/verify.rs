@@ -12,6 +12,7 @@ use crate::auth::key::SharedKeys;
 use crate::auth::{AuthError, Caller};
 use crate::rights::Scope;
 use crate::stream::hashing::sha256_bytes;
+use crate::telemetry::metrics;
 
 /// Most tokens whose signature is remembered as verified.
 const VERIFIED: usize = 10_000;
@@ -101,6 +102,7 @@ impl Verifier {
         let hash = sha256_bytes(token.as_bytes());
         let known = self.verified.get(&hash);
         let known = known.filter(|known| self.keys.current().public(&known.kid).is_some());
+        metrics::looked_up(metrics::Cache::Tokens, known.is_some());
         let verified = match known {
             Some(known) => known,
             None => Arc::new(self.verify(token).await?),

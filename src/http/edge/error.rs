@@ -12,6 +12,7 @@ use super::respond;
 use crate::auth::AuthError;
 use crate::oci::{ErrorCode, ManifestError, MediaTypeError, Path, received_range};
 use crate::registry::{Fault, RegistryError};
+use crate::telemetry::metrics::Cause;
 
 /// Seconds until a client should try again when the server is overloaded, or PostgreSQL or Kubo is down.
 const RETRY_SECONDS: &str = "5";
@@ -156,6 +157,24 @@ impl HttpError {
             Self::Registry(error) => registry_status(error),
             Self::NotReady { error, .. } => registry_status(error),
         }
+    }
+
+    /// The code in the response's body.
+    pub(in crate::http) fn code(&self) -> ErrorCode {
+        self.status_and_code().1
+    }
+
+    /// The cause of a failure of the server, for the metrics. `None` if the request caused it.
+    pub(in crate::http) fn cause(&self) -> Option<Cause> {
+        let cause = match self {
+            _ if !self.status_and_code().0.is_server_error() => return None,
+            Self::Registry(error) => error.cause(),
+            Self::NotReady { error, .. } => error.cause(),
+            Self::Refused { error: AuthError::Busy, .. } => Cause::Login,
+            Self::Refused { error: AuthError::Unavailable(_), .. } => Cause::PostgresUnavailable,
+            _ => Cause::Other,
+        };
+        Some(cause)
     }
 
     /// Whether the server caused the failure, so that its log must say why.

@@ -7,6 +7,7 @@ mod error;
 mod forwarded;
 mod framing;
 pub(in crate::http) mod guard;
+mod openings;
 mod origin;
 mod record;
 pub(in crate::http) mod request;

@@ -15,7 +15,7 @@ use super::answer::Facts;
 use super::body::Body;
 use crate::http::v2::Endpoint;
 use crate::registry::RegistryError;
-use crate::telemetry::metrics;
+use crate::telemetry::metrics::{self, Content, Direction, Transfer, TransferEnd};
 
 /// The content of a request's log line, which is written when this is dropped.
 pub(in crate::http) struct Record {
@@ -24,7 +24,7 @@ pub(in crate::http) struct Record {
     path: String,
     endpoint: &'static str,
     is_probe: bool,
-    moves_blob: bool,
+    transfer: Option<Transfer>,
     repository: Option<String>,
     subject: String,
     status: StatusCode,
@@ -54,7 +54,7 @@ impl Record {
             path: path.chars().take(256).collect(),
             endpoint: "unknown",
             is_probe: false,
-            moves_blob: false,
+            transfer: None,
             repository: None,
             subject: String::new(),
             status: StatusCode::OK,
@@ -73,13 +73,45 @@ impl Record {
     pub(in crate::http) fn routed(&mut self, endpoint: &Endpoint) {
         self.endpoint = endpoint.name();
         self.is_probe = endpoint.is_probe();
-        self.moves_blob = endpoint.moves_blob();
+        self.transfer = endpoint.transfer();
         self.repository = endpoint.repository().map(ToString::to_string);
     }
 
     pub(in crate::http) fn answered(&mut self, status: StatusCode, facts: Facts) {
         self.status = status;
         self.facts = facts;
+    }
+
+    fn transfer_end(&self) -> TransferEnd {
+        match (self.ending, self.status) {
+            (_, status) if status.is_server_error() => TransferEnd::Failed,
+            (_, status) if status.is_client_error() => TransferEnd::Refused,
+            (Ending::Cut, _) => TransferEnd::Cut,
+            (Ending::Dropped, _) => TransferEnd::Dropped,
+            (Ending::Done, _) => TransferEnd::Ok,
+        }
+    }
+
+    /// Bytes of a blob that a client has or sent.
+    fn moved(&self, transfer: Transfer) -> u64 {
+        match (transfer.direction, transfer.content) {
+            (Direction::Pull, Content::Blob) => self.sent,
+            (Direction::Push, Content::Blob) => self.facts.size.unwrap_or(0),
+            _ => 0,
+        }
+    }
+
+    /// Counts a frame of the answer's body.
+    fn sending(&mut self, bytes: u64) {
+        if let Some(transfer) = self.transfer.filter(|it| it.direction == Direction::Pull) {
+            if self.sent == 0 && bytes > 0 && self.status.is_success() {
+                transfer.first_byte(self.began.elapsed());
+            }
+            if transfer.content == Content::Blob {
+                metrics::sent(bytes);
+            }
+        }
+        self.sent += bytes;
     }
 
     fn write(&self) {
@@ -121,7 +153,15 @@ impl Record {
 
 impl Drop for Record {
     fn drop(&mut self) {
-        metrics::request(self.method, self.endpoint, self.status.as_u16(), self.began.elapsed());
+        let took = self.began.elapsed();
+        metrics::request(self.method, self.endpoint, self.status.as_u16(), took);
+        if let Some(transfer) = self.transfer {
+            let end = self.transfer_end();
+            transfer.ended(end, took, self.sent);
+            if let (TransferEnd::Ok, Some(repository)) = (end, &self.repository) {
+                metrics::repository_transfer(transfer.direction, repository, self.moved(transfer));
+            }
+        }
         self.write();
     }
 }
@@ -170,10 +210,7 @@ impl HttpBody for Recorded {
         match &polled {
             Poll::Ready(Some(Ok(frame))) => {
                 let bytes = frame.data_ref().map_or(0, Bytes::len) as u64;
-                this.record.sent += bytes;
-                if this.record.moves_blob {
-                    metrics::sent(bytes);
-                }
+                this.record.sending(bytes);
                 // hyper stops polling after the last byte that Content-Length announced.
                 if this.body.is_end_stream() {
                     this.record.ending = Ending::Done;
@@ -182,6 +219,7 @@ impl HttpBody for Recorded {
             Poll::Ready(Some(Err(error))) => {
                 this.record.ending = Ending::Cut;
                 let request_id = this.record.request_id;
+                metrics::failed(error.cause());
                 warn!(event = "answer_cut", %request_id, %error, "a response was cut short: {error}");
             }
             Poll::Ready(None) => this.record.ending = Ending::Done,

@@ -82,8 +82,12 @@ impl Edge {
     }
 }
 
-/// Counts a refusal, and logs the reasons that the client must not learn.
+/// Counts an error, and logs the reasons that the client must not learn.
 fn report(error: &HttpError, request_id: Uuid) {
+    metrics::error_answered(error.code().as_str());
+    if let Some(cause) = error.cause() {
+        metrics::failed(cause);
+    }
     if let HttpError::Refused { error, .. } = error {
         if let Some(reason) = error.reason() {
             metrics::refused(reason);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::openings::Openings;
 use super::origin::Name;
 use crate::auth::Auth;
 use crate::config::Exposure;
@@ -31,6 +32,7 @@ struct Fixed {
     name: Name,
     limits: Limits,
     draining: CancellationToken,
+    openings: Openings,
 }
 
 impl Edge {
@@ -43,7 +45,8 @@ impl Edge {
         limits: Limits,
         draining: CancellationToken,
     ) -> Self {
-        Self(Arc::new(Fixed { registry, auth, name, limits, draining }), Arc::default())
+        let openings = Openings::default();
+        Self(Arc::new(Fixed { registry, auth, name, limits, draining, openings }), Arc::default())
     }
 
     /// Adds what `/readyz` warns of.
@@ -69,6 +72,10 @@ impl Edge {
 
     pub(in crate::http) fn limits(&self) -> &Limits {
         &self.0.limits
+    }
+
+    pub(in crate::http) fn openings(&self) -> &Openings {
+        &self.0.openings
     }
 
     pub(in crate::http) fn is_draining(&self) -> bool {

@@ -11,6 +11,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use crate::http::Body;
 use crate::http::edge::respond;
 use crate::net::Received;
+use crate::telemetry::metrics;
 
 /// Answers `GET /metrics` in Prometheus' text format.
 #[derive(Clone)]
@@ -31,6 +32,7 @@ impl Service<Request<Received>> for OperatorService {
     fn call(&self, request: Request<Received>) -> Self::Future {
         let response = match (request.method(), request.uri().path()) {
             (&Method::GET, "/metrics") => {
+                metrics::process();
                 let mut response = respond::with(StatusCode::OK, Body::full(self.0.render()));
                 let text = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
                 response.headers_mut().insert(CONTENT_TYPE, text);

@@ -2,6 +2,7 @@
 
 use crate::auth::Lenience;
 use crate::oci::{Algorithm, Digest, PageRequest, Reference, RepositoryName, Tag, UploadId};
+use crate::telemetry::metrics::{Content, Direction, Transfer};
 
 /// A request, sorted by the right that it needs. The `end-` numbers are those of the distribution specification.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,9 +155,19 @@ impl Endpoint {
         matches!(self, Self::Open(Open::Health | Open::Ready))
     }
 
-    /// Whether the answer carries the bytes of a blob, which a metric counts.
-    pub fn moves_blob(&self) -> bool {
-        matches!(self, Self::Pull(_, Pull::Blob(_)))
+    /// The transfer that the metrics count it as, if it moves content.
+    pub fn transfer(&self) -> Option<Transfer> {
+        let (direction, content) = match self {
+            Self::Pull(_, Pull::Blob(_)) => (Direction::Pull, Content::Blob),
+            Self::Pull(_, Pull::Manifest(_)) => (Direction::Pull, Content::Manifest),
+            Self::Push(_, Push::Append(_)) => (Direction::Push, Content::Chunk),
+            Self::Push(_, Push::Finish(..) | Push::Monolithic(_)) => {
+                (Direction::Push, Content::Blob)
+            }
+            Self::Push(_, Push::Manifest(..)) => (Direction::Push, Content::Manifest),
+            _ => return None,
+        };
+        Some(Transfer { direction, content })
     }
 }
 

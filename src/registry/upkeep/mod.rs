@@ -1,14 +1,18 @@
 //! The background jobs of the registry. Each file is a [`Job`](crate::jobs::Job).
 
+mod count_content;
 mod drop_pins;
 mod expire_uploads;
 mod remove_empty;
 mod scrub;
+mod watch_partners;
 
+pub use count_content::CountContent;
 pub use drop_pins::DropPins;
 pub use expire_uploads::ExpireUploads;
 pub use remove_empty::RemoveEmpty;
 pub use scrub::{Scrub, ScrubSettings, ScrubTally};
+pub use watch_partners::WatchPartners;
 
 use super::Registry;
 
@@ -22,6 +26,16 @@ impl Registry {
     /// The job that drops pins.
     pub fn drop_pins(&self) -> DropPins {
         DropPins::new(self.store().clone(), self.ipfs().clone(), self.pins().clone())
+    }
+
+    /// The job that counts pins, blocks and damaged blobs.
+    pub fn count_content(&self) -> CountContent {
+        CountContent::new(self.clone())
+    }
+
+    /// The job that measures the partners.
+    pub fn watch_partners(&self) -> WatchPartners {
+        WatchPartners::new(self.clone())
     }
 
     /// The job that removes empty repositories.

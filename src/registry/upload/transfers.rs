@@ -12,6 +12,8 @@ use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
+use crate::telemetry::metrics::{self, Queue, Raised};
+
 /// How long a client may send nothing before its upload gives its slot to one that waits.
 const IDLE: Duration = Duration::from_millis(250);
 
@@ -62,6 +64,7 @@ struct Queued<'t> {
     shared: &'t Shared,
     subject: &'t str,
     ticket: u64,
+    _counted: Raised,
 }
 
 impl Transfers {
@@ -108,7 +111,8 @@ impl Shared {
         state.next_ticket += 1;
         account.queue.insert(ticket, sender);
         self.waiting.send_modify(|waiting| *waiting += 1);
-        Err((Queued { shared: self, subject, ticket }, slot))
+        let _counted = metrics::queued(Queue::UploadSlots);
+        Err((Queued { shared: self, subject, ticket, _counted }, slot))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -66,6 +66,12 @@ pub(crate) struct NewBlob<'a> {
 }
 
 impl Blobs<'_> {
+    /// How many blobs are under quarantine; at most ten thousand are counted.
+    pub async fn count_quarantined(self) -> Result<u64, StoreError> {
+        let rows = self.0.rows(Query::BlobCountQuarantined, [&10_000_i64]).await?;
+        rows.first().map_or(Ok(0), |row| unsigned(row, "blobs"))
+    }
+
     /// Finds a blob in a repository.
     ///
     /// # Errors

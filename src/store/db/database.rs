@@ -39,6 +39,11 @@ impl Database {
         Ok(())
     }
 
+    /// The state of the database, in one row.
+    pub(crate) async fn measure(&self) -> Result<Vec<Row>, StoreError> {
+        self.rows(Query::DatabaseMeasure, []).await
+    }
+
     /// The row of a point read, if there is one. The connection is shared, so the statement must be quick.
     pub(crate) async fn read<const N: usize>(
         &self,

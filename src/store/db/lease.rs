@@ -14,6 +14,7 @@ use super::connection::Connection;
 use super::opener::Opener;
 use super::retry::CALL;
 use crate::store::error::StoreError;
+use crate::telemetry::metrics::{self, Raised};
 
 /// A borrowed connection. It returns to the pool only after [`run`](Self::run), [`transaction`](Self::transaction),
 /// [`commit`](Self::commit) or [`rollback`](Self::rollback) has succeeded. When it is dropped before, because of an
@@ -23,12 +24,13 @@ pub(crate) struct Lease {
     connection: PooledConnection<'static, Opener>,
     /// End of the time that the call has.
     deadline: Instant,
+    _in_use: Raised,
 }
 
 impl Lease {
     pub(super) fn new(connection: PooledConnection<'static, Opener>, deadline: Instant) -> Self {
         connection.set_busy(true);
-        Self { connection, deadline }
+        Self { connection, deadline, _in_use: metrics::pool_in_use() }
     }
 
     /// Gives the time of a whole call to a transaction that an earlier call began.

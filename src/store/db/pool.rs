@@ -14,6 +14,7 @@ use super::retry::CALL;
 use super::settings::Settings;
 use super::statements::Query;
 use crate::store::error::StoreError;
+use crate::telemetry::metrics;
 
 /// How long a caller waits for a connection.
 const CHECKOUT: Duration = Duration::from_secs(2);
@@ -27,6 +28,7 @@ pub(super) struct Pool {
 impl Pool {
     /// Opens each connection when it is first needed.
     pub(super) fn new(settings: &Settings) -> Self {
+        metrics::pool_size(settings.pool_size.max(1));
         let failures = Arc::new(Failures::default());
         let opener = Opener { settings: settings.clone(), failures: Arc::clone(&failures) };
         let pool = bb8::Pool::builder()
@@ -42,6 +44,7 @@ impl Pool {
     /// Borrows a connection. Connections that were lost while they were idle are thrown away.
     pub(super) async fn lease(&self) -> Result<Lease, StoreError> {
         let deadline = Instant::now() + CALL;
+        let _waiting = metrics::pool_waiting();
         let leasing = timeout(CHECKOUT, async {
             loop {
                 let connection = self.checkout().await?;

@@ -3,16 +3,36 @@
 //! The values of labels are bounded: methods, endpoint names, status codes, call names, outcomes. A repository, a tag, a
 //! digest or a user never becomes a label.
 
+mod failure;
+mod partner;
+mod process;
+mod queue;
+mod raised;
+mod refusal;
+mod repository;
+mod transfer;
+
 use std::time::{Duration, Instant};
 
+pub use failure::{Cause, error_answered, failed};
+pub use partner::{
+    DatabaseFigures, Partner, data_disk, database, in_quarantine, kubo_bandwidth, kubo_objects,
+    kubo_peers, kubo_pins, kubo_repository, partner_up, pool_in_use, pool_size, pool_waiting,
+};
+pub use process::publish as process;
+pub use queue::{Cache, Queue, looked_up, queued};
+pub use raised::Raised;
+pub use refusal::{Refusal, refused};
+pub use repository::{count_repositories, repository_transfer};
+pub use transfer::{Content, Direction, Transfer, TransferEnd, blob_pushed};
+
 use metrics::{
-    Gauge, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+    Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };
 
 const HTTP_REQUESTS: &str = "registry_http_requests_total";
 const HTTP_DURATION: &str = "registry_http_request_duration_seconds";
 const HTTP_IN_FLIGHT: &str = "registry_http_requests_in_flight";
-const HTTP_REFUSED: &str = "registry_http_refused_total";
 const CONNECTIONS: &str = "registry_connections_open";
 const RECEIVED_BYTES: &str = "registry_blob_received_bytes_total";
 const SENT_BYTES: &str = "registry_blob_sent_bytes_total";
@@ -40,6 +60,20 @@ const BUILD_INFO: &str = "registry_build_info";
 pub const DURATION_BUCKETS: [f64; 14] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0, 120.0, 600.0];
 
+/// Histograms with bounds of their own. All others measure seconds by [`DURATION_BUCKETS`].
+pub const OWN_BUCKETS: [(&str, &[f64]); 4] = [
+    (transfer::DURATION, &transfer::TRANSFER_BUCKETS),
+    (transfer::FIRST_BYTE, &transfer::TRANSFER_BUCKETS),
+    (transfer::BLOB_PUSH, &transfer::TRANSFER_BUCKETS),
+    (transfer::RATE, &transfer::RATE_BUCKETS),
+];
+
+/// The commit that the program was built from, if the build named it.
+const REVISION: &str = match option_env!("AF_REGISTRY_REVISION") {
+    Some(revision) => revision,
+    None => "unknown",
+};
+
 /// Registers the help text of every metric. Call once, after the recorder is installed.
 pub fn describe() {
     describe_counter!(
@@ -53,11 +87,6 @@ pub fn describe() {
         "Time from the head of a request to the end of its answer, by endpoint"
     );
     describe_gauge!(HTTP_IN_FLIGHT, Unit::Count, "Requests that are being answered");
-    describe_counter!(
-        HTTP_REFUSED,
-        Unit::Count,
-        "Requests and connections that were refused, by reason"
-    );
     describe_gauge!(CONNECTIONS, Unit::Count, "Open connections of clients");
     describe_counter!(RECEIVED_BYTES, Unit::Bytes, "Bytes of blobs received from clients");
     describe_counter!(SENT_BYTES, Unit::Bytes, "Bytes of blobs sent to clients");
@@ -130,78 +159,54 @@ pub fn describe() {
         Unit::Seconds,
         "How long the oldest item has waited for a background job, by job; 0 without items"
     );
-    describe_gauge!(BUILD_INFO, Unit::Count, "Always 1. The label names the version");
-    gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    describe_gauge!(
+        BUILD_INFO,
+        Unit::Count,
+        "Always 1. The labels name the version and the commit that the program was built from"
+    );
+    failure::describe();
+    partner::describe();
+    process::describe();
+    queue::describe();
+    refusal::describe();
+    repository::describe();
+    transfer::describe();
+    gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION"), "revision" => REVISION).set(1.0);
+    queue::publish_empty();
 }
 
 /// Counts one answered request.
 pub fn request(method: &'static str, endpoint: &'static str, status: u16, took: Duration) {
-    counter!(HTTP_REQUESTS, "method" => method, "endpoint" => endpoint, "status" => status.to_string())
+    counter!(HTTP_REQUESTS, "method" => method, "endpoint" => endpoint, "status" => status_label(status))
         .increment(1);
     histogram!(HTTP_DURATION, "endpoint" => endpoint).record(took);
 }
 
-/// Why a request or a connection was refused.
-#[allow(missing_docs, reason = "the variants are the values of the label")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    Connections,
-    AddressConnections,
-    GaveWay,
-    ProxyHeader,
-    ProxyHeaderTime,
-    NotTls,
-    Handshake,
-    HandshakeTime,
-    Forwarded,
-    Host,
-    CrossSite,
-    NoLogin,
-    Credentials,
-    Token,
-    Scope,
-    Denied,
-    Malformed,
-    LoginQueue,
-    LoginRate,
-    TokenRate,
-    Uploads,
-    OpenUploads,
-}
-
-impl Refusal {
-    /// The value of the label `reason`.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Connections => "connections",
-            Self::AddressConnections => "address_connections",
-            Self::GaveWay => "gave_way",
-            Self::ProxyHeader => "proxy_header",
-            Self::ProxyHeaderTime => "proxy_header_time",
-            Self::NotTls => "not_tls",
-            Self::Handshake => "handshake",
-            Self::HandshakeTime => "handshake_time",
-            Self::Forwarded => "forwarded",
-            Self::Host => "host",
-            Self::CrossSite => "cross_site",
-            Self::NoLogin => "no_login",
-            Self::Credentials => "credentials",
-            Self::Token => "token",
-            Self::Scope => "scope",
-            Self::Denied => "denied",
-            Self::Malformed => "malformed",
-            Self::LoginQueue => "login_queue",
-            Self::LoginRate => "login_rate",
-            Self::TokenRate => "token_rate",
-            Self::Uploads => "uploads",
-            Self::OpenUploads => "open_uploads",
-        }
+/// The status as a label. These are all that the registry answers with.
+fn status_label(status: u16) -> &'static str {
+    match status {
+        200 => "200",
+        201 => "201",
+        202 => "202",
+        204 => "204",
+        206 => "206",
+        304 => "304",
+        308 => "308",
+        400 => "400",
+        401 => "401",
+        403 => "403",
+        404 => "404",
+        405 => "405",
+        413 => "413",
+        414 => "414",
+        415 => "415",
+        416 => "416",
+        421 => "421",
+        429 => "429",
+        500 => "500",
+        503 => "503",
+        _ => "other",
     }
-}
-
-/// Counts a request or connection that was refused.
-pub fn refused(refusal: Refusal) {
-    counter!(HTTP_REFUSED, "reason" => refusal.label()).increment(1);
 }
 
 /// Counts a login with user name and password that was not answered from the cache. `outcome` is `ok`, `wrong`,
@@ -273,23 +278,6 @@ pub fn job_backlog(job: &'static str, items: u64, oldest: Duration) {
     gauge!(JOB_OLDEST, "job" => job).set(oldest.as_secs_f64());
 }
 
-/// A gauge that is higher by one while this value lives.
-#[derive(Debug)]
-pub struct Raised(Gauge);
-
-impl Raised {
-    fn new(gauge: Gauge) -> Self {
-        gauge.increment(1.0);
-        Self(gauge)
-    }
-}
-
-impl Drop for Raised {
-    fn drop(&mut self) {
-        self.0.decrement(1.0);
-    }
-}
-
 /// Counts a request that is being answered, until the value is dropped.
 pub fn request_in_flight() -> Raised {
     Raised::new(gauge!(HTTP_IN_FLIGHT))
@@ -350,7 +338,8 @@ mod tests {
     use std::sync::Mutex;
 
     use metrics::{
-        Counter, Histogram, Key, KeyName, Metadata, Recorder, SharedString, with_local_recorder,
+        Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString,
+        with_local_recorder,
     };
 
     use super::*;
@@ -396,10 +385,26 @@ mod tests {
     fn every_metric_has_a_help_text() {
         let described = Described::default();
         with_local_recorder(&described, describe);
-        let code = include_str!("mod.rs").split("#[cfg(test)]").next().unwrap();
-        let named = code.split('"').filter(|text| text.starts_with("registry_"));
-        let named: BTreeSet<String> = named.map(str::to_owned).collect();
-        assert!(named.len() >= 17, "{named:?}");
+        let files = [
+            include_str!("mod.rs"),
+            include_str!("failure.rs"),
+            include_str!("partner.rs"),
+            include_str!("process.rs"),
+            include_str!("queue.rs"),
+            include_str!("raised.rs"),
+            include_str!("refusal.rs"),
+            include_str!("repository.rs"),
+            include_str!("transfer.rs"),
+        ];
+        let code = files.map(|file| file.split("#[cfg(test)]").next().unwrap());
+        let named = code
+            .iter()
+            .flat_map(|code| code.split("&str = \"").skip(1))
+            .map(|rest| rest.split('"').next().unwrap().to_owned());
+        let named: BTreeSet<String> = named
+            .filter(|name| name.starts_with("registry_") || name.starts_with("process_"))
+            .collect();
+        assert!(named.len() >= 60, "{named:?}");
         assert_eq!(*described.0.lock().unwrap(), named);
     }
 }

@@ -14,7 +14,11 @@ async fn jobs_are_listed_with_their_last_run() {
     {
         assert!(head.contains(column), "{table}");
     }
-    assert_eq!(table.lines().count(), 8, "{table}");
+    for name in
+        ["drop-pins", "expire-uploads", "keep-certificate", "tidy-metrics", "watch-partners"]
+    {
+        assert!(table.lines().any(|line| line.starts_with(name)), "{table}");
+    }
     let insert = "INSERT INTO uploads (id, repository_id, subject, touched_at)
         SELECT gen_random_uuid(), id, 'ann', now() - INTERVAL '9 days' FROM repositories";
     operator.done("repo visibility acme/web private", "");

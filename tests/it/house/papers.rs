@@ -73,15 +73,17 @@ pub(super) fn settings_in(text: &str) -> BTreeSet<String> {
     text.split("OPEN_REGISTRY_").skip(1).map(name).collect()
 }
 
-/// How many metrics the file names, and the constants that `describe` leaves out.
+/// How many metrics the file names, and the constants that its functions `describe` leave out.
 pub(super) fn undescribed_metrics(metrics: &str) -> (usize, Vec<String>) {
-    let describe = metrics.split("pub fn describe()").nth(1).unwrap_or_default();
-    let describe = describe.split("\n}").next().unwrap_or_default();
+    let functions = metrics.split("fn describe").skip(1);
+    let describe: String =
+        functions.map(|rest| rest.split("\n}").next().unwrap_or_default()).collect();
     let constants: Vec<String> = metrics
         .split("const ")
         .skip(1)
         .filter(|rest| {
-            rest.split('\n').next().is_some_and(|line| line.contains("&str = \"registry_"))
+            let line = rest.split('\n').next().unwrap_or_default();
+            line.contains("&str = \"registry_") || line.contains("&str = \"process_")
         })
         .map(|rest| rest.split(':').next().unwrap_or_default().to_owned())
         .collect();

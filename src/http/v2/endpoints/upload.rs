@@ -1,5 +1,7 @@
 //! `/v2/<name>/blobs/uploads/` and the upload sessions below it.
 
+use std::time::Instant;
+
 use hyper::StatusCode;
 
 use crate::auth::{Authorized, Mounting, Push};
@@ -10,6 +12,7 @@ use crate::http::edge::respond;
 use crate::oci::{Algorithm, Chunk, Digest, UploadId};
 use crate::registry::RegistryError;
 use crate::registry::upload::{Stored, UploadKey, UploadState};
+use crate::telemetry::metrics;
 
 /// Opens an upload session (end-4a, end-4c).
 pub(in crate::http) async fn start(
@@ -19,6 +22,7 @@ pub(in crate::http) async fn start(
 ) -> Result<Answer, HttpError> {
     let registry = request.registry();
     let state = registry.uploads().start(may.repository(), may.subject(), algorithm).await?;
+    request.edge.openings().opened(state.id);
     Ok(respond::upload(StatusCode::ACCEPTED, may.repository(), state).into())
 }
 
@@ -44,6 +48,7 @@ pub(in crate::http) async fn monolithic(
     may: Authorized<Push>,
     digest: Digest,
 ) -> Result<Answer, HttpError> {
+    let began = Instant::now();
     request.refuse_encoding()?;
     if request.is_empty() && !is_of_nothing(&digest) {
         return start(request, may, Some(digest.algorithm())).await;
@@ -53,6 +58,7 @@ pub(in crate::http) async fn monolithic(
     let (repository, subject) = (may.repository().clone(), may.subject().to_owned());
     let uploads = registry.uploads();
     let stored = uploads.put(repository, subject, digest.clone(), body).await?;
+    metrics::blob_pushed(stored.size, began.elapsed());
     Ok(created(&may, &digest, stored))
 }
 
@@ -93,9 +99,10 @@ pub(in crate::http) async fn finish(
     let key = key(&may, id);
     let chunk = chunk(&request, &key).await?;
     check_size(&request, chunk)?;
-    let (registry, body) = (request.registry().clone(), request.body());
-    let uploads = registry.uploads();
+    let (edge, body) = (request.edge.clone(), request.body());
+    let uploads = edge.registry().uploads();
     let stored = uploads.finish(key, digest.clone(), chunk, body).await?;
+    edge.openings().finished(id, stored.size);
     Ok(created(&may, &digest, stored))
 }
 

@@ -1,0 +1,84 @@
+//! Measures PostgreSQL, Kubo and the disk for the metrics, so that a scrape does not have to.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tracing::debug;
+
+use crate::jobs::{Done, Job, JobError, Scope};
+use crate::registry::Registry;
+use crate::telemetry::metrics::{self, Partner};
+
+/// Asks both partners how they are, and publishes what they answer. A partner that does not answer is a figure, too, and no
+/// failure of the job.
+#[derive(Clone)]
+pub struct WatchPartners(Registry);
+
+impl WatchPartners {
+    /// Time between two runs: as often as Prometheus usually asks.
+    pub const PERIOD: Duration = Duration::from_secs(15);
+
+    pub(super) fn new(registry: Registry) -> Self {
+        Self(registry)
+    }
+
+    async fn look(&self) {
+        tokio::join!(self.look_at_postgres(), self.look_at_kubo(), async {
+            if let Some(disk) = &self.0.limits().disk {
+                disk.publish().await;
+            }
+        });
+    }
+
+    async fn look_at_postgres(&self) {
+        let up = self.0.store().ping().await;
+        metrics::partner_up(Partner::Postgres, up.is_ok());
+        if up.is_err() {
+            return;
+        }
+        match self.0.store().measure().await {
+            Ok(figures) => metrics::database(&figures),
+            Err(error) => debug!(event = "postgres_not_measured", %error),
+        }
+    }
+
+    /// A figure that a node does not know keeps its last value. A proxy in front of Kubo may lack some of these calls.
+    async fn look_at_kubo(&self) {
+        let ipfs = self.0.ipfs();
+        let up = ipfs.ready().await;
+        metrics::partner_up(Partner::Kubo, up.is_ok());
+        if up.is_err() {
+            return;
+        }
+        match ipfs.repository_size().await {
+            Ok(size) => metrics::kubo_repository(size.bytes, size.limit),
+            Err(error) => debug!(event = "kubo_not_measured", %error),
+        }
+        match ipfs.count_peers().await {
+            Ok(peers) => metrics::kubo_peers(peers),
+            Err(error) => debug!(event = "kubo_not_measured", %error),
+        }
+        match ipfs.bandwidth().await {
+            Ok(bandwidth) => {
+                let moved = bandwidth.map_or((0, 0), |all| (all.received, all.sent));
+                metrics::kubo_bandwidth(moved.0, moved.1);
+            }
+            Err(error) => debug!(event = "kubo_not_measured", %error),
+        }
+    }
+}
+
+impl Job for WatchPartners {
+    const NAME: &'static str = "watch-partners";
+    const FAILED: &'static str = "partners_not_watched";
+    const SCOPE: Scope = Scope::Process;
+
+    fn period(&self) -> Duration {
+        Self::PERIOD
+    }
+
+    async fn run(&self, stop: &CancellationToken) -> Result<Done, JobError> {
+        stop.run_until_cancelled(self.look()).await;
+        Ok(Done::default())
+    }
+}
