@@ -66,10 +66,9 @@ fn free_disk(config: &Config, partners: &Partners) -> Option<Arc<FreeDisk>> {
 async fn connect_store(postgres: &config::Postgres) -> Result<(Store, bool), AppError> {
     let settings = store::Settings::of(postgres)
         .map_err(|source| AppError::Trust { settings: "OPEN_REGISTRY_DB_SSLROOTCERT", source })?;
-    let store = Store::connect(&settings).await.map_err(|source| AppError::Store {
-        address: format!("{}:{}/{}", postgres.host, postgres.port, postgres.name),
-        source,
-    })?;
+    let store = Store::connect(&settings)
+        .await
+        .map_err(|source| AppError::Store { address: postgres.address(), source })?;
     Ok((store, settings.tls.came_up_in_clear()))
 }
 

@@ -112,8 +112,7 @@ async fn answer(
 async fn connect(partners: &CommandPartners) -> Result<Store, CliError> {
     let postgres = partners.postgres();
     let settings = Settings::of(postgres)?;
-    Store::connect(&settings).await.map_err(|source| CliError::Connect {
-        address: format!("{}:{}/{}", postgres.host, postgres.port, postgres.name),
-        source,
-    })
+    Store::connect(&settings)
+        .await
+        .map_err(|source| CliError::Connect { address: postgres.address(), source })
 }

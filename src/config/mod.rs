@@ -42,7 +42,7 @@ pub use listen::{Domain, Listen};
 pub use log::Log;
 pub use login::Login;
 pub use network::{Network, NetworkError, Networks};
-pub use postgres::{Postgres, SslMode};
+pub use postgres::{Postgres, PostgresServer, SslMode};
 pub use proxies::Proxies;
 pub use scrub::Scrub;
 pub use secret::Secret;

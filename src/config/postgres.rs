@@ -1,5 +1,6 @@
 //! Settings of the connection to PostgreSQL.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use super::error::ConfigError;
@@ -11,13 +12,15 @@ const HOST: Setting = Setting {
     env: "OPEN_REGISTRY_DB_HOST",
     kind: Kind::Value("HOST"),
     default: None,
-    help: "Host of PostgreSQL, or the directory of its Unix socket. Without it the registry starts a private PostgreSQL.",
+    help: "Host of PostgreSQL, or the directory of its Unix socket. Several servers that replicate each other are separated by \
+           commas, each with a port if it has its own, as in db1,db2:5433. The first one that accepts writes is used; a \
+           standby is not, until it is promoted. Without a host the registry starts a private PostgreSQL.",
 };
 const PORT: Setting = Setting {
     env: "OPEN_REGISTRY_DB_PORT",
     kind: Kind::Value("PORT"),
     default: Some("5432"),
-    help: "Port of PostgreSQL.",
+    help: "Port of PostgreSQL. One for all hosts, or as many as there are hosts, separated by commas.",
 };
 const USER: Setting = Setting {
     env: "OPEN_REGISTRY_DB_USER",
@@ -41,7 +44,7 @@ const POOL_SIZE: Setting = Setting {
     env: "OPEN_REGISTRY_DB_POOL_SIZE",
     kind: Kind::Value("N"),
     default: Some("8"),
-    help: "Connections in the pool. Two more are opened for short reads.",
+    help: "Connections in the pool for requests. Two more are opened for short reads, and up to three for background jobs.",
 };
 
 const SSLMODE: Setting = Setting {
@@ -82,13 +85,35 @@ pub enum SslMode {
     },
 }
 
-/// Settings of the connection to PostgreSQL.
-#[derive(Clone, Debug)]
-pub struct Postgres {
+/// One server of PostgreSQL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PostgresServer {
     /// Name, IP address, or the absolute path of the directory with the Unix socket.
     pub host: String,
     /// TCP port, or the number in the name of the socket.
     pub port: u16,
+}
+
+impl PostgresServer {
+    /// Whether it is reached through a Unix socket.
+    pub fn is_socket(&self) -> bool {
+        self.host.starts_with('/')
+    }
+}
+
+impl fmt::Display for PostgresServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
+/// Settings of the connection to PostgreSQL.
+#[derive(Clone, Debug)]
+pub struct Postgres {
+    /// The server that is asked first.
+    pub server: PostgresServer,
+    /// Servers that are asked when those before them are gone or accept no writes.
+    pub others: Vec<PostgresServer>,
     /// Name of the PostgreSQL user.
     pub user: String,
     /// Password of the user; empty for none.
@@ -104,14 +129,14 @@ pub struct Postgres {
 impl Postgres {
     pub(super) fn read(source: &mut Source) -> Result<Option<Self>, ConfigError> {
         // Read even if no host is set: a wrong value is reported either way.
-        let port = source.read(&PORT, value::count(1..=u16::MAX))?;
+        let ports = source.read(&PORT, ports)?;
         let user = source.read(&USER, value::text)?;
         let password = source.read_secret(&PASSWORD)?;
         let name = source.read(&NAME, value::text)?;
         let pool_size = source.read(&POOL_SIZE, value::count(1..=1000))?;
         let mode = source.read_optional(&SSLMODE, mode)?;
         let authorities = source.read_optional(&SSLROOTCERT, value::text)?.map(PathBuf::from);
-        let Some(host) = source.read_optional(&HOST, host)? else {
+        let Some(hosts) = source.read_optional(&HOST, hosts)? else {
             let idle = [&PORT, &USER, &PASSWORD, &NAME, &POOL_SIZE, &SSLMODE, &SSLROOTCERT];
             let idle = idle.iter().filter(|setting| source.is_given(setting));
             let idle: Vec<&str> = idle.map(|setting| setting.env).collect();
@@ -124,18 +149,40 @@ impl Postgres {
             }
             return Ok(None);
         };
-        let ssl = ssl(&host, mode, authorities)?;
-        Ok(Some(Self { host, port, user, password, name, pool_size, ssl }))
+        let mut servers = servers(hosts, &ports)?;
+        let ssl = ssl(&servers, mode, authorities)?;
+        let server = servers.remove(0);
+        Ok(Some(Self { server, others: servers, user, password, name, pool_size, ssl }))
+    }
+
+    /// Where the database is, for messages: `db1:5432,db2:5432/af_registry`.
+    pub fn address(&self) -> String {
+        let others: String = self.others.iter().map(|server| format!(",{server}")).collect();
+        format!("{}{others}/{}", self.server, self.name)
     }
 }
 
-/// Combines mode and authorities for this host.
+/// Gives each host its port: its own, the one that stands at its place in the list of ports, or the only one.
+fn servers(hosts: Vec<Host>, ports: &[u16]) -> Result<Vec<PostgresServer>, ConfigError> {
+    if ports.len() > 1 && ports.len() != hosts.len() {
+        let (ports, hosts) = (ports.len(), hosts.len());
+        let reason = format!("{ports} ports for {hosts} hosts; write one, or as many as hosts");
+        return Err(ConfigError::bad(PORT.env, reason));
+    }
+    let ports = ports.iter().copied().cycle();
+    let server =
+        |(Host { name, port }, other)| PostgresServer { host: name, port: port.unwrap_or(other) };
+    Ok(hosts.into_iter().zip(ports).map(server).collect())
+}
+
+/// Combines mode and authorities for these servers.
 fn ssl(
-    host: &str,
+    servers: &[PostgresServer],
     mode: Option<SslMode>,
     authorities: Option<PathBuf>,
 ) -> Result<SslMode, ConfigError> {
-    let socket = host.starts_with('/');
+    let socket = servers.iter().any(|server| server.is_socket());
+    let here = servers.iter().all(|server| server.is_socket() || is_loopback(&server.host));
     match mode {
         Some(SslMode::Require | SslMode::VerifyFull { .. }) if socket => {
             let reason =
@@ -148,9 +195,8 @@ fn ssl(
             let reason = format!("has an effect only with {}=verify-full", SSLMODE.env);
             Err(ConfigError::bad(SSLROOTCERT.env, reason))
         }
-        Some(_) if socket => Ok(SslMode::Disable),
         Some(mode) => Ok(mode),
-        None if socket || is_loopback(host) => Ok(SslMode::Disable),
+        None if here => Ok(SslMode::Disable),
         None => Ok(SslMode::Prefer),
     }
 }
@@ -169,11 +215,36 @@ fn mode(text: &str) -> Result<SslMode, String> {
     }
 }
 
-fn host(text: &str) -> Result<String, String> {
-    if text.contains("://") || text.contains([' ', '@', ',']) {
-        return Err(
-            "not a host; write a name, an IP address, or the directory of a Unix socket".into()
-        );
+/// A host of the list, and its port if it names one.
+#[derive(Debug, PartialEq, Eq)]
+struct Host {
+    name: String,
+    port: Option<u16>,
+}
+
+fn hosts(text: &str) -> Result<Vec<Host>, String> {
+    text.split(',').map(|entry| host(entry.trim())).collect()
+}
+
+fn host(text: &str) -> Result<Host, String> {
+    let wrong = "not a host; write a name, an IP address, or the directory of a Unix socket, and \
+                 commas between several";
+    if text.is_empty() || text.contains("://") || text.contains([' ', '@']) {
+        return Err(wrong.to_owned());
     }
-    Ok(text.to_owned())
+    // A path has no port of its own, and neither has an IPv6 address without brackets.
+    let (name, port) = match text.rsplit_once(':') {
+        Some((name, port))
+            if !text.starts_with('/') && (!name.contains(':') || name.ends_with(']')) =>
+        {
+            (name, Some(value::count(1..=u16::MAX)(port)?))
+        }
+        _ => (text, None),
+    };
+    let bare = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(name);
+    if bare.is_empty() { Err(wrong.to_owned()) } else { Ok(Host { name: bare.to_owned(), port }) }
+}
+
+fn ports(text: &str) -> Result<Vec<u16>, String> {
+    text.split(',').map(|port| value::count(1..=u16::MAX)(port.trim())).collect()
 }

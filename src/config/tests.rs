@@ -94,7 +94,7 @@ fn settings_of_existing_deployments_are_read() {
     let shown = format!("{config:?}");
     assert!(!shown.contains("hunter2") && !shown.contains("hush"), "{shown}");
     let postgres = config.postgres.unwrap();
-    assert_eq!((postgres.host.as_str(), postgres.port), ("postgres", 5433));
+    assert_eq!(postgres.address(), "postgres:5433/open_registry");
     assert_eq!((postgres.user.as_str(), postgres.name.as_str()), ("postgres", "open_registry"));
     assert_eq!(postgres.password.expose(), "hunter2");
     let kubo = config.kubo.unwrap();
@@ -132,6 +132,8 @@ fn a_bad_value_is_one_line_with_name_and_reason() {
         ("OPEN_REGISTRY_TOKEN_LIFE", "10s"),
         ("OPEN_REGISTRY_DB_PORT", "0"),
         ("OPEN_REGISTRY_DB_HOST", "postgres://x"),
+        ("OPEN_REGISTRY_DB_HOST", "one,,two"),
+        ("OPEN_REGISTRY_DB_HOST", "one,two:port"),
         ("OPEN_REGISTRY_DFS_IPFS_ENABLED", "false"),
         ("OPEN_REGISTRY_DFS_IPFS_API_URL", "ftp://kubo"),
         ("OPEN_REGISTRY_DFS_IPFS_GATEWAY_URL", "kubo"),
@@ -333,6 +335,8 @@ fn the_default_of_sslmode_depends_on_the_host() {
         assert_eq!(mode(here, &[]).unwrap(), SslMode::Disable, "{here}");
     }
     assert_eq!(mode("postgres", &[]).unwrap(), SslMode::Prefer);
+    assert_eq!(mode("localhost,/run/postgresql", &[]).unwrap(), SslMode::Disable);
+    assert_eq!(mode("localhost,postgres", &[]).unwrap(), SslMode::Prefer);
     let given = ("OPEN_REGISTRY_DB_SSLMODE", "require");
     assert_eq!(mode("localhost", &[given]).unwrap(), SslMode::Require);
     assert!(mode("/run/postgresql", &[given]).unwrap_err().to_string().contains("Unix socket"));
@@ -345,6 +349,27 @@ fn the_default_of_sslmode_depends_on_the_host() {
         let told = refusal(&[("OPEN_REGISTRY_DB_SSLMODE", bad)]);
         assert!(told.starts_with("OPEN_REGISTRY_DB_SSLMODE: ") && told.contains("verify-full"));
     }
+}
+
+#[test]
+fn several_hosts_of_postgresql_have_one_port_or_one_each() {
+    let address = |hosts: &str, ports: &str| {
+        let env = [("OPEN_REGISTRY_DB_HOST", hosts), ("OPEN_REGISTRY_DB_PORT", ports)];
+        load(&env).map(|config| config.postgres.unwrap().address())
+    };
+    for (hosts, ports, servers) in [
+        ("db", "5432", "db:5432"),
+        ("db:6000", "5432", "db:6000"),
+        ("one,two", "5433", "one:5433,two:5433"),
+        ("one, two:5434", "5433", "one:5433,two:5434"),
+        ("one,two,three:7", "1,2,3", "one:1,two:2,three:7"),
+        ("::1,[::2]:5, [::3]", "5432", "::1:5432,::2:5,::3:5432"),
+        ("/run/a:b,10.0.0.1:5", "5432", "/run/a:b:5432,10.0.0.1:5"),
+    ] {
+        assert_eq!(address(hosts, ports).unwrap(), format!("{servers}/af_registry"));
+    }
+    let told = address("one,two", "1,2,3").unwrap_err().to_string();
+    assert!(told.contains("3 ports for 2 hosts"), "{told}");
 }
 
 #[test]

@@ -78,8 +78,8 @@ pub(super) fn settings(sockets: &Path) -> Result<config::Postgres, EmbeddedError
         return Err(EmbeddedError::Unusable { path: sockets.to_owned(), reason: reason.into() });
     };
     Ok(config::Postgres {
-        host,
-        port: sockets::PORT,
+        server: config::PostgresServer { host, port: sockets::PORT },
+        others: Vec::new(),
         user: OWNER.to_owned(),
         password: config::Secret::default(),
         name: OWNER.to_owned(),

@@ -92,6 +92,14 @@ impl StoreError {
         Self::outage(with_causes(error), effect)
     }
 
+    /// The error of a connection that no server opened. Waiting can help if it can help with one of them.
+    pub(super) fn unopened_anywhere(failures: &[(String, Self)]) -> Self {
+        let gone = failures.iter().any(|(_, error)| error.spoils_connection());
+        let reasons: Vec<String> =
+            failures.iter().map(|(host, error)| format!("{host}: {error}")).collect();
+        Self::outage(reasons.join("; "), if gone { Effect::None } else { Effect::Answered })
+    }
+
     /// The error of a statement that was sent before `COMMIT`. If PostgreSQL answered it with an error, it did not execute
     /// the `COMMIT` that followed.
     pub(super) fn before_commit(error: tokio_postgres::Error) -> Self {
@@ -164,9 +172,15 @@ fn is_shutdown(code: &SqlState) -> bool {
 }
 
 /// Whether the statement failed because of the connection and would succeed on a new one: a migration changed its columns,
-/// its preparation was forgotten, or the server has become a standby. It has changed nothing.
+/// its preparation was forgotten, an earlier caller left a failed transaction open, or the server has become a standby. It
+/// has changed nothing.
 fn is_of_connection(code: &SqlState, text: &str) -> bool {
-    [SqlState::INVALID_SQL_STATEMENT_NAME, SqlState::READ_ONLY_SQL_TRANSACTION].contains(code)
+    [
+        SqlState::INVALID_SQL_STATEMENT_NAME,
+        SqlState::IN_FAILED_SQL_TRANSACTION,
+        SqlState::READ_ONLY_SQL_TRANSACTION,
+    ]
+    .contains(code)
         || (*code == SqlState::FEATURE_NOT_SUPPORTED && text.contains("cached plan"))
 }
 

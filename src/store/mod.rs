@@ -37,6 +37,7 @@ pub use content::referrer::{Referrer, ReferrerPage, Referrers};
 pub use content::repository::{Repositories, RepositorySummary, Swept};
 pub use content::scrub::{ScrubItem, ScrubPlace, ScrubSummary, Scrubs};
 pub use content::tag::Tags;
+pub use db::others::Others;
 pub use db::retry::CALL;
 pub use db::settings::Settings;
 pub use db::tls::Tls;

@@ -18,6 +18,7 @@ mod jobs;
 mod lists;
 mod manifest;
 mod metrics;
+mod outages;
 mod pull;
 mod quotas;
 mod remote;

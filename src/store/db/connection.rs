@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 use tokio_postgres::config::{SslMode, SslNegotiation};
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
@@ -17,6 +18,9 @@ use crate::store::error::StoreError;
 use crate::telemetry::metrics::postgres_call;
 use crate::telemetry::with_causes;
 
+/// How long a server is asked alone before the next one is asked as well.
+const HEAD_START: Duration = Duration::from_millis(500);
+
 /// A parameter of a statement.
 pub(crate) type Param<'a> = &'a (dyn ToSql + Sync);
 
@@ -27,7 +31,35 @@ pub(crate) struct Link {
 }
 
 impl Link {
+    /// Opens a connection to the server that accepts writes. With several servers the next one is asked as soon as one
+    /// has failed, and beside it when one does not answer at once.
     pub(crate) async fn open(settings: &Settings, purpose: Purpose) -> Result<Self, StoreError> {
+        let mut servers = settings.each();
+        if servers.len() == 1 {
+            return Self::open_one(settings, purpose).await;
+        }
+        let (mut attempts, mut failures) = (JoinSet::new(), Vec::new());
+        loop {
+            if let Some((n, server)) = servers.next() {
+                attempts.spawn(async move {
+                    let opened = Self::open_one(&server, purpose).await;
+                    opened.map(|link| (n, link)).map_err(|error| (server, error))
+                });
+            }
+            let patience = if servers.len() == 0 { Duration::MAX } else { HEAD_START };
+            match timeout(patience, attempts.join_next()).await {
+                Err(_) | Ok(Some(Err(_))) => {}
+                Ok(Some(Ok(Ok((n, link))))) => {
+                    settings.others.used(n);
+                    return Ok(link);
+                }
+                Ok(Some(Ok(Err((server, error))))) => failures.push((server.host, error)),
+                Ok(None) => return Err(StoreError::unopened_anywhere(&failures)),
+            }
+        }
+    }
+
+    async fn open_one(settings: &Settings, purpose: Purpose) -> Result<Self, StoreError> {
         let mut config = settings.client(purpose);
         if let Some(negotiate) = settings.negotiate() {
             // The driver hands the bare socket over, and does not ask for TLS itself.

@@ -7,6 +7,7 @@ pub(crate) mod lease;
 pub(crate) mod migrate;
 mod negotiate;
 pub(crate) mod opener;
+pub(crate) mod others;
 pub(crate) mod pool;
 pub(crate) mod reads;
 pub(crate) mod retry;

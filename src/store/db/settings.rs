@@ -3,7 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
+use tokio_postgres::config::TargetSessionAttrs;
+
 use super::negotiate::Negotiate;
+use super::others::Others;
 use super::tls::Tls;
 use crate::config::{self, is_loopback};
 use crate::outbound::TrustError;
@@ -19,6 +22,8 @@ pub struct Settings {
     pub host: String,
     /// Port number; it is part of the file name of a unix socket.
     pub port: u16,
+    /// Servers that are asked when this one is gone or accepts no writes.
+    pub others: Others,
     /// Role to log in as.
     pub user: String,
     pub password: Option<String>,
@@ -35,6 +40,7 @@ impl fmt::Debug for Settings {
         f.debug_struct("Settings")
             .field("host", &self.host)
             .field("port", &self.port)
+            .field("others", &self.others)
             .field("user", &self.user)
             .field("password", &self.password.as_ref().map(|_| "***"))
             .field("database", &self.database)
@@ -77,14 +83,32 @@ impl Settings {
     /// When the certificate authorities that verify the server cannot be loaded.
     pub fn of(postgres: &config::Postgres) -> Result<Self, TrustError> {
         Ok(Self {
-            host: postgres.host.clone(),
-            port: postgres.port,
+            host: postgres.server.host.clone(),
+            port: postgres.server.port,
+            others: Others::new(postgres.others.clone()),
             user: postgres.user.clone(),
             password: Some(postgres.password.expose().to_owned()).filter(|text| !text.is_empty()),
             database: postgres.name.clone(),
             pool_size: postgres.pool_size,
             tls: Tls::of(&postgres.ssl)?,
         })
+    }
+
+    /// These settings for each server, the one that was used last in front.
+    pub(crate) fn each(&self) -> impl ExactSizeIterator<Item = (usize, Self)> {
+        let at = |n: usize| match self.others.get(n) {
+            Some(server) => {
+                Self { host: server.host.clone(), port: server.port, ..self.clone() }.alone()
+            }
+            None => self.clone().alone(),
+        };
+        self.others.order().map(move |n| (n, at(n))).collect::<Vec<_>>().into_iter()
+    }
+
+    fn alone(self) -> Self {
+        let socket = self.host.starts_with('/');
+        let tls = if socket { Tls::default() } else { self.tls };
+        Self { others: Others::default(), tls, ..self }
     }
 
     /// The choice between TLS and clear text, for a server on another machine whose connections may be in clear text.
@@ -108,6 +132,8 @@ impl Settings {
             .keepalives_interval(Duration::from_secs(5))
             .keepalives_retries(3)
             .tcp_user_timeout(Duration::from_secs(5))
+            // A standby would answer reads with what was there some time ago, and writes not at all.
+            .target_session_attrs(TargetSessionAttrs::ReadWrite)
             .ssl_mode(self.tls.mode());
         if let Some(password) = &self.password {
             config.password(password);
@@ -125,6 +151,7 @@ mod tests {
         let settings = Settings {
             host: "/run".into(),
             port: 5432,
+            others: Others::default(),
             user: "registry".into(),
             password: Some("secret".into()),
             database: "registry".into(),

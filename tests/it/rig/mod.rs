@@ -7,6 +7,7 @@ pub(crate) mod daemon;
 pub(crate) mod kubo;
 pub(crate) mod launch;
 pub(crate) mod layout;
+pub(crate) mod load;
 pub(crate) mod pebble;
 pub(crate) mod pins;
 pub(crate) mod postgres;

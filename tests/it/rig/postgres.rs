@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use af_registry::store::{Settings, Store, Tls};
+use af_registry::store::{Others, Settings, Store, Tls};
 use tokio_postgres::NoTls;
 
 const TEMPLATE: &str = "registry_template";
@@ -46,11 +46,7 @@ impl Cluster {
     /// Starts a cluster, which takes two seconds. Nothing is synced to disk, because no test needs the data after a crash of
     /// the machine.
     pub(crate) fn start() -> Self {
-        let directory = std::env::temp_dir().join(format!("af-registry-it-{}", unique()));
-        std::fs::create_dir(&directory).unwrap();
-        if is_root() {
-            run(Command::new("chown").arg("postgres:").arg(&directory));
-        }
+        let directory = new_directory();
         run(owner("initdb")
             .arg("-D")
             .arg(directory.join("data"))
@@ -128,6 +124,60 @@ impl Cluster {
         self.control(&["start", "-o", &self.options()]);
     }
 
+    /// The directory of its unix socket.
+    pub(crate) fn host(&self) -> &str {
+        self.directory.to_str().unwrap()
+    }
+
+    /// A new cluster that replicates this one.
+    pub(crate) fn standby(&self) -> Self {
+        let directory = new_directory();
+        run(owner("pg_basebackup")
+            .arg("-D")
+            .arg(directory.join("data"))
+            .args(["-h", self.host(), "-U", "registry"])
+            .args(["--write-recovery-conf", "--checkpoint=fast", "--no-sync"]));
+        let keeper = keeper(&directory);
+        let databases = AtomicU32::new(1000);
+        let standby =
+            Self { directory, keeper, databases, port: self.port, options: String::new() };
+        standby.control(&["start", "-o", &standby.options()]);
+        standby
+    }
+
+    /// Acknowledges commits only when the standby has them, from the time on when it has connected.
+    pub(crate) async fn replicate_synchronously(&self, admin: &tokio_postgres::Client) {
+        admin.batch_execute("ALTER SYSTEM SET synchronous_standby_names = '*'").await.unwrap();
+        admin.batch_execute("SELECT pg_reload_conf()").await.unwrap();
+        let replicating = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'";
+        while admin.query_one(replicating, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Makes a standby accept writes.
+    pub(crate) fn promote(&self) {
+        self.control(&["promote"]);
+    }
+
+    /// Kills all processes of PostgreSQL, as the end of the machine would.
+    pub(crate) fn kill(&self) {
+        let data = self.directory.join("data").canonicalize().unwrap();
+        let processes = std::fs::read_dir("/proc").unwrap().flatten().filter(|process| {
+            std::fs::read_link(process.path().join("cwd")).is_ok_and(|cwd| cwd == data)
+        });
+        let pids: Vec<_> = processes.map(|process| process.file_name()).collect();
+        run(Command::new("kill").arg("-KILL").args(&pids));
+    }
+
+    /// A new migrated database whose files are in this directory.
+    pub(crate) async fn database_below(&self, place: &Path) -> Database {
+        let admin = connect(&self.settings("postgres")).await;
+        let place = place.display();
+        admin.batch_execute(&format!("CREATE TABLESPACE below LOCATION '{place}'")).await.unwrap();
+        self.cloned(&format!("TEMPLATE {TEMPLATE} TABLESPACE below")).await
+    }
+
     /// The unix socket that it listens on.
     pub(crate) fn socket(&self) -> PathBuf {
         self.directory.join(".s.PGSQL.5432")
@@ -135,7 +185,11 @@ impl Cluster {
 
     /// A new migrated database, cloned from a template.
     pub(crate) async fn database(&self) -> Database {
-        let settings = self.empty_database(&format!("TEMPLATE {TEMPLATE}")).await;
+        self.cloned(&format!("TEMPLATE {TEMPLATE}")).await
+    }
+
+    async fn cloned(&self, clause: &str) -> Database {
+        let settings = self.empty_database(clause).await;
         let store = Store::connect(&settings).await.unwrap();
         let admin = connect(&settings).await;
         Database { store, admin, settings }
@@ -153,6 +207,7 @@ impl Cluster {
         Settings {
             host: self.directory.to_str().unwrap().to_owned(),
             port: self.port,
+            others: Others::default(),
             user: "registry".into(),
             password: None,
             database: database.into(),
@@ -164,7 +219,8 @@ impl Cluster {
     fn options(&self) -> String {
         format!(
             "-k {} -c listen_addresses='' -c max_connections=400 -c fsync=off \
-             -c full_page_writes=off -c autovacuum=off -c max_wal_size=4GB {}",
+             -c full_page_writes=off -c autovacuum=off -c max_wal_size=4GB \
+             -c wal_retrieve_retry_interval=50ms {}",
             self.directory.display(),
             self.options
         )
@@ -260,6 +316,16 @@ fn binaries() -> PathBuf {
 fn is_root() -> bool {
     use std::os::unix::fs::MetadataExt;
     std::fs::metadata("/proc/self").unwrap().uid() == 0
+}
+
+/// A new directory that the user of PostgreSQL owns.
+fn new_directory() -> PathBuf {
+    let directory = std::env::temp_dir().join(format!("af-registry-it-{}", unique()));
+    std::fs::create_dir(&directory).unwrap();
+    if is_root() {
+        run(Command::new("chown").arg("postgres:").arg(&directory));
+    }
+    directory
 }
 
 fn run(command: &mut Command) {

@@ -8,6 +8,7 @@ use af_registry::store::{Put, Settings, Started, Store, StoreError};
 
 use super::{
     anywhere, cid, commit, digest, manifest, open, put, reference, repository, start_upload, tag,
+    waiting,
 };
 use crate::rig::postgres::Cluster;
 use crate::rig::relay::Relay;
@@ -159,7 +160,7 @@ async fn a_write_in_doubt_is_not_repeated() {
 /// Errors that belong to a connection cost that connection and nothing else.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_that_went_stale_is_replaced() {
-    let rig::Database { store, admin, settings } = rig::database().await;
+    let rig::Database { store, admin, .. } = rig::database().await;
     let a = repository("a");
     commit(&store, "a", 1).await;
     let mut new = manifest("a", 1000);
@@ -180,19 +181,20 @@ async fn a_connection_that_went_stale_is_replaced() {
         admin.batch_execute(change).await.unwrap();
         ask().await;
     }
-    // As after a failover: the server that a connection leads to has become a standby.
-    let name = &settings.database;
-    let (stale, a) = (Store::connect(&settings).await.unwrap(), repository("a"));
-    let set = format!("ALTER DATABASE {name} SET default_transaction_read_only = on");
-    admin.batch_execute(&set).await.unwrap();
-    // A backend counts when it ends, so the count rises when the call has closed the connection that is of no use.
-    let refused = "SELECT xact_rollback FROM pg_stat_database WHERE datname = current_database()";
-    let before: i64 = admin.query_one(refused, &[]).await.unwrap().get(0);
-    let starting = tokio::spawn(async move { stale.uploads().start(&a, "ann", None, 99).await });
-    while admin.query_one(refused, &[]).await.unwrap().get::<_, i64>(0) == before {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    admin.batch_execute(&format!("ALTER DATABASE {name} RESET ALL")).await.unwrap();
+    // As after a failover: the server has become a standby. Its connections are of no use, and none is opened to it.
+    let cluster = Cluster::start();
+    let rig::Database { store, admin, .. } = cluster.database().await;
+    let a = repository("a");
+    start_upload(&store, &a, "ann").await;
+    let set = async |change: &str| {
+        admin.batch_execute(change).await.unwrap();
+        admin.batch_execute("SELECT pg_reload_conf()").await.unwrap();
+    };
+    set("ALTER SYSTEM SET default_transaction_read_only = on").await;
+    let mode = "SHOW default_transaction_read_only";
+    while admin.query_one(mode, &[]).await.unwrap().get::<_, &str>(0) != "on" {}
+    let starting = waiting(async move { store.uploads().start(&a, "ann", None, 99).await }).await;
+    set("ALTER SYSTEM RESET default_transaction_read_only").await;
     starting.await.unwrap().unwrap();
 }
 

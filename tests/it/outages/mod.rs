@@ -1,0 +1,4 @@
+//! PostgreSQL that restarts, fails over, falls silent, has no connection left or no disk, under requests of clients.
+
+mod failover;
+mod silent;
