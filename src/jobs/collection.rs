@@ -26,7 +26,11 @@ pub struct Jobs {
 impl Jobs {
     /// An empty collection. The store keeps the turns and the outcomes of shared jobs.
     pub fn new(store: Store) -> Self {
-        Self { instance: Instance::new(store), stop: CancellationToken::new(), tasks: Vec::new() }
+        Self {
+            instance: Instance::new(store.for_jobs()),
+            stop: CancellationToken::new(),
+            tasks: Vec::new(),
+        }
     }
 
     /// Starts a job. Must be called within the runtime.

@@ -5,8 +5,8 @@
 //! `store.blobs().quarantine(..)` is a method of [`Blobs`] in `content/blob.rs`, sends `sql/queries/blob/quarantine.sql`,
 //! and is measured as `blob/quarantine`.
 //!
-//! Point reads share two pipelined connections (`db/reads`), everything else borrows one from a pool (`db/pool`). Each
-//! function returns within [`CALL`] or fails with [`StoreError::Unavailable`]. A connection whose call did not complete
+//! Point reads share two pipelined connections (`db/reads`), everything else borrows one from a pool (`db/pool`); jobs have
+//! a small pool of their own ([`Store::for_jobs`]). Each function returns within [`CALL`] or fails with [`StoreError::Unavailable`]. A connection whose call did not complete
 //! is closed and never used again. All functions can fail with [`StoreError`]; the docs of a function name an error only
 //! when it has a special meaning there.
 
@@ -72,6 +72,12 @@ impl Store {
     /// As [`Store::connect`].
     pub async fn migrate(settings: &Settings) -> Result<(), StoreError> {
         db::migrate::run(settings).await
+    }
+
+    /// The same database over a few connections of its own, for background jobs: a job does not wait while requests use all
+    /// connections, and requests do not wait for jobs.
+    pub fn for_jobs(&self) -> Self {
+        Self(self.0.for_jobs())
     }
 
     /// Checks that PostgreSQL answers.

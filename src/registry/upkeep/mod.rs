@@ -1,4 +1,5 @@
-//! The background jobs of the registry. Each file is a [`Job`](crate::jobs::Job).
+//! The background jobs of the registry. Each file is a [`Job`](crate::jobs::Job), and works over the connections of jobs
+//! ([`Store::for_jobs`](crate::store::Store::for_jobs)).
 
 mod count_content;
 mod drop_pins;
@@ -20,12 +21,12 @@ impl Registry {
     /// The job that ends idle uploads.
     pub fn expire_uploads(&self) -> ExpireUploads {
         let idle = self.limits().upload_idle;
-        ExpireUploads::new(self.store().clone(), idle, self.pins().clone())
+        ExpireUploads::new(self.store().for_jobs(), idle, self.pins().clone())
     }
 
     /// The job that drops pins.
     pub fn drop_pins(&self) -> DropPins {
-        DropPins::new(self.store().clone(), self.ipfs().clone(), self.pins().clone())
+        DropPins::new(self.store().for_jobs(), self.ipfs().clone(), self.pins().clone())
     }
 
     /// The job that counts pins, blocks and damaged blobs.
@@ -40,7 +41,7 @@ impl Registry {
 
     /// The job that removes empty repositories.
     pub fn remove_empty(&self) -> RemoveEmpty {
-        RemoveEmpty::new(self.store().clone())
+        RemoveEmpty::new(self.store().for_jobs())
     }
 
     /// The job that compares stored bytes with their digests.

@@ -4,6 +4,8 @@
 //! PostgreSQL is gone, for a restart or a failover, they wait for it: what reads, what may run twice, and what has not
 //! committed anything. A statement that writes is not sent again once it may have taken effect.
 
+use std::sync::Arc;
+
 use tokio_postgres::Row;
 
 use super::connection::Param;
@@ -18,19 +20,36 @@ use crate::outbound::Waiting;
 use crate::rights::{Access, Action};
 use crate::store::error::StoreError;
 
+/// Most connections of background jobs.
+const JOBS: u32 = 3;
+
 /// All connections to the database.
 #[derive(Debug)]
 pub(crate) struct Database {
     pool: Pool,
-    reads: Reads,
+    reads: Arc<Reads>,
     waiting: Waiting,
+    /// The connections of background jobs; `None` in themselves.
+    jobs: Option<Arc<Self>>,
 }
 
 impl Database {
     /// Opens each connection when it is first needed.
     pub(crate) fn new(settings: &Settings) -> Self {
-        let waiting = Waiting::default();
-        Self { pool: Pool::new(settings), reads: Reads::new(settings), waiting }
+        let (reads, waiting) = (Arc::new(Reads::new(settings)), Waiting::default());
+        let few = Settings { pool_size: settings.pool_size.min(JOBS), ..settings.clone() };
+        let jobs = Self {
+            pool: Pool::new(&few),
+            reads: Arc::clone(&reads),
+            waiting: waiting.clone(),
+            jobs: None,
+        };
+        Self { pool: Pool::new(settings), reads, waiting, jobs: Some(Arc::new(jobs)) }
+    }
+
+    /// The database over the connections of background jobs, which thereby wait for no request, nor requests for them.
+    pub(crate) fn for_jobs(self: &Arc<Self>) -> Arc<Self> {
+        Arc::clone(self.jobs.as_ref().unwrap_or(self))
     }
 
     /// Checks that PostgreSQL answers, without waiting for one that is gone.
