@@ -10,7 +10,7 @@ mod parse;
 #[cfg(test)]
 mod tests;
 mod tree;
-mod varint;
+pub(in crate::ipld) mod varint;
 
 pub use encode::write_node;
 pub use layout::{layout, stored_size};

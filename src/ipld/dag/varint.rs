@@ -4,7 +4,7 @@
 const MAX_LEN: usize = 10;
 
 /// Appends the encoded `n` to `out`.
-pub(super) fn put(out: &mut Vec<u8>, mut n: u64) {
+pub(in crate::ipld) fn put(out: &mut Vec<u8>, mut n: u64) {
     while n >= 0x80 {
         out.push(n as u8 | 0x80);
         n >>= 7;
@@ -18,7 +18,7 @@ pub(super) fn len(n: u64) -> usize {
 }
 
 /// Consumes a number at the front of `input`. `None` if it is cut off, exceeds 64 bits or is not in its shortest form.
-pub(super) fn take(input: &mut &[u8]) -> Option<u64> {
+pub(in crate::ipld) fn take(input: &mut &[u8]) -> Option<u64> {
     let mut n = 0u64;
     for (i, byte) in input.iter().copied().enumerate().take(MAX_LEN) {
         let bits = u64::from(byte & 0x7f);
