@@ -11,6 +11,7 @@
 //! when it has a special meaning there.
 
 mod accounts;
+mod backup;
 mod certificates;
 mod content;
 mod db;
@@ -26,6 +27,9 @@ pub use accounts::account::{Account, Accounts};
 pub use accounts::grant::{Grant, Granted, Grants};
 pub use accounts::refresh_token::{NewRefreshToken, Presented, RefreshTokens, UsedRefreshToken};
 pub use accounts::signing_key::{SigningKey, SigningKeys};
+pub use backup::catalog::BackupTable;
+pub use backup::load::{LoadError, LoadTable, Loading};
+pub use backup::snapshot::{CopyRows, Snapshot};
 pub use certificates::acme_account::AcmeAccounts;
 pub use certificates::certificate::{
     CertificateName, Certificates, IssuedCertificate, StoredCertificate,

@@ -101,18 +101,45 @@ const MIGRATIONS: &[Migration] = &[
     },
 ];
 
+/// Version of the newest migration of this program.
+pub(crate) fn newest() -> i32 {
+    MIGRATIONS.last().map_or(0, |migration| migration.version)
+}
+
+/// The names of all objects of this kind, such as `TABLE`, that the migrations create.
+pub(crate) fn created(kind: &str) -> Vec<&'static str> {
+    let create = format!("CREATE {kind} ");
+    let lines = MIGRATIONS.iter().flat_map(|migration| migration.sql.lines());
+    let names = lines.filter_map(|line| line.strip_prefix(create.as_str()));
+    names.filter_map(|rest| rest.split([' ', '(', ';']).next()).collect()
+}
+
+/// Version of the newest migration that the database has; 0 for one without a schema.
+pub(crate) async fn version(client: &Client) -> Result<i32, StoreError> {
+    if !has_ledger(client).await? {
+        return Ok(0);
+    }
+    let newest = "SELECT coalesce(max(version), 0) FROM schema_migrations";
+    Ok(client.query_one(newest, &[]).await?.try_get(0)?)
+}
+
 /// Applies the migrations that are missing. The lock ends with the connection.
 pub(crate) async fn run(settings: &Settings) -> Result<(), StoreError> {
+    up_to(settings, newest()).await
+}
+
+/// As [`run`], but applies none after version `last`.
+pub(crate) async fn up_to(settings: &Settings, last: i32) -> Result<(), StoreError> {
     let mut link = Link::open(settings, Purpose::Migrate).await?;
     timeout(TURN, link.client().batch_execute(LOCK))
         .await
         .map_err(|_| StoreError::timed_out("the migration of another instance"))??;
     let applied = ledger(link.client()).await?;
-    let known = MIGRATIONS.last().map_or(0, |migration| migration.version);
+    let known = newest();
     if let Some((found, _)) = applied.last().filter(|(version, _)| *version > known) {
         return Err(StoreError::NewerSchema { found: *found, known });
     }
-    for migration in MIGRATIONS {
+    for migration in MIGRATIONS.iter().filter(|migration| migration.version <= last) {
         let checksum = checksum(link.client(), migration.sql).await?;
         match applied.iter().find(|(version, _)| *version == migration.version) {
             Some((_, found)) if *found == checksum => {}
@@ -129,14 +156,18 @@ pub(crate) async fn run(settings: &Settings) -> Result<(), StoreError> {
 /// Version and checksum of each applied migration, in order. Creates the table only if it is missing, so that a role
 /// without the right to create tables can still serve.
 async fn ledger(client: &Client) -> Result<Vec<(i32, String)>, StoreError> {
-    let exists = "SELECT to_regclass('schema_migrations') IS NOT NULL";
-    if !client.query_one(exists, &[]).await?.try_get::<_, bool>(0)? {
+    if !has_ledger(client).await? {
         client.batch_execute(LEDGER).await?;
     }
     let rows = client
         .query("SELECT version, checksum FROM schema_migrations ORDER BY version", &[])
         .await?;
     rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+}
+
+async fn has_ledger(client: &Client) -> Result<bool, StoreError> {
+    let exists = "SELECT to_regclass('schema_migrations') IS NOT NULL";
+    Ok(client.query_one(exists, &[]).await?.try_get(0)?)
 }
 
 async fn checksum(client: &Client, sql: &str) -> Result<String, StoreError> {
