@@ -8,6 +8,7 @@ use crate::accounts::AccountsError;
 use crate::auth::AuthError;
 use crate::embedded::EmbeddedError;
 use crate::outbound::TrustError;
+use crate::registry::backup::BackupError;
 use crate::seal::SecretError;
 use crate::store::StoreError;
 
@@ -72,6 +73,9 @@ pub enum CliError {
     /// The certificate authorities to verify another node by could not be read.
     #[error("OPEN_REGISTRY_DFS_IPFS_REPAIR_URL: {0}")]
     SpareTrust(TrustError),
+    /// A backup could not be made or restored.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     /// There is no blob with this digest.
     #[error("there is no blob {0}; the digest of a layer or a config stands in its manifest")]
     NoSuchBlob(String),

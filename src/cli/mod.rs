@@ -7,6 +7,7 @@
 
 mod answer;
 mod arguments;
+mod backup;
 mod error;
 mod grant;
 mod job;
@@ -34,6 +35,7 @@ use crate::store::{Settings, Store};
 
 /// An operation with its parsed arguments.
 enum Operation {
+    Backup(backup::Operation),
     Grant(grant::Operation),
     Job(job::Operation),
     Key(key::Operation),
@@ -46,6 +48,7 @@ enum Operation {
 
 /// All commands, for the parser of the command line.
 pub fn commands() -> Vec<Command> {
+    let [backup, restore] = backup::commands();
     vec![
         user::command(),
         robot::command(),
@@ -55,6 +58,8 @@ pub fn commands() -> Vec<Command> {
         token::command(),
         job::command(),
         scrub::command(),
+        backup,
+        restore,
     ]
 }
 
@@ -64,9 +69,8 @@ pub async fn run(
     noun: &str,
     arguments: &ArgMatches,
 ) -> Result<ExitCode, CliError> {
-    let Some((verb, arguments)) = arguments.subcommand() else {
-        return Err(CliError::unknown(noun, ""));
-    };
+    // Only the parser knows which commands have verbs.
+    let (verb, arguments) = arguments.subcommand().unwrap_or(("", arguments));
     let form = Form::of(arguments);
     // The arguments are read before the database is opened, because typing a password takes time.
     let operation = match noun {
@@ -77,10 +81,12 @@ pub async fn run(
         "keys" => Operation::Key(key::Operation::read(verb, arguments)?),
         "jobs" => Operation::Job(job::Operation::read(verb, arguments)?),
         "scrub" => Operation::Scrub(scrub::Operation::read(verb, arguments)?),
+        "backup" | "restore" => Operation::Backup(backup::Operation::read(noun, arguments)?),
         "token" => Operation::Token(token::Operation::read(verb, arguments)?),
         _ => return Err(CliError::unknown(noun, verb)),
     };
     let partners = match &operation {
+        Operation::Backup(backup) if backup.needs_kubo() => CommandPartners::both(config).await?,
         Operation::Job(job) if job.needs_kubo() => CommandPartners::both(config).await?,
         Operation::Scrub(scrub) if scrub.needs_kubo() => CommandPartners::both(config).await?,
         _ => CommandPartners::postgres_only(config).await?,
@@ -95,17 +101,19 @@ async fn answer(
     partners: &CommandPartners,
     operation: Operation,
 ) -> Result<Answer, CliError> {
-    let store = connect(partners).await?;
-    let accounts = Accounts::new(store.clone());
+    // A backup takes the schema as it is, and a restored one comes with its own.
+    let store = async || connect(partners).await;
+    let accounts = async || connect(partners).await.map(Accounts::new);
     match operation {
-        Operation::Grant(grant) => grant.run(&accounts).await,
-        Operation::Job(job) => job.run(config, &store, partners.kubo()).await,
-        Operation::Key(key) => key.run(config, &store).await,
-        Operation::Repository(repository) => repository.run(&accounts).await,
-        Operation::Robot(robot) => robot.run(&accounts).await,
-        Operation::Scrub(scrub) => scrub.run(config, &store, partners.kubo()).await,
-        Operation::Token(token) => token.run(config, &store).await,
-        Operation::User(user) => user.run(&accounts).await,
+        Operation::Backup(backup) => backup.run(config, partners).await,
+        Operation::Grant(grant) => grant.run(&accounts().await?).await,
+        Operation::Job(job) => job.run(config, &store().await?, partners.kubo()).await,
+        Operation::Key(key) => key.run(config, &store().await?).await,
+        Operation::Repository(repository) => repository.run(&accounts().await?).await,
+        Operation::Robot(robot) => robot.run(&accounts().await?).await,
+        Operation::Scrub(scrub) => scrub.run(config, &store().await?, partners.kubo()).await,
+        Operation::Token(token) => token.run(config, &store().await?).await,
+        Operation::User(user) => user.run(&accounts().await?).await,
     }
 }
 

@@ -23,6 +23,7 @@ mod pin;
 mod publicity;
 mod read;
 mod resume;
+mod root;
 mod rpc;
 mod source;
 mod spare;

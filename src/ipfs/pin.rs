@@ -31,7 +31,7 @@ impl Kubo {
         self.pinned("pin/rm", "recursive=true", cid).await.map(drop)
     }
 
-    async fn is_pinned(&self, cid: &Cid) -> Result<bool, IpfsError> {
+    pub(super) async fn is_pinned(&self, cid: &Cid) -> Result<bool, IpfsError> {
         patient(&self.api, || self.pinned("pin/ls", "type=recursive", cid)).await
     }
 

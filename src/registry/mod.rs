@@ -6,6 +6,7 @@
 //!
 //! Every operation may fail with [`RegistryError::Store`], and one that moves bytes also with [`RegistryError::Ipfs`].
 
+pub mod backup;
 pub mod blob;
 mod cause;
 mod detached;

@@ -1,6 +1,7 @@
 //! The operator's commands, run as separate processes.
 
 mod accounts;
+mod backup;
 mod jobs;
 mod private;
 mod rights;

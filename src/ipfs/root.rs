@@ -1,0 +1,40 @@
+//! Pinning a file that is there, and fetching one that is not.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::de::IgnoredAny;
+
+use super::error::IpfsError;
+use super::kubo::Kubo;
+use super::rpc::Rpc;
+use crate::ipld::{Cid, Codec};
+
+/// Time for the answer to come after the deadline that Kubo keeps itself.
+const GRACE: Duration = Duration::from_secs(10);
+
+impl Kubo {
+    /// Pins a file whose blocks are all there. Stores the root once more together with its pin, because `pin/add` would
+    /// read every block.
+    pub async fn pin_root(&self, cid: &Cid) -> Result<(), IpfsError> {
+        // Pinning a CID that is pinned removes the pin for a moment.
+        if self.is_pinned(cid).await? {
+            return Ok(());
+        }
+        let root: Bytes = self.block(cid).await?;
+        let codec = match cid.codec() {
+            Codec::Raw => "raw",
+            Codec::DagPb => "dag-pb",
+        };
+        let rpc = Rpc::new("block/put").with("mhtype=sha2-256&allow-big-block=false&pin=true");
+        let rpc = rpc.with(&format!("cid-codec={codec}")).file([root]);
+        rpc.json::<IgnoredAny>(&self.api).await.map(drop)
+    }
+
+    /// Pins a file and everything below it, and lets Kubo fetch from its peers what it does not hold.
+    pub async fn fetch(&self, cid: &Cid, within: Duration) -> Result<(), IpfsError> {
+        let limit = format!("recursive=true&progress=false&timeout={}ms", within.as_millis());
+        let rpc = Rpc::new("pin/add").about(cid).within(within + GRACE).with(&limit);
+        rpc.json::<IgnoredAny>(&self.api).await.map(drop)
+    }
+}
