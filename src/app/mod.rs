@@ -33,7 +33,7 @@ pub async fn run(config: Config) -> Result<(), AppError> {
     for warning in &config.warnings {
         warn!(event = "setting", "{warning}");
     }
-    let shutdown = Shutdown::on_signals(config.limits.drain)
+    let shutdown = Shutdown::on_signals(config.limits.drain, config.limits.drain_delay)
         .map_err(|error| AppError::Setup(error.to_string()))?;
     // Ports come first, so that nothing is started for a server that cannot listen.
     let ports = Ports::bind(&config)?;

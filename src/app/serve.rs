@@ -28,10 +28,11 @@ pub(super) async fn serve_until_stopped(
     let (acme, watches) = (clients.acme.take(), mem::take(&mut clients.watches));
     let background = Background::start(&domain, acme, watches, &recorder);
     let registry = domain.registry.clone();
-    let service = EdgeService::new(edge(config, domain, &shutdown));
+    let edge = edge(config, domain, &shutdown);
+    let service = EdgeService::new(edge.clone());
     announce(&clients, &operator);
     let operator = SidePort::open("operator's port", |shutdown| {
-        serve(operator, limits, shutdown, OperatorService::new(recorder))
+        serve(operator, limits, shutdown, OperatorService::new(recorder, edge))
     });
     let redirect = clients.redirect(config, limits);
     let mut serving = pin!(serve(clients.port, limits, shutdown.clone(), service));

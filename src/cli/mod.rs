@@ -10,6 +10,7 @@ mod arguments;
 mod backup;
 mod error;
 mod grant;
+mod healthcheck;
 mod job;
 mod key;
 mod password;
@@ -60,6 +61,7 @@ pub fn commands() -> Vec<Command> {
         scrub::command(),
         backup,
         restore,
+        healthcheck::command(),
     ]
 }
 
@@ -69,6 +71,10 @@ pub async fn run(
     noun: &str,
     arguments: &ArgMatches,
 ) -> Result<ExitCode, CliError> {
+    // The probe asks the server and opens no database.
+    if noun == healthcheck::NAME {
+        return healthcheck::run(config, arguments);
+    }
     // Only the parser knows which commands have verbs.
     let (verb, arguments) = arguments.subcommand().unwrap_or(("", arguments));
     let form = Form::of(arguments);

@@ -99,6 +99,14 @@ const DRAIN_TIME: Setting = Setting {
     default: Some("60s"),
     help: "After SIGTERM, longest time for running requests to finish.",
 };
+const DRAIN_DELAY: Setting = Setting {
+    env: "OPEN_REGISTRY_DRAIN_DELAY",
+    kind: Kind::Value("TIME"),
+    default: None,
+    help: "After SIGTERM, time for which the port stays open while /readyz already answers 503, so that a balancer sends \
+           new clients elsewhere first. Set it to the time in which yours notices: about two of its probes. Without it the \
+           port closes at once.",
+};
 const UPLOAD_IDLE_TIME: Setting = Setting {
     env: "OPEN_REGISTRY_UPLOAD_IDLE_TIME",
     kind: Kind::Value("TIME"),
@@ -124,6 +132,7 @@ pub(super) const GROUP: Group = Group {
         &MANIFEST_BYTES,
         &PAGE_SIZE,
         &DRAIN_TIME,
+        &DRAIN_DELAY,
         &UPLOAD_IDLE_TIME,
     ],
 };
@@ -159,6 +168,8 @@ pub struct Limits {
     pub manifest_bytes: usize,
     /// After SIGTERM, longest time for running requests to finish.
     pub drain: Duration,
+    /// Time after SIGTERM for which the port stays open while the server says that it is not ready.
+    pub drain_delay: Duration,
     /// How long an unfinished upload is kept after its last byte.
     pub upload_idle: Duration,
     /// Most entries in one page of a list.
@@ -184,6 +195,7 @@ impl Limits {
                 .read_optional(&NAMESPACE_REPOSITORIES, value::count(1..=1_000_000))?,
             manifest_bytes: source.read(&MANIFEST_BYTES, value::size(1 << 10..=64 << 20))?,
             drain: source.read(&DRAIN_TIME, value::time)?,
+            drain_delay: source.read_optional(&DRAIN_DELAY, value::time)?.unwrap_or_default(),
             upload_idle: source.read(&UPLOAD_IDLE_TIME, value::time)?,
             page: source.read(&PAGE_SIZE, value::count(1..=100_000))?,
         })

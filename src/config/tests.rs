@@ -40,6 +40,7 @@ fn nothing_set_gives_a_private_registry_on_loopback() {
     assert!(config.tls.redirect_port.is_none() && !config.proxies.protocol);
     assert_eq!(config.limits.manifest_bytes, 4 << 20);
     assert_eq!(config.limits.drain, Duration::from_secs(60));
+    assert_eq!(config.limits.drain_delay, Duration::ZERO);
     assert_eq!(config.limits.upload_idle, Duration::from_secs(86_400));
     assert_eq!(config.limits.page, 1000);
     assert!(config.data_dir.is_absolute());

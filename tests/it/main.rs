@@ -11,6 +11,7 @@ mod clients;
 mod conformance;
 mod edge;
 mod exposed;
+mod health;
 mod house;
 mod hygiene;
 mod ipfs;

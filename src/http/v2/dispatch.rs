@@ -37,7 +37,7 @@ pub(in crate::http) async fn dispatch(
 async fn open(request: Request, what: Open) -> Result<Answer, HttpError> {
     match what {
         Open::Health => Ok(health::health()),
-        Open::Ready => health::ready(request).await,
+        Open::Ready => health::ready(&request.edge).await,
         Open::Keys => Ok(token::keys(&request)),
         Open::TokenGet => token::get(request).await,
         Open::TokenPost => token::post(request).await,

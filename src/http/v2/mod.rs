@@ -2,7 +2,7 @@
 
 mod dispatch;
 mod endpoint;
-mod endpoints;
+pub(in crate::http) mod endpoints;
 mod router;
 
 pub(in crate::http) use dispatch::dispatch;

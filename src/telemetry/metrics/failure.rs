@@ -54,6 +54,29 @@ pub fn failed(cause: Cause) {
     counter!(FAILURES, "cause" => cause.label()).increment(1);
 }
 
+/// Publishes zero for every cause, so that the first failure shows as a rise.
+pub(super) fn publish_zero() {
+    use Cause as C;
+    let all = [
+        C::PostgresUnavailable,
+        C::PostgresConflict,
+        C::Postgres,
+        C::KuboGone,
+        C::KuboUnavailable,
+        C::KuboMissing,
+        C::KuboRefused,
+        C::KuboBroken,
+        C::Overloaded,
+        C::Quarantined,
+        C::Cut,
+        C::Login,
+        C::Other,
+    ];
+    for cause in all {
+        counter!(FAILURES, "cause" => cause.label()).increment(0);
+    }
+}
+
 pub(super) fn describe() {
     describe_counter!(
         ERRORS,

@@ -173,6 +173,9 @@ pub fn describe() {
     transfer::describe();
     gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION"), "revision" => REVISION).set(1.0);
     queue::publish_empty();
+    transfer::publish_zero();
+    failure::publish_zero();
+    counter!(QUARANTINED).increment(0);
 }
 
 /// Counts one answered request.

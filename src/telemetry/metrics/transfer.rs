@@ -145,6 +145,25 @@ fn rate(direction: &'static str, bytes: u64, took: Duration) {
     }
 }
 
+/// Publishes zero for every kind of transfer: a ratio needs both of its numbers, and the first failure should show as a rise.
+pub(super) fn publish_zero() {
+    use {Content as C, Direction as D, TransferEnd as E};
+    let kinds = [
+        (D::Pull, C::Blob),
+        (D::Pull, C::Manifest),
+        (D::Push, C::Blob),
+        (D::Push, C::Chunk),
+        (D::Push, C::Manifest),
+    ];
+    for (direction, content) in kinds {
+        for end in [E::Ok, E::Refused, E::Failed, E::Cut, E::Dropped] {
+            let (direction, content) = (direction.label(), content.label());
+            counter!(TRANSFERS, "direction" => direction, "content" => content, "outcome" => end.label())
+                .increment(0);
+        }
+    }
+}
+
 pub(super) fn describe() {
     describe_counter!(
         TRANSFERS,

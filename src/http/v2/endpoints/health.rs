@@ -5,9 +5,8 @@ use serde_json::{Value, json};
 
 use crate::config::Exposure;
 use crate::http::edge::answer::Answer;
-use crate::http::edge::request::Request;
 use crate::http::edge::respond;
-use crate::http::{Body, HttpError};
+use crate::http::{Body, Edge, HttpError};
 
 /// The process is alive. PostgreSQL and Kubo are not checked, because a restart of this process would not repair them.
 pub(in crate::http) fn health() -> Answer {
@@ -15,15 +14,15 @@ pub(in crate::http) fn health() -> Answer {
 }
 
 /// PostgreSQL and Kubo answer, and the server is not shutting down. The answer also has the warnings of the start.
-pub(in crate::http) async fn ready(request: Request) -> Result<Answer, HttpError> {
-    let warnings = warnings(request.edge.exposures());
+pub(in crate::http) async fn ready(edge: &Edge) -> Result<Answer, HttpError> {
+    let warnings = warnings(edge.exposures());
     let answer = |status, word: &str| {
         Ok(respond::json(status, &json!({ "status": word, "warnings": warnings })).into())
     };
-    if request.edge.is_draining() {
+    if edge.is_draining() {
         return answer(StatusCode::SERVICE_UNAVAILABLE, "draining");
     }
-    match request.registry().ready().await {
+    match edge.registry().ready().await {
         Ok(()) => answer(StatusCode::OK, "ready"),
         Err(error) => Err(HttpError::NotReady { error, warnings }),
     }

@@ -2,7 +2,7 @@
 
 pub(super) mod blob;
 pub(super) mod catalog;
-pub(super) mod health;
+pub(in crate::http) mod health;
 pub(super) mod manifest;
 pub(super) mod referrer;
 pub(super) mod tag;

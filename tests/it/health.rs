@@ -1,0 +1,64 @@
+//! Probes: what they say of a server that runs, stops, or is not there.
+
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use crate::rig::client::Client;
+use crate::rig::server::{Server, builder, server};
+
+/// What the probe of a container says of a server whose metrics are on this port.
+fn probe(port: u16, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_af-registry"));
+    command.env_clear().env("HOME", "/nonexistent");
+    command.env("OPEN_REGISTRY_METRICS_PORT", port.to_string());
+    command.arg("healthcheck").args(arguments).output().unwrap()
+}
+
+fn code_and_text(output: &Output) -> (Option<i32>, String) {
+    (output.status.code(), String::from_utf8(output.stdout.clone()).unwrap())
+}
+
+#[tokio::test]
+async fn the_probe_of_a_container_tells_ready_from_gone() {
+    let mut server = server().await;
+    let port = server.metrics.port();
+    let (code, text) = code_and_text(&probe(port, &[]));
+    assert!(code == Some(0) && text.contains(r#""status":"ready""#), "{code:?} {text}");
+    let (code, text) = code_and_text(&probe(port, &["--live", "--json"]));
+    assert!(code == Some(0) && text.contains(r#""healthy":true"#), "{code:?} {text}");
+    server.terminate();
+    server.ended().await;
+    let (code, text) = code_and_text(&probe(port, &[]));
+    assert!(code == Some(1) && text.contains("no answer from 127.0.0.1"), "{code:?} {text}");
+}
+
+/// Waits until the server says that it is about to stop.
+async fn draining(server: &Server) {
+    let operator = Client { addr: server.metrics };
+    let began = Instant::now();
+    loop {
+        let answer = operator.get("/readyz").await;
+        if answer.status == 503 {
+            assert_eq!(answer.json()["status"], "draining");
+            return;
+        }
+        assert!(began.elapsed() < Duration::from_secs(60), "the server does not drain");
+    }
+}
+
+#[tokio::test]
+async fn a_balancer_sees_the_end_before_the_port_closes() {
+    let mut server = builder().await.env("OPEN_REGISTRY_DRAIN_DELAY", "1h").start().await;
+    Client { addr: server.metrics }.get("/healthz").await.expect(200);
+    server.terminate();
+    draining(&server).await;
+    // New clients are still served.
+    let ready = server.client().get("/readyz").await.expect(503);
+    assert_eq!(ready.json()["status"], "draining");
+    server.client().get("/v2/").await.expect(200);
+    assert_eq!(code_and_text(&probe(server.metrics.port(), &[])).0, Some(1));
+    assert_eq!(code_and_text(&probe(server.metrics.port(), &["--live"])).0, Some(0));
+    // The second signal does not wait for the rest of the hour.
+    server.terminate();
+    assert_eq!(server.ended().await.code(), Some(0));
+}
