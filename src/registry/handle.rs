@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::RegistryError;
+use super::blob::Suspicion;
 use super::detached::Detached;
 use super::disk::FreeDisk;
 use super::namespace::{NamespaceLimits, Namespaces};
@@ -69,6 +70,7 @@ struct Parts {
     traffic: Traffic,
     readiness: Remembered<Result<(), Arc<RegistryError>>>,
     detached: Detached,
+    suspicion: Suspicion,
     namespaces: Namespaces,
 }
 
@@ -98,6 +100,7 @@ impl Registry {
             traffic: Traffic::default(),
             readiness: Remembered::default(),
             detached: Detached::default(),
+            suspicion: Suspicion::default(),
             namespaces: Namespaces::new(store.clone(), limits.namespaces),
             store,
             ipfs,
@@ -194,6 +197,11 @@ impl Registry {
     /// Whether clients move bytes of blobs now.
     pub(super) fn moves_bytes(&self) -> bool {
         self.0.traffic.moves() || self.0.transfers.are_used()
+    }
+
+    /// Looks at blobs that a client could not read.
+    pub(super) fn suspicion(&self) -> &Suspicion {
+        &self.0.suspicion
     }
 
     /// Wakes the job that drops pins.

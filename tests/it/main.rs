@@ -28,6 +28,7 @@ mod slow;
 mod start;
 mod store;
 mod strangers;
+mod suspicion;
 mod tls;
 mod trickle;
 mod truth;

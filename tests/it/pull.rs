@@ -64,9 +64,9 @@ async fn the_content_of_a_blob_is_its_cid_and_size() {
     client.get(&format!("/v2/elsewhere/_af/content/{digest}")).await.refused(404, "BLOB_UNKNOWN");
     let refused = client.ask("PUT", &path).await.refused(405, "UNSUPPORTED");
     assert_eq!(refused.header("allow"), "GET, HEAD");
-    assert!(
-        server.database().store.blobs().quarantine(&digest, &cid.parse().unwrap()).await.unwrap()
-    );
+    let store = &server.database().store;
+    let item = store.scrubs().get(&digest).await.unwrap().unwrap();
+    assert!(store.blobs().quarantine(&item).await.unwrap());
     client.get(&path).await.refused(404, "BLOB_UNKNOWN");
 }
 

@@ -7,7 +7,9 @@ mod mount;
 mod read;
 mod scrub;
 mod suspect;
+mod suspicion;
 
 pub use get::Blob;
 pub use read::BlobBody;
 pub use scrub::Scrubbed;
+pub(super) use suspicion::Suspicion;

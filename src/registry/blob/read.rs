@@ -126,7 +126,7 @@ fn fault(report_to: Option<(Registry, Blob)>, error: StreamError<IpfsError>) -> 
             RegistryError::Ipfs(error)
         }
         _ => {
-            registry.blobs().quarantine(blob.clone());
+            registry.blobs().suspect(&blob);
             RegistryError::Quarantined(blob.digest)
         }
     }

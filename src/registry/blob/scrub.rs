@@ -51,7 +51,7 @@ impl Scrubbed {
 }
 
 /// What one read of a blob tells about its bytes.
-enum Verdict {
+pub(super) enum Verdict {
     Sound,
     Damaged,
     Unknown(String),
@@ -82,11 +82,14 @@ impl Blobs<'_> {
             Verdict::Unknown(reason) => Scrubbed::Unknown(reason),
             Verdict::Damaged if !self.is_current(item).await? => Scrubbed::Gone,
             Verdict::Damaged => {
-                self.0.store().scrubs().failed(item).await?;
-                if item.quarantined_at.is_none() {
-                    self.quarantine(blob);
+                if item.quarantined_at.is_some() {
+                    self.0.store().scrubs().failed(item).await?;
+                    Scrubbed::Damaged
+                } else if self.quarantine(item).await? {
+                    Scrubbed::Damaged
+                } else {
+                    Scrubbed::Gone
                 }
-                Scrubbed::Damaged
             }
             Verdict::Sound if !self.0.store().scrubs().passed(item).await? => Scrubbed::Gone,
             Verdict::Sound if repaired => Scrubbed::Repaired,
@@ -105,7 +108,7 @@ impl Blobs<'_> {
     }
 
     /// Reads the whole blob. No connection to PostgreSQL is held meanwhile.
-    async fn compare(self, blob: &Blob, pace: &mut Pace) -> Verdict {
+    pub(super) async fn compare(self, blob: &Blob, pace: &mut Pace) -> Verdict {
         if blob.size == 0 {
             return Verdict::Sound;
         }

@@ -7,6 +7,7 @@ use crate::ipld::Cid;
 use crate::oci::{Digest, RepositoryName};
 use crate::rights::{Access, Action, Grantee};
 use crate::store::content::repository;
+use crate::store::content::scrub::ScrubItem;
 use crate::store::db::connection::{Connection, Param};
 use crate::store::db::database::Database;
 use crate::store::db::gate::Gate;
@@ -145,11 +146,11 @@ impl Blobs<'_> {
         })
     }
 
-    /// Marks a blob whose bytes at `cid` are lost or wrong. Returns whether it was not marked before. A blob that has
-    /// another CID by now is left alone.
-    pub async fn quarantine(self, digest: &Digest, cid: &Cid) -> Result<bool, StoreError> {
-        let (digest, cid) = (digest.as_str(), cid.to_string());
-        Ok(self.0.count(Query::BlobQuarantine, [&digest, &cid]).await? > 0)
+    /// Marks a blob whose bytes are lost or wrong. Returns whether it did: one that was pushed again since `item` was read
+    /// is left alone, and so is one that is marked already.
+    pub async fn quarantine(self, item: &ScrubItem) -> Result<bool, StoreError> {
+        let (digest, cid) = (item.digest.as_str(), item.cid.to_string());
+        Ok(self.0.count(Query::BlobQuarantine, [&digest, &cid, &item.version]).await? > 0)
     }
 }
 

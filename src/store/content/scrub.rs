@@ -25,6 +25,8 @@ pub struct ScrubItem {
     pub size: u64,
     /// When its quarantine began, if it is in one.
     pub quarantined_at: Option<SystemTime>,
+    /// The transaction that last wrote the row: a push that brings the bytes again changes it.
+    pub(crate) version: i64,
     /// Where the list goes on after this blob.
     pub place: ScrubPlace,
 }
@@ -145,6 +147,7 @@ fn item(row: &Row) -> Result<ScrubItem, StoreError> {
         cid: parsed(row, "ipfs_cid")?,
         size: unsigned(row, "size")?,
         quarantined_at: row.try_get("quarantined_at")?,
+        version: row.try_get("version")?,
         place: ScrubPlace { compared_at: row.try_get("compared_at")?, id: row.try_get("id")? },
     })
 }

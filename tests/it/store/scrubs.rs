@@ -50,7 +50,7 @@ async fn a_result_counts_only_for_the_bytes_that_were_read() {
     commit(&store, "acme/web", 1).await;
     let scrubs = store.scrubs();
     let before = scrubs.get(&digest(1)).await.unwrap().unwrap();
-    assert!(store.blobs().quarantine(&digest(1), &before.cid).await.unwrap());
+    assert!(store.blobs().quarantine(&before).await.unwrap());
     assert!(!scrubs.passed(&before).await.unwrap(), "the quarantine began after the read");
     let now = scrubs.cutoff(Duration::ZERO).await.unwrap();
     let listed = scrubs.quarantined(now, ScrubPlace::START, 10).await.unwrap();
