@@ -22,7 +22,7 @@ pub(crate) const PASSWORD: &str = "correct horse";
 pub(crate) const SIGNING_SECRET: &str = "a secret of thirty-two characters";
 
 /// A server that asks for login, with one administrator, `root`.
-async fn guarded() -> Server {
+pub(crate) async fn guarded() -> Server {
     guarding().await.start().await
 }
 
@@ -65,12 +65,16 @@ async fn grant(store: &Store, name: &str, grants: &[(&str, Role)]) {
     }
 }
 
-fn basic(name: &str, password: &str) -> String {
+pub(crate) fn basic(name: &str, password: &str) -> String {
     format!("Basic {}", BASE64.encode(format!("{name}:{password}").as_bytes()))
 }
 
 /// Asks for a token with these scopes as clients do. Without `authorization` it is a token for an anonymous caller.
-async fn token_for(client: Client, authorization: Option<&str>, scopes: &[&str]) -> String {
+pub(crate) async fn token_for(
+    client: Client,
+    authorization: Option<&str>,
+    scopes: &[&str],
+) -> String {
     let scopes: String = scopes.iter().map(|scope| format!("&scope={scope}")).collect();
     let headers: Vec<_> = authorization.map(|text| ("authorization", text)).into_iter().collect();
     let path = format!("/token?service=registry.test{scopes}");

@@ -110,9 +110,18 @@ impl Client {
     /// Sends one request. An error means that there was no response.
     pub(crate) async fn try_send(
         &self,
-        mut request: Request<Outgoing>,
+        request: Request<Outgoing>,
     ) -> Result<Answer, hyper::Error> {
         let stream = TcpStream::connect(self.addr).await.unwrap();
+        self.send_over(stream, request).await
+    }
+
+    /// Sends one request over a new connection. An error means that there was no response.
+    pub(crate) async fn send_over(
+        &self,
+        stream: TcpStream,
+        mut request: Request<Outgoing>,
+    ) -> Result<Answer, hyper::Error> {
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         let connection = tokio::spawn(connection);
         let host = self.addr.to_string().parse().unwrap();

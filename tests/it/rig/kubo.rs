@@ -19,6 +19,7 @@ echo $! >"$IPFS_PATH/pid"
 cat >/dev/null
 kill -KILL $!
 wait
+mountpoint -q "$IPFS_PATH/blocks" && umount "$IPFS_PATH/blocks"
 rm -rf "$IPFS_PATH""#;
 /// Time for a daemon to start on a busy machine.
 const START: Duration = Duration::from_secs(60);
@@ -57,6 +58,21 @@ impl Node {
         let address = addresses.lines().find(|line| line.contains("/ip4/127.0.0.1/tcp/"));
         nodes[1].ipfs(&["swarm", "connect", address.unwrap()]);
         nodes
+    }
+
+    /// Starts a node whose blocks are on a file system of their own with so much space and so many files. Only root can.
+    pub(crate) fn on_small_disk(bytes: usize, files: usize) -> Self {
+        Self::launch_with(None, "--offline", |repo| {
+            let options = format!("size={bytes},nr_inodes={files},mode=700");
+            let blocks = repo.join("blocks");
+            let kept = repo.join("blocks.new");
+            std::fs::rename(&blocks, &kept).unwrap();
+            std::fs::create_dir(&blocks).unwrap();
+            let mut mount = Command::new("mount");
+            run_command(mount.args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(&blocks));
+            let mut copy = Command::new("cp");
+            run_command(copy.arg("-a").arg(kept.join(".")).arg(&blocks));
+        })
     }
 
     /// Starts a node that listens on unix sockets instead of TCP ports.
@@ -104,8 +120,7 @@ impl Node {
 
     /// Ends the daemon by this signal, and waits until it takes no connections. [`Node::resume`] starts it again.
     pub(crate) fn end_by(&self, signal: &str) {
-        let pid = std::fs::read_to_string(self.repo.join("pid")).unwrap();
-        run_command(Command::new("kill").args([signal, pid.trim()]));
+        self.signal(signal);
         let began = Instant::now();
         while std::net::TcpStream::connect((
             self.settings.api.host.as_str(),
@@ -116,6 +131,12 @@ impl Node {
             assert!(began.elapsed() < START, "Kubo does not end");
             sleep(Duration::from_millis(5));
         }
+    }
+
+    /// Sends a signal to the daemon.
+    pub(crate) fn signal(&self, signal: &str) {
+        let pid = std::fs::read_to_string(self.repo.join("pid")).unwrap();
+        run_command(Command::new("kill").args([signal, pid.trim()]));
     }
 
     /// Starts the daemon again at its addresses, and waits until it listens.

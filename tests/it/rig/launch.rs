@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::client::Client;
 use super::kubo::binary;
+pub(crate) use super::postgres::working_below;
 use super::server::{follow, listening};
 
 /// Ends a test that hangs. No assertion depends on it.
@@ -189,14 +190,4 @@ impl Drop for Alone {
             std::thread::sleep(Duration::from_millis(20));
         }
     }
-}
-
-/// The processes whose working directory is below this one. Those are the partners of its server.
-pub(crate) fn working_below(directory: &Path) -> Vec<u32> {
-    let directory = directory.canonicalize().unwrap_or_else(|_| directory.to_owned());
-    let processes = std::fs::read_dir("/proc").unwrap().flatten();
-    let ours = processes.filter(|entry| {
-        std::fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(&directory))
-    });
-    ours.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }

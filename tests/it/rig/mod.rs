@@ -4,10 +4,12 @@
 pub(crate) mod authority;
 pub(crate) mod client;
 pub(crate) mod daemon;
+pub(crate) mod dice;
 pub(crate) mod kubo;
 pub(crate) mod launch;
 pub(crate) mod layout;
 pub(crate) mod load;
+pub(crate) mod meddler;
 pub(crate) mod pebble;
 pub(crate) mod pins;
 pub(crate) mod postgres;
@@ -16,6 +18,7 @@ pub(crate) mod relay;
 pub(crate) mod server;
 pub(crate) mod terminator;
 pub(crate) mod tunnel;
+pub(crate) mod whole;
 
 pub(crate) use kubo::kubo;
 pub(crate) use postgres::{Database, database};

@@ -119,7 +119,25 @@ impl Cluster {
         self.control(&["stop", "-m", "immediate"]);
     }
 
-    /// Starts PostgreSQL again after [`Cluster::stop`].
+    /// Kills the first process of PostgreSQL by SIGKILL, and waits until the others have noticed.
+    pub(crate) fn crash(&self) {
+        let data = self.directory.join("data");
+        let pid = std::fs::read_to_string(data.join("postmaster.pid")).unwrap();
+        run(Command::new("kill").args(["-KILL", pid.lines().next().unwrap()]));
+        while !working_below(&data).is_empty() {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+    }
+
+    /// Sends a signal to every process of PostgreSQL.
+    pub(crate) fn signal(&self, signal: &str) {
+        for pid in working_below(&self.directory.join("data")) {
+            // A process may have ended meanwhile.
+            let _ = Command::new("kill").args([signal, &pid.to_string()]).status();
+        }
+    }
+
+    /// Starts PostgreSQL again after [`Cluster::stop`] or [`Cluster::crash`].
     pub(crate) fn resume(&self) {
         self.control(&["start", "-o", &self.options()]);
     }
@@ -336,4 +354,14 @@ fn run(command: &mut Command) {
 fn unique() -> String {
     let id = uuid::Uuid::new_v4().simple().to_string();
     format!("{}-{}", std::process::id(), &id[..8])
+}
+
+/// The processes whose working directory is below this one. Those are the partners of its server.
+pub(crate) fn working_below(directory: &Path) -> Vec<u32> {
+    let directory = directory.canonicalize().unwrap_or_else(|_| directory.to_owned());
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let ours = processes.filter(|entry| {
+        std::fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(&directory))
+    });
+    ours.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }

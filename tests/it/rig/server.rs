@@ -218,6 +218,18 @@ impl Server {
         }
     }
 
+    /// Kills the process by SIGKILL.
+    pub(crate) fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Sends a signal to the process.
+    pub(crate) fn signal(&self, signal: &str) {
+        let status = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
+        assert!(status.expect("kill runs").success());
+    }
+
     /// Sends SIGTERM to the process.
     pub(crate) fn terminate(&self) {
         let status = Command::new("kill").arg(self.child.id().to_string()).status();
@@ -238,8 +250,7 @@ impl Server {
 
     /// Kills the process by SIGKILL and starts a new one with the same database.
     pub(crate) async fn restart(mut self) -> Server {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.kill();
         Builder::beside(&self).start().await
     }
 }
