@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .NOTPARALLEL:
-.PHONY: help run test lint fuzz install-run install-test install-fuzz clean
+.PHONY: help run test chaos lint fuzz install-run install-test install-fuzz clean
 
 # Programs that are built from source are kept outside the tree, so that all clones share them.
 export AF_REGISTRY_CACHE := $(abspath $(or $(AF_REGISTRY_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/af-registry))
@@ -17,6 +17,10 @@ run: install-run ## start a registry on http://127.0.0.1:5000 (ARGS="--port 5001
 
 test: install-test ## run all tests, with real PostgreSQL, Kubo and clients (ARGS="pull" for those named so)
 	cargo test --locked -- $(ARGS)
+
+chaos: install-test ## kill, stop and cut three instances and their partners under load (MINUTES=30)
+	AF_REGISTRY_CHAOS_MINUTES=$(or $(MINUTES),30) cargo test --locked --test it -- \
+		--ignored --exact chaos::three_instances_keep_every_promise_under_faults --nocapture
 
 lint: export RUSTDOCFLAGS = -D warnings
 lint: install-test ## check format, lints, docs, dependencies and scripts

@@ -6,6 +6,7 @@ mod access;
 mod acme;
 mod auth;
 mod blink;
+mod chaos;
 mod cli;
 mod clients;
 mod conformance;

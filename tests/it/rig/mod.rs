@@ -2,9 +2,11 @@
 //! that use them, and a client.
 
 pub(crate) mod authority;
+pub(crate) mod cable;
 pub(crate) mod client;
 pub(crate) mod daemon;
 pub(crate) mod dice;
+pub(crate) mod fleet;
 pub(crate) mod kubo;
 pub(crate) mod launch;
 pub(crate) mod layout;
