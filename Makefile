@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .NOTPARALLEL:
-.PHONY: help run test chaos lint fuzz install-run install-test install-fuzz clean
+.PHONY: help run run-three test chaos lint fuzz install-run install-test install-fuzz clean
 
 # Programs that are built from source are kept outside the tree, so that all clones share them.
 export AF_REGISTRY_CACHE := $(abspath $(or $(AF_REGISTRY_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/af-registry))
@@ -14,6 +14,10 @@ help: ## list these commands
 
 run: install-run ## start a registry on http://127.0.0.1:5000 (ARGS="--port 5001" for options)
 	@exec cargo run --locked --release -- $(ARGS)
+
+run-three: install-run ## start three instances behind a balancer on http://127.0.0.1:5000, to try out what a failure does
+	cargo build --locked --release
+	@exec cargo run --locked --release --quiet --example three
 
 test: install-test ## run all tests, with real PostgreSQL, Kubo and clients (ARGS="pull" for those named so)
 	cargo test --locked -- $(ARGS)

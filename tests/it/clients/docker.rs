@@ -83,7 +83,7 @@ fn remote(stand: &Stand, name: &str) -> String {
 }
 
 /// Starts an engine, and a containerd for it, on directories and sockets below the home.
-fn start(home: &mut Home) -> [Daemon; 2] {
+pub(super) fn start(home: &mut Home) -> [Daemon; 2] {
     let [data, state, socket, pid, config] =
         ["data", "exec", "docker.sock", "docker.pid", "daemon.json"].map(|name| home.text(name));
     home.set("DOCKER_HOST", format!("unix://{socket}"));
@@ -105,7 +105,7 @@ fn docker(home: &Home, arguments: &[&str]) -> String {
     complete(home.command(program()).args(arguments))
 }
 
-fn attempt(home: &Home, arguments: &[&str], input: &str) -> Outcome {
+pub(super) fn attempt(home: &Home, arguments: &[&str], input: &str) -> Outcome {
     home.attempt(program(), arguments, input)
 }
 

@@ -5,6 +5,7 @@ mod crane;
 mod ctr;
 mod docker;
 mod helm;
+mod killed;
 pub(crate) mod login;
 mod oras;
 mod podman;

@@ -2,6 +2,8 @@
 //! that use them, and a client.
 
 pub(crate) mod authority;
+#[path = "../../../loadtest/three/balance.rs"]
+pub(crate) mod balance;
 pub(crate) mod cable;
 pub(crate) mod client;
 pub(crate) mod daemon;
