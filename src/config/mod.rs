@@ -8,6 +8,7 @@
 mod accepted;
 mod access;
 mod acme;
+mod collection;
 mod data_dir;
 mod error;
 mod exposure;
@@ -33,6 +34,7 @@ use clap::{ArgMatches, Command};
 
 pub use access::Access;
 pub use acme::Acme;
+pub use collection::Collection;
 pub use error::ConfigError;
 pub use exposure::{Exposure, ExposureFacts};
 pub use host_port::{HostPort, is_loopback};
@@ -53,7 +55,7 @@ use login::Facts;
 use read::{Group, Source, command};
 
 /// All sections in the order of `--help`.
-const GROUPS: [&Group; 12] = [
+const GROUPS: [&Group; 13] = [
     &listen::GROUP,
     &tls::GROUP,
     &acme::GROUP,
@@ -62,6 +64,7 @@ const GROUPS: [&Group; 12] = [
     &data_dir::GROUP,
     &postgres::GROUP,
     &kubo::GROUP,
+    &collection::GROUP,
     &limits::GROUP,
     &scrub::GROUP,
     &log::GROUP,
@@ -120,6 +123,8 @@ pub struct Config {
     pub postgres: Option<Postgres>,
     /// The Kubo to use. Without one the program starts a private Kubo.
     pub kubo: Option<Kubo>,
+    /// When the garbage of Kubo is collected, and by whom.
+    pub collection: Collection,
     /// Absolute path of the directory for a private PostgreSQL and Kubo.
     pub data_dir: PathBuf,
     /// Bytes that stay free on its disk when a partner is private; 0 for none.
@@ -181,6 +186,7 @@ impl Config {
             limits: Limits::read(&source)?,
             postgres,
             kubo: Kubo::read(&mut source)?,
+            collection: Collection::read(&source)?,
             kubo_may_be_public: kubo::may_be_public(&source)?,
             readable_secrets,
             data_dir: data_dir::read(&source)?,

@@ -1,7 +1,9 @@
 //! Streams a file into Kubo.
 //!
-//! A `Hash` in the answer is not yet a success: Kubo sends it before it syncs and pins the file, and reports a later
-//! failure only in the trailer (Kubo `core/coreunix/add.go`). Kubo also takes a body that merely stops for a shorter
+//! Nothing is pinned: Kubo would hold its pin lock for as long as the client takes, and pin again what is pinned already.
+//!
+//! A `Hash` in the answer is not yet a success: Kubo sends it before it syncs the file, and reports a later failure only in
+//! the trailer (Kubo `core/coreunix/add.go`). Kubo also takes a body that merely stops for a shorter
 //! file. So an add succeeds when the answer ended cleanly and has one `Hash` whose size fits the bytes that were sent, and
 //! an add that is given up ends with a reset of its connection.
 
@@ -34,12 +36,12 @@ use crate::telemetry::metrics::{self, Call};
 static OPTIONS: LazyLock<String> = LazyLock::new(|| {
     format!(
         "?cid-version=1&raw-leaves=true&chunker={CHUNKER}&max-file-links={MAX_LINKS}\
-         &pin=true&progress=false&fast-provide-root=false"
+         &pin=false&progress=false&fast-provide-root=false"
     )
 });
 /// Longest time in which Kubo takes no bytes.
 const STALL: Duration = Duration::from_secs(60);
-/// Time after the last byte for Kubo to sync, pin and answer.
+/// Time after the last byte for Kubo to sync and answer.
 const ANSWER: Duration = Duration::from_secs(60);
 /// Time to wait for an answer after the connection broke.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -50,7 +52,7 @@ type Head = Pin<Box<dyn Future<Output = hyper::Result<Response<Incoming>>> + Sen
 
 /// A file that is being sent to Kubo, on a connection of its own.
 ///
-/// Dropping it before [`finish`](Self::finish) resets the connection: the file gets no CID and no pin.
+/// Dropping it before [`finish`](Self::finish) resets the connection: the file gets no CID.
 pub struct Add {
     sender: Sender,
     sent: u64,
@@ -66,7 +68,7 @@ struct Reply {
     call: Call,
 }
 
-/// A file that Kubo has stored, synced to disk as its settings say, and pinned.
+/// A file that Kubo has stored and synced to disk as its settings say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Added {
     /// CID of the file.

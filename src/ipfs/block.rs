@@ -11,6 +11,9 @@ use super::kubo::Kubo;
 use super::rpc::Rpc;
 use crate::ipld::dag::{Leaf, Node, parse_node};
 use crate::ipld::{Cid, Codec};
+use crate::outbound::Close;
+use crate::stream::hashing::sha256_of;
+use crate::telemetry::metrics;
 
 /// Largest block in bytes that nodes exchange (Bitswap, 2 MiB).
 const BLOCK: usize = 2 << 20;
@@ -23,20 +26,62 @@ struct Stored {
     size: u64,
 }
 
-impl Kubo {
-    /// Stores and pins a block of plain bytes, at most 1 MiB. Its CID is the one that `ipfs add` gives to a file of these
-    /// bytes. The caller compares it with the digest that it expects.
-    pub async fn put_raw(&self, frames: Vec<Bytes>) -> Result<Cid, IpfsError> {
-        let size = frames.iter().map(|frame| frame.len() as u64).sum();
-        self.put("cid-codec=raw&pin=true", Codec::Raw, frames, size).await
+/// A block that is to be stored.
+#[derive(Clone, Debug)]
+pub struct Block {
+    cid: Cid,
+    frames: Vec<Bytes>,
+}
+
+impl Block {
+    /// A leaf with these bytes, at most 1 MiB. Its CID is the one that `ipfs add` gives to a file of these bytes.
+    pub fn raw(frames: Vec<Bytes>) -> Self {
+        let sha256 = sha256_of(frames.iter().map(Bytes::as_ref));
+        Self { cid: Cid::new(Codec::Raw, sha256), frames }
     }
 
-    /// Stores a node. A pin holds everything below the node but reads none of it, so the children must be stored already.
-    pub async fn put_node(&self, node: &Node, pin: bool) -> Result<Cid, IpfsError> {
-        let options = format!("cid-codec=dag-pb&pin={pin}");
-        let size = node.bytes.len() as u64;
-        let cid = self.put(&options, Codec::DagPb, [node.bytes.clone()], size).await?;
-        if cid == node.cid { Ok(cid) } else { Err(other_cid(&node.cid, &cid)) }
+    /// A node above leaves.
+    pub fn node(node: &Node) -> Self {
+        Self { cid: node.cid, frames: vec![node.bytes.clone()] }
+    }
+
+    /// The CID of the block.
+    pub fn cid(&self) -> Cid {
+        self.cid
+    }
+
+    fn rpc(&self, pin: bool) -> Rpc {
+        let codec = match self.cid.codec() {
+            Codec::Raw => "raw",
+            Codec::DagPb => "dag-pb",
+        };
+        let options = format!("mhtype=sha2-256&allow-big-block=false&cid-codec={codec}&pin={pin}");
+        Rpc::new("block/put").with(&options).file(self.frames.clone())
+    }
+
+    fn checked(&self, stored: Stored) -> Result<(), IpfsError> {
+        if stored.key == self.cid { Ok(()) } else { Err(other_cid(&self.cid, &stored.key)) }
+    }
+}
+
+impl Kubo {
+    /// Stores a block without a pin.
+    pub async fn put(&self, block: &Block) -> Result<(), IpfsError> {
+        block.checked(block.rpc(false).json(&self.api).await?)
+    }
+
+    /// Stores and pins a block. The pin holds everything below the block but reads none of it, so the children must be
+    /// stored already.
+    ///
+    /// Never pin what is pinned already: Kubo drops the pin first and sets it again last, and loses it when it dies or the
+    /// caller goes away in between (boxo `pinning/pinner/dspinner/pin.go`). So the call is not sent again by itself.
+    pub async fn put_pinned(&self, block: &Block) -> Result<(), IpfsError> {
+        let call = metrics::kubo_call("block/put");
+        let put = async {
+            let connection = self.api.open(Close::Reset).await?;
+            block.rpc(true).try_send_on(&self.api, connection).await??.json().await
+        };
+        block.checked(call.end(put.await)?)
     }
 
     /// Checks that Kubo holds every block of a file of `size` bytes, each with the right length. Makes a call per MiB.
@@ -72,29 +117,23 @@ impl Kubo {
         Ok(())
     }
 
-    async fn put(
-        &self,
-        options: &str,
-        codec: Codec,
-        frames: impl IntoIterator<Item = Bytes>,
-        size: u64,
-    ) -> Result<Cid, IpfsError> {
-        let rpc = Rpc::new("block/put").with("mhtype=sha2-256&allow-big-block=false").with(options);
-        let put: Stored = rpc.file(frames).json(&self.api).await?;
-        if put.key.codec() != codec || put.size != size {
-            let Stored { key, size: stored } = put;
-            let message = format!("block/put of {size} bytes stored {stored} as {key}");
-            return Err(IpfsError::Broken(message));
-        }
-        Ok(put.key)
-    }
-
-    /// Reads a block of at most 2 MiB and verifies it.
+    /// Reads a block of at most 2 MiB, verifies it, and returns its bytes.
     pub async fn block(&self, cid: &Cid) -> Result<Bytes, IpfsError> {
         let rpc = Rpc::new("block/get").about(cid).with("offline=true");
         let block = rpc.bytes(&self.api, BLOCK).await?;
         let found = Cid::of_block(cid.codec(), &block);
         if found == *cid { Ok(block) } else { Err(other_cid(cid, &found)) }
+    }
+
+    /// Reads a block as [`block`](Self::block) does, to store it again.
+    pub async fn stored(&self, cid: &Cid) -> Result<Block, IpfsError> {
+        Ok(Block { cid: *cid, frames: vec![self.block(cid).await?] })
+    }
+
+    /// Checks that Kubo holds a block. Reads only that block, and none below it.
+    pub async fn holds(&self, cid: &Cid) -> Result<(), IpfsError> {
+        let stat = Rpc::new("block/stat").about(cid).with("offline=true");
+        stat.json::<Stored>(&self.api).await.map(drop)
     }
 
     /// Finds the leaves of a file of `size` bytes, in order. Reads the nodes above the leaves, never the leaves.

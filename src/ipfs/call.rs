@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::answer::Answer;
 use super::error::{IpfsError, broken_off};
 use super::multipart::Outgoing;
-use super::origin::Origin;
+use super::origin::{Connection, Origin};
 use crate::outbound::Close;
 
 /// Time for the first byte of an answer.
@@ -30,8 +30,23 @@ pub(super) async fn call(
             return Ok(Answer::new(name, head, connection, Arc::clone(origin)));
         }
     }
-    let mut connection = origin.open(Close::Usual).await?;
-    let head = connection.send(origin.address(request()));
+    let connection = origin.open(Close::Usual).await?;
+    send(origin, name, first_byte, connection, request()).await
+}
+
+/// Sends a request on a connection of its own, as [`call`] does.
+pub(super) async fn send(
+    origin: &Arc<Origin>,
+    name: &'static str,
+    first_byte: Duration,
+    mut connection: Connection,
+    request: Request<Outgoing>,
+) -> Result<Answer, IpfsError> {
+    if let Some(hold) = connection.hold() {
+        hold.release();
+    }
+    let head = connection.send(origin.address(request));
+    let late = |_| IpfsError::Unavailable(format!("{name} got no answer in {first_byte:?}"));
     let head = timeout(first_byte, head).await.map_err(late)?;
     let head = head.map_err(|error| broken_off(name, &error))?;
     Ok(Answer::new(name, head, connection, Arc::clone(origin)))

@@ -31,8 +31,10 @@ mod spare;
 mod tests;
 
 pub use add::{Add, Added};
+pub use block::Block;
 pub use error::IpfsError;
 pub use kubo::Kubo;
 pub use measure::{Bandwidth, RepositorySize};
+pub use pin::UnpinError;
 pub use read::ReadBody;
 pub use spare::Spare;

@@ -1,4 +1,7 @@
 //! Pins. A CID in Kubo is pinned or not, without a count: the caller must know whether anyone still needs it.
+//!
+//! A call that sets or drops a pin is sent once, on a connection that a caller which gives up resets: Kubo then does not
+//! carry the call out later.
 
 use std::time::Duration;
 
@@ -7,46 +10,80 @@ use super::kubo::Kubo;
 use super::patience::patient;
 use super::rpc::Rpc;
 use crate::ipld::Cid;
+use crate::outbound::Close;
 use crate::telemetry::metrics;
 
 /// Time for a pin, which reads everything below the CID.
 const PIN: Duration = Duration::from_secs(30);
 
+/// A pin that was perhaps not dropped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the other field is its name")]
+pub struct UnpinError {
+    pub error: IpfsError,
+    /// Whether Kubo may still carry the call out, because it was sent and got no answer.
+    pub doubtful: bool,
+}
+
 impl Kubo {
-    /// Pins a CID and everything below it.
+    /// Pins a CID, after Kubo has read everything below it. Call it only when [`is_pinned`](Self::is_pinned) has answered
+    /// `false`, and let nobody else pin the CID meanwhile (see [`put_pinned`](Self::put_pinned)).
+    ///
+    /// # Errors
+    /// [`IpfsError::Missing`] when a block is not there. Then nothing is pinned.
     pub async fn pin(&self, cid: &Cid) -> Result<(), IpfsError> {
-        // `pin/add` of a pinned CID first removes the pin, reads everything again, and then sets it again (boxo
-        // `pinning/pinner/dspinner/pin.go`). So it is called only when there is no pin.
-        if self.is_pinned(cid).await? {
-            return Ok(());
-        }
+        let call = metrics::kubo_call("pin/add");
         let rpc = Rpc::new("pin/add").about(cid).within(PIN);
         let rpc = rpc.with("recursive=true&progress=false&offline=true&timeout=30s");
-        rpc.json::<serde::de::IgnoredAny>(&self.api).await.map(drop)
+        let pinned = async {
+            let connection = self.api.open(Close::Reset).await?;
+            let answer = rpc.try_send_on(&self.api, connection).await?;
+            let answer = answer.map_err(|refusal| refusal.about(cid))?;
+            answer.json::<serde::de::IgnoredAny>().await.map(drop)
+        };
+        call.end(pinned.await)
     }
 
-    /// Removes a pin. Succeeds if there is none. Does not wait for a Kubo that is gone, because the caller holds a
-    /// connection to PostgreSQL meanwhile, and tries again later.
-    pub async fn unpin(&self, cid: &Cid) -> Result<(), IpfsError> {
-        self.pinned("pin/rm", "recursive=true", cid).await.map(drop)
-    }
-
-    pub(super) async fn is_pinned(&self, cid: &Cid) -> Result<bool, IpfsError> {
-        patient(&self.api, || self.pinned("pin/ls", "type=recursive", cid)).await
-    }
-
-    /// Makes a call about a pin, once. Returns `false` if Kubo answers that there is no such pin.
-    async fn pinned(&self, name: &'static str, with: &str, cid: &Cid) -> Result<bool, IpfsError> {
-        let call = metrics::kubo_call(name);
-        let rpc = Rpc::new(name).about(cid).with(with);
-        let result = async {
-            match rpc.try_send(&self.api).await? {
-                Ok(answer) => answer.json::<serde::de::IgnoredAny>().await.map(|_| true),
-                // `not pinned or pinned indirectly`, `path '…' is not pinned`
-                Err(refusal) if refusal.message.contains("not pinned") => Ok(false),
-                Err(refusal) => Err(refusal.about(cid)),
+    /// Removes the pins of some CIDs. Returns `false` if Kubo stopped at one that has no pin; for a single CID that is as
+    /// good as done. Does not wait for a Kubo that is gone.
+    pub async fn unpin(&self, cids: &[Cid]) -> Result<bool, UnpinError> {
+        let call = metrics::kubo_call("pin/rm");
+        let rpc = cids.iter().fold(Rpc::new("pin/rm"), |rpc, cid| rpc.with(&format!("arg={cid}")));
+        let rpc = rpc.with("recursive=true");
+        let unsent = |error| UnpinError { error, doubtful: false };
+        let connection = match self.api.open(Close::Reset).await {
+            Ok(connection) => connection,
+            Err(error) => return call.end(Err(error)).map_err(unsent),
+        };
+        let sent = async {
+            match rpc.try_send_on(&self.api, connection).await? {
+                Ok(answer) => answer.json::<serde::de::IgnoredAny>().await.map(|_| Ok(true)),
+                // `not pinned or pinned indirectly`
+                Err(refusal) if refusal.message.contains("not pinned") => Ok(Ok(false)),
+                Err(refusal) => Ok(Err(IpfsError::from(refusal))),
             }
         };
-        call.end(result.await)
+        match call.end(sent.await) {
+            Ok(answered) => answered.map_err(unsent),
+            Err(error) => Err(UnpinError { error, doubtful: true }),
+        }
+    }
+
+    /// Whether a CID is pinned with everything below it.
+    pub async fn is_pinned(&self, cid: &Cid) -> Result<bool, IpfsError> {
+        let rpc = Rpc::new("pin/ls").about(cid).with("type=recursive");
+        let asked = || async {
+            let call = metrics::kubo_call("pin/ls");
+            let result = async {
+                match rpc.try_send(&self.api).await? {
+                    Ok(answer) => answer.json::<serde::de::IgnoredAny>().await.map(|_| true),
+                    // `path '…' is not pinned`
+                    Err(refusal) if refusal.message.contains("not pinned") => Ok(false),
+                    Err(refusal) => Err(refusal.about(cid)),
+                }
+            };
+            call.end(result.await)
+        };
+        patient(&self.api, asked).await
     }
 }

@@ -10,10 +10,10 @@ use hyper::{Method, Request, Uri};
 use serde::de::DeserializeOwned;
 
 use super::answer::Answer;
-use super::call::{FIRST_BYTE, call};
+use super::call::{FIRST_BYTE, call, send};
 use super::error::{IpfsError, Refusal};
 use super::multipart::{Envelope, Outgoing};
-use super::origin::Origin;
+use super::origin::{Connection, Origin};
 use super::patience::patient;
 use crate::ipld::Cid;
 use crate::telemetry::metrics;
@@ -106,15 +106,27 @@ impl Rpc {
         api: &Arc<Origin>,
     ) -> Result<Result<Answer, Refusal>, IpfsError> {
         let uri = uri(self.name, &self.query)?;
-        let request = || {
-            let mut request = post(uri.clone(), Outgoing::Whole(self.frames.clone()));
-            let content_type = self.content_type.as_deref().map(HeaderValue::from_str);
-            if let Some(Ok(content_type)) = content_type {
-                request.headers_mut().insert(CONTENT_TYPE, content_type);
-            }
-            request
-        };
-        call(api, self.name, self.first_byte, request).await?.accepted().await
+        call(api, self.name, self.first_byte, || self.request(&uri)).await?.accepted().await
+    }
+
+    /// As [`try_send`](Self::try_send), on a connection that was opened with a reset as its end. So a call that is given up
+    /// is not carried out later, and it is never sent twice.
+    pub(super) async fn try_send_on(
+        &self,
+        api: &Arc<Origin>,
+        connection: Connection,
+    ) -> Result<Result<Answer, Refusal>, IpfsError> {
+        let request = self.request(&uri(self.name, &self.query)?);
+        send(api, self.name, self.first_byte, connection, request).await?.accepted().await
+    }
+
+    fn request(&self, uri: &Uri) -> Request<Outgoing> {
+        let mut request = post(uri.clone(), Outgoing::Whole(self.frames.clone()));
+        let content_type = self.content_type.as_deref().map(HeaderValue::from_str);
+        if let Some(Ok(content_type)) = content_type {
+            request.headers_mut().insert(CONTENT_TYPE, content_type);
+        }
+        request
     }
 }
 

@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use super::upload::UploadKey;
 use crate::ipfs::IpfsError;
+use crate::ipld::Cid;
 use crate::oci::{Digest, ManifestError};
 use crate::store::StoreError;
 
@@ -85,6 +86,9 @@ pub enum RegistryError {
     /// No slot became free in time.
     #[error("too many uploads are under way")]
     Overloaded,
+    /// Another request has been pinning the same content for too long.
+    #[error("another request is still storing the same content ({0})")]
+    Claimed(Cid),
     /// PostgreSQL failed or did not answer in time.
     #[error(transparent)]
     Store(StoreError),
@@ -110,6 +114,7 @@ impl RegistryError {
     pub fn fault(&self) -> Option<Fault> {
         match self {
             Self::Overloaded
+            | Self::Claimed(_)
             | Self::Quarantined(_)
             | Self::Store(StoreError::Unavailable(..) | StoreError::Conflict(..)) => {
                 Some(Fault::Unavailable)

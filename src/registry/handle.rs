@@ -16,9 +16,20 @@ use crate::ipfs::Kubo;
 use crate::jobs::Nudge;
 use crate::store::Store;
 
+/// Who removes blocks from Kubo that no pin holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Collector {
+    /// Only the registry. It knows the open uploads and protects their blocks, so only whole blobs are pinned.
+    Registry,
+    /// Perhaps the node, at any time. Therefore every part of an upload is pinned.
+    Node,
+}
+
 /// The bounds within which the registry works.
 #[derive(Clone, Debug)]
 pub struct Limits {
+    /// Who collects the garbage of Kubo.
+    pub collector: Collector,
     /// Largest number of uploads that transfer bytes at the same time. Further ones wait and are refused after a while.
     pub uploads: usize,
     /// Most uploads that one account may have open.
@@ -40,7 +51,9 @@ pub struct Limits {
 impl Limits {
     /// Takes the bounds from the settings. `disk` is the disk of private partners.
     pub fn of(config: &Config, disk: Option<Arc<FreeDisk>>) -> Self {
+        let own = config.kubo.is_none() || config.collection.external;
         Self {
+            collector: if own { Collector::Registry } else { Collector::Node },
             uploads: config.limits.uploads,
             open_uploads: config.limits.open_uploads,
             upload_idle: config.limits.upload_idle,

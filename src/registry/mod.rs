@@ -17,6 +17,7 @@ pub mod list;
 pub mod manifest;
 mod namespace;
 mod pace;
+mod pins;
 mod remembered;
 mod traffic;
 pub mod upkeep;
@@ -24,5 +25,5 @@ pub mod upload;
 
 pub use disk::FreeDisk;
 pub use error::{Fault, RegistryError};
-pub use handle::{Blobs, Limits, Lists, Manifests, Registry, Uploads};
+pub use handle::{Blobs, Collector, Limits, Lists, Manifests, Registry, Uploads};
 pub use namespace::NamespaceLimits;

@@ -48,8 +48,9 @@ pub use db::tls::Tls;
 pub use error::{Outage, StoreError};
 pub use jobs::backlog::Backlog;
 pub use jobs::job::{JobOutcome, JobRecord, JobRun, JobTurn, Jobs, LastRun};
-pub use uploads::pin::{Claim, Commit, Committed, Pins};
-pub use uploads::unpin::{UnpinClaim, Unpins};
+pub use uploads::commit::{Commit, Committed};
+pub use uploads::pin::{Claim, Pins};
+pub use uploads::unpin::{Queued, QueuedCid, Unpins};
 pub use uploads::upload::{Part, Recorded, SavedHash, Started, Upload, Uploads};
 
 use db::database::Database;

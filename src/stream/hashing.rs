@@ -105,8 +105,15 @@ pub fn sha256(bytes: &[u8]) -> Digest {
 
 /// Hashes a whole input with SHA-256 and skips the text of a [`Digest`].
 pub fn sha256_bytes(bytes: &[u8]) -> [u8; 32] {
+    sha256_of([bytes])
+}
+
+/// SHA-256 of frames that belong together.
+pub fn sha256_of<'f>(frames: impl IntoIterator<Item = &'f [u8]>) -> [u8; 32] {
+    let mut context = Context::new(&SHA256);
+    frames.into_iter().for_each(|frame| context.update(frame));
     let mut hash = [0; 32];
-    hash.copy_from_slice(ring::digest::digest(&SHA256, bytes).as_ref());
+    hash.copy_from_slice(context.finish().as_ref());
     hash
 }
 

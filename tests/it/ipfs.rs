@@ -4,7 +4,7 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use af_registry::config;
-use af_registry::ipfs::{IpfsError, Kubo, ReadBody};
+use af_registry::ipfs::{Block, IpfsError, Kubo, ReadBody};
 use af_registry::ipld::dag;
 use af_registry::ipld::dag::Leaf;
 use af_registry::ipld::{Cid, Codec};
@@ -56,6 +56,12 @@ async fn add(kubo: &Kubo, content: &Bytes) -> Result<Cid, IpfsError> {
     Ok(add.finish().await?.cid)
 }
 
+/// Stores a leaf.
+async fn put(kubo: &Kubo, frames: Vec<Bytes>) -> Result<Cid, IpfsError> {
+    let block = Block::raw(frames);
+    kubo.put(&block).await.map(|()| block.cid())
+}
+
 async fn collect(body: ReadBody) -> Result<Bytes, IpfsError> {
     body.collect().await.map(|body| body.to_bytes())
 }
@@ -86,7 +92,7 @@ async fn added_files_have_the_cid_of_the_profile() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(&content).unwrap();
         assert_eq!(cid, node.add(file.path()), "{len} bytes");
-        assert!(node.pins().contains(&cid.to_string()), "{len} bytes");
+        assert!(!node.pins().contains(&cid.to_string()), "{len} bytes");
     }
 }
 
@@ -134,14 +140,15 @@ async fn a_node_on_sockets_stores_and_reads_as_any_other() {
         kubo.ready().await.unwrap();
         let cid = add(&kubo, &content).await.unwrap();
         assert_eq!(cid, cid_of(&content));
-        assert!(node.is_pinned(&cid.to_string()));
+        assert!(!node.is_pinned(&cid.to_string()));
         assert_eq!(collect(kubo.read(&cid, size, None).await.unwrap()).await.unwrap(), content);
         let part = kubo.read(&cid, size, Some(7..MIB as u64 + 9)).await.unwrap();
         assert_eq!(collect(part).await.unwrap(), content[7..MIB + 9]);
         kubo.examine(&cid, size).await.unwrap();
-        kubo.unpin(&cid).await.unwrap();
-        assert!(!node.is_pinned(&cid.to_string()));
         kubo.pin(&cid).await.unwrap();
+        assert!(node.is_pinned(&cid.to_string()));
+        assert_eq!(kubo.unpin(&[cid]).await, Ok(true));
+        assert!(!node.is_pinned(&cid.to_string()));
     }
 }
 
@@ -150,19 +157,15 @@ async fn a_file_composed_from_parts_is_the_file_that_kubo_would_add() {
     let node = Node::start();
     let kubo = client(&node.settings);
     let mut file = tempfile::NamedTempFile::new().unwrap();
-    let (mut leaves, mut parts, mut size) = (Vec::new(), Vec::new(), 0);
+    let (mut leaves, mut size) = (Vec::new(), 0);
     for (seed, len) in [(3, 64 * MIB), (4, 64 * MIB), (5, 10 * MIB + 5)] {
         let part = bytes(seed, len);
         file.write_all(&part).unwrap();
         let cid = add(&kubo, &part).await.unwrap();
         leaves.extend(kubo.leaves(&cid, len as u64).await.unwrap());
-        parts.push(cid);
         size += len as u64;
     }
     let root = store(&kubo, &leaves).await;
-    for part in &parts {
-        kubo.unpin(part).await.unwrap();
-    }
     assert_eq!(root, node.add(file.path()));
     assert_eq!(kubo.leaves(&root, size).await.unwrap(), leaves);
     let content = std::fs::read(file.path()).unwrap();
@@ -180,7 +183,11 @@ async fn a_file_composed_from_parts_is_the_file_that_kubo_would_add() {
 async fn store(kubo: &Kubo, leaves: &[Leaf]) -> Cid {
     let layout = dag::layout(leaves);
     for node in &layout.nodes {
-        kubo.put_node(node, node.cid == layout.root).await.unwrap();
+        let block = Block::node(node);
+        match node.cid == layout.root {
+            true => kubo.put_pinned(&block).await.unwrap(),
+            false => kubo.put(&block).await.unwrap(),
+        }
     }
     layout.root
 }
@@ -217,7 +224,7 @@ async fn small_blobs_become_one_raw_block() {
     for len in [0, 1, 2000, MIB] {
         let content = bytes(8, len);
         let frames = content.chunks(300_000).map(|chunk| content.slice_ref(chunk)).collect();
-        let cid = kubo.put_raw(frames).await.unwrap();
+        let cid = put(&kubo, frames).await.unwrap();
         assert_eq!(cid, Cid::new(Codec::Raw, sha256(&content)));
         assert_eq!(kubo.block(&cid).await.unwrap(), content);
         assert_eq!(kubo.leaves(&cid, len as u64).await.unwrap(), [Leaf { cid, size: len as u64 }]);
@@ -230,7 +237,7 @@ async fn reads_return_the_requested_bytes() {
     let content = bytes(9, 5 * MIB + 77);
     let size = content.len() as u64;
     let cid = add(&client(&settings), &content).await.unwrap();
-    let empty = client(&settings).put_raw(Vec::new()).await.unwrap();
+    let empty = put(&client(&settings), Vec::new()).await.unwrap();
     for kubo in [client(&settings), only_api(&settings)] {
         for range in [
             None,
@@ -322,7 +329,7 @@ async fn a_read_with_a_truncated_block_fails() {
 async fn a_block_with_wrong_bytes_is_noticed() {
     let node = Node::start();
     let kubo = client(&node.settings);
-    let cid = kubo.put_raw(vec![bytes(13, 1000)]).await.unwrap();
+    let cid = put(&kubo, vec![bytes(13, 1000)]).await.unwrap();
     let mut block = std::fs::read(node.block_file(&cid)).unwrap();
     block[77] ^= 1;
     std::fs::remove_file(node.block_file(&cid)).unwrap();
@@ -337,15 +344,14 @@ async fn pins_are_set_and_removed() {
     let kubo = client(&node.settings);
     let cid = add(&kubo, &bytes(11, 3 * MIB)).await.unwrap();
     let pinned = || node.pins().contains(&cid.to_string());
+    assert!(!pinned());
+    kubo.pin(&cid).await.unwrap();
     assert!(pinned());
-    for _ in 0..2 {
-        kubo.unpin(&cid).await.unwrap();
-        assert!(!pinned());
-    }
-    for _ in 0..2 {
-        kubo.pin(&cid).await.unwrap();
-        assert!(pinned());
-    }
+    assert_eq!(kubo.is_pinned(&cid).await, Ok(true));
+    assert_eq!(kubo.unpin(&[cid]).await, Ok(true));
+    assert!(!pinned());
+    assert_eq!(kubo.is_pinned(&cid).await, Ok(false));
+    assert_eq!(kubo.unpin(&[cid]).await, Ok(false));
 }
 
 /// A part of a file has no digest, so nothing but Kubo can tell that its bytes are wrong.
@@ -380,7 +386,8 @@ async fn calls_wait_for_a_node_that_restarts() {
         node.end_by(signal);
         let began = Instant::now();
         assert!(matches!(kubo.ready().await, Err(IpfsError::Gone(_))));
-        assert!(matches!(kubo.unpin(&cid).await, Err(IpfsError::Gone(_))));
+        let told = kubo.unpin(&[cid]).await.unwrap_err();
+        assert!(matches!(told.error, IpfsError::Gone(_)) && !told.doubtful, "{told:?}");
         assert!(began.elapsed() < Duration::from_secs(3), "these do not wait");
         let calls: Vec<_> = (0..35)
             .map(|n| {
@@ -392,9 +399,9 @@ async fn calls_wait_for_a_node_that_restarts() {
                             assert_eq!(collect(kubo.read(&cid, size, None).await?).await?, content)
                         }
                         1 => drop(collect(kubo.read(&cid, size, Some(5..9)).await?).await?),
-                        2 => drop(kubo.put_raw(vec![fresh]).await?),
+                        2 => drop(put(&kubo, vec![fresh]).await?),
                         3 => drop(kubo.leaves(&cid, size).await?),
-                        4 => kubo.pin(&cid).await?,
+                        4 => drop(kubo.is_pinned(&cid).await?),
                         5 => drop(add(&kubo, &content.slice(..2 * MIB)).await?),
                         _ => kubo.examine(&cid, size).await?,
                     }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use af_registry::config::{self, KuboLogin, Secret, ServerAddress};
-use af_registry::ipfs::{IpfsError, Kubo};
+use af_registry::ipfs::{Block, IpfsError, Kubo};
 use af_registry::ipld::Cid;
 use bytes::Bytes;
 use http_body_util::BodyExt;
@@ -56,7 +56,9 @@ async fn a_node_behind_tls_works_like_a_local_one() {
         kubo.ready().await.unwrap();
         let cid = add(&kubo, &content).await.unwrap();
         assert!(read(&kubo, &cid, content.len()).await.unwrap() == content);
-        let small = kubo.put_raw(vec![content.slice(..1000)]).await.unwrap();
+        let small = Block::raw(vec![content.slice(..1000)]);
+        kubo.put(&small).await.unwrap();
+        let small = small.cid();
         assert_eq!(kubo.block(&small).await.unwrap(), content[..1000]);
     }
 }
@@ -122,7 +124,8 @@ async fn an_api_that_requires_credentials_gets_them() {
         let content = random(73, 2 * MIB);
         let cid = add(&kubo, &content).await.unwrap();
         assert!(read(&kubo, &cid, content.len()).await.unwrap() == content);
-        kubo.unpin(&cid).await.unwrap();
+        kubo.pin(&cid).await.unwrap();
+        assert_eq!(kubo.unpin(&[cid]).await, Ok(true));
         for login in [None, Some(wrong)] {
             let kubo = Kubo::new(&config::Kubo { login, ..node.settings.clone() }).unwrap();
             let told = kubo.version().await.unwrap_err();
@@ -147,7 +150,9 @@ async fn record_head(listener: TcpListener) -> String {
 
 #[tokio::test]
 async fn credentials_are_sent_to_the_gateway_only_if_it_is_the_api() {
-    let cid = Kubo::new(&kubo().await).unwrap().put_raw(Vec::new()).await.unwrap();
+    let empty = Block::raw(Vec::new());
+    Kubo::new(&kubo().await).unwrap().put(&empty).await.unwrap();
+    let cid = empty.cid();
     for same in [false, true] {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();

@@ -1,12 +1,13 @@
--- Turns an upload into a blob. Changes nothing and returns no row if the repository is gone, or if the upload is gone or
--- has another length than its writer expects. The first CID of a digest stays, unless the blob is in quarantine. Every
--- CID that is no longer needed is queued for unpinning. Runs after upload/lock and blob/lock. $1 repository, $2 digest, $3
--- claimed CID, $4 size, $5 upload or NULL, $6 superseded CIDs, $7 whether the claimed CID is in the queue, $8 expected
--- length of the upload. If the CID is in the queue, its row is updated here, so that rows are locked in the order of
--- their CIDs, and unpin/keep deletes it afterwards.
+-- Turns an upload into a blob. Changes nothing and returns no row if the repository is gone, if the claim is lost, or if the
+-- upload is gone or has another length than its writer expects. The first CID of a digest stays, unless the blob is in
+-- quarantine. Every CID that is no longer needed is queued for unpinning. Runs after upload/lock, pin/hold and blob/lock.
+-- $1 repository, $2 digest, $3 CID, $4 size, $5 upload or NULL, $6 expected length of the upload, $7 the claim under which
+-- the CID was pinned.
 WITH target AS (
     SELECT id FROM repositories
-    WHERE name = $1 AND ($5::UUID IS NULL OR EXISTS (SELECT FROM uploads WHERE id = $5 AND received = $8))
+    WHERE name = $1
+      AND ($5::UUID IS NULL OR EXISTS (SELECT FROM uploads WHERE id = $5 AND received = $6))
+      AND EXISTS (SELECT FROM unpins WHERE ipfs_cid = $3 AND claimed_by = $7)
 ), before AS (
     SELECT ipfs_cid FROM blobs WHERE digest = $2
 ), blob AS (
@@ -20,7 +21,7 @@ WITH target AS (
     SELECT target.id, blob.id FROM target, blob
     ON CONFLICT (repository_id, blob_id) DO NOTHING
 ), parts AS (
-    DELETE FROM upload_parts p USING target WHERE p.upload_id = $5 RETURNING p.ipfs_cid
+    DELETE FROM upload_parts p USING target WHERE p.upload_id = $5 RETURNING p.ipfs_cid, p.pinned
 ), upload AS (
     DELETE FROM uploads u USING target WHERE u.id = $5 RETURNING u.repository_id, u.subject
 ), pushed AS (
@@ -32,14 +33,12 @@ WITH target AS (
     INSERT INTO unpins (ipfs_cid)
     SELECT c.cid
     FROM (
-        SELECT ipfs_cid FROM parts
-        UNION SELECT unnest($6::TEXT[])
+        SELECT ipfs_cid FROM parts WHERE pinned
         UNION SELECT ipfs_cid FROM before
-        UNION SELECT $3
     ) c (cid), blob
-    WHERE c.cid <> blob.ipfs_cid OR (c.cid = $3 AND $7)
+    WHERE c.cid <> blob.ipfs_cid
     ORDER BY c.cid COLLATE "C"
     ON CONFLICT (ipfs_cid) DO UPDATE
-    SET requested_at = now(), done_at = NULL, attempts = 0, next_try_at = now()
+    SET requested_at = now(), done_at = NULL, attempts = 0, next_try_at = now(), requests = unpins.requests + 1
 )
 SELECT ipfs_cid FROM blob

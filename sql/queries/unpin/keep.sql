@@ -1,5 +1,5 @@
--- Removes a CID that a row names from the queue. $1 CID.
-DELETE FROM unpins
-WHERE ipfs_cid = $1
-  AND (EXISTS (SELECT FROM blobs WHERE ipfs_cid = $1)
-       OR EXISTS (SELECT FROM upload_parts WHERE ipfs_cid = $1))
+-- Removes CIDs that a row names from the queue, unless they were requested again since they were claimed. $1 claim, $2 CIDs,
+-- $3 the number of requests of each when it was claimed.
+DELETE FROM unpins u
+USING unnest($2::TEXT[], $3::BIGINT[]) claimed (cid, requests)
+WHERE u.ipfs_cid = claimed.cid AND u.requests = claimed.requests AND u.claimed_by = $1

@@ -222,16 +222,15 @@ fn registry_status(error: &RegistryError) -> (StatusCode, ErrorCode) {
         E::SizeMismatch => (StatusCode::BAD_REQUEST, ErrorCode::SizeInvalid),
         E::TooManyUploads { .. } => (StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooManyRequests),
         E::UploadUnknown => (StatusCode::NOT_FOUND, ErrorCode::BlobUploadUnknown),
-        E::Cut(_) | E::Ipfs(_) | E::Overloaded | E::Quarantined(_) | E::Store(_) => {
-            match error.fault() {
-                Some(Fault::Unavailable) => {
-                    (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unavailable)
-                }
-                Some(Fault::Internal) | None => {
-                    (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Unknown)
-                }
-            }
-        }
+        E::Claimed(_)
+        | E::Cut(_)
+        | E::Ipfs(_)
+        | E::Overloaded
+        | E::Quarantined(_)
+        | E::Store(_) => match error.fault() {
+            Some(Fault::Unavailable) => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unavailable),
+            Some(Fault::Internal) | None => (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Unknown),
+        },
     }
 }
 

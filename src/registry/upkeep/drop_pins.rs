@@ -2,22 +2,26 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use crate::ipfs::Kubo;
+use crate::ipfs::{Kubo, UnpinError};
 use crate::ipld::Cid;
 use crate::jobs::{Done, Job, JobError, Nudge, Scope};
-use crate::store::{Backlog, Store};
-
-/// Pins that are read from the queue at once.
-const BATCH: u32 = 100;
+use crate::store::{Backlog, Queued, QueuedCid, Store, Unpins};
 
 /// Failures in a row after which a run gives up, because Kubo rather than the pin is the reason.
 const GIVE_UP: u32 = 5;
 
-/// Drops the pins in the queue that no row names, each under the lock of its CID, so that an upload which just stored
-/// the same bytes either keeps the pin or learns that it must pin again.
+/// Time after which a run begins no call under its claim, which must last until the call has ended.
+const CALLS: Duration = Duration::from_secs(Unpins::CLAIM.as_secs() / 2);
+
+/// How long Kubo may still carry out a call that got no answer.
+const DOUBT: Duration = Duration::from_secs(600);
+
+/// Drops the pins in the queue that no row names, each under a claim of its CID, so that an upload of the same bytes waits
+/// and then sees that the pin is gone.
 #[derive(Clone)]
 pub struct DropPins {
     store: Store,
@@ -34,11 +38,101 @@ impl DropPins {
         Self { store, ipfs, nudge }
     }
 
-    async fn drop_pin(&self, cid: &Cid) -> Result<(), JobError> {
-        if let Some(claim) = self.store.unpins().claim(cid).await? {
-            self.ipfs.unpin(cid).await?;
-            claim.done().await?;
-            debug!(event = "unpinned", ipfs_cid = %cid, "dropped a pin that no row needs");
+    /// Works through one batch of the queue. Returns whether there may be more.
+    async fn work(&self, tally: &mut Tally) -> Result<bool, JobError> {
+        let queued = self.store.unpins().claim().await?;
+        let until = Instant::now() + CALLS;
+        let all = queued.cids.iter().copied();
+        let (named, unnamed): (Vec<QueuedCid>, Vec<QueuedCid>) = all.partition(|cid| cid.named);
+        let (doubtful, sure): (Vec<QueuedCid>, Vec<QueuedCid>) =
+            named.into_iter().partition(|cid| cid.doubtful);
+        if !sure.is_empty() {
+            self.store.unpins().keep(&queued, &sure).await?;
+        }
+        for cid in doubtful {
+            self.look_again(&queued, cid, tally).await?;
+        }
+        match unnamed.as_slice() {
+            [] => {}
+            [alone] => self.drop_pin(&queued, *alone, tally).await?,
+            several => {
+                if !self.drop_all(&queued, several, tally).await? {
+                    for cid in several {
+                        // The rest of the claim ends by itself.
+                        if tally.failed_in_a_row >= GIVE_UP || Instant::now() > until {
+                            break;
+                        }
+                        self.drop_pin(&queued, *cid, tally).await?;
+                    }
+                }
+            }
+        }
+        Ok(queued.cids.len() == Unpins::BATCH)
+    }
+
+    /// Drops several pins by one call. Returns whether the call succeeded. Kubo stops at the first CID that has no pin, and
+    /// then each needs a call of its own.
+    async fn drop_all(
+        &self,
+        queued: &Queued,
+        several: &[QueuedCid],
+        tally: &mut Tally,
+    ) -> Result<bool, JobError> {
+        let cids: Vec<Cid> = several.iter().map(|queued| queued.cid).collect();
+        match self.ipfs.unpin(&cids).await {
+            Ok(true) => {
+                self.store.unpins().done(queued, several).await?;
+                several.iter().for_each(|queued| tally.dropped(&queued.cid));
+                Ok(true)
+            }
+            Err(UnpinError { doubtful: true, error }) => {
+                self.store.unpins().postpone(queued, several, DOUBT).await?;
+                tally.failed(format!("{} and others: {error}", several[0].cid));
+                Ok(true)
+            }
+            Ok(false) | Err(_) => Ok(false),
+        }
+    }
+
+    async fn drop_pin(
+        &self,
+        queued: &Queued,
+        one: QueuedCid,
+        tally: &mut Tally,
+    ) -> Result<(), JobError> {
+        match self.ipfs.unpin(&[one.cid]).await {
+            Ok(_) => {
+                self.store.unpins().done(queued, &[one]).await?;
+                tally.dropped(&one.cid);
+            }
+            Err(UnpinError { error, doubtful }) => {
+                let doubt = if doubtful { DOUBT } else { Duration::ZERO };
+                self.store.unpins().postpone(queued, &[one], doubt).await?;
+                tally.failed(format!("{}: {error}", one.cid));
+            }
+        }
+        Ok(())
+    }
+
+    /// Pins a CID again that a row names, if a call that got no answer has dropped its pin after all.
+    async fn look_again(
+        &self,
+        queued: &Queued,
+        one: QueuedCid,
+        tally: &mut Tally,
+    ) -> Result<(), JobError> {
+        let pinned = async {
+            if self.ipfs.is_pinned(&one.cid).await? {
+                return Ok(());
+            }
+            self.ipfs.put_pinned(&self.ipfs.stored(&one.cid).await?).await
+        };
+        match pinned.await {
+            Ok(()) => self.store.unpins().await_doubt(queued, &[one]).await?,
+            Err(error) => {
+                self.store.unpins().postpone(queued, &[one], Duration::ZERO).await?;
+                tally.failed(format!("{}: {error}", one.cid));
+            }
         }
         Ok(())
     }
@@ -57,20 +151,11 @@ impl Job for DropPins {
     async fn run(&self, stop: &CancellationToken) -> Result<Done, JobError> {
         let mut tally = Tally::default();
         loop {
-            let due = self.store.unpins().due(BATCH).await?;
-            for cid in &due {
-                // A pin whose call is cut stays in the queue.
-                let Some(result) = stop.run_until_cancelled(self.drop_pin(cid)).await else {
-                    return tally.end();
-                };
-                if result.is_err() {
-                    self.store.unpins().postpone(cid).await?;
-                }
-                if tally.count(cid, result) >= GIVE_UP {
-                    return tally.end();
-                }
-            }
-            if (due.len() as u64) < u64::from(BATCH) {
+            // A call that is cut is repeated when its claim has ended.
+            let Some(worked) = stop.run_until_cancelled(self.work(&mut tally)).await else {
+                return tally.end();
+            };
+            if !worked? || tally.failed_in_a_row >= GIVE_UP {
                 return tally.end();
             }
         }
@@ -95,20 +180,16 @@ struct Tally {
 }
 
 impl Tally {
-    /// Counts one pin, and tells how many have failed in a row.
-    fn count(&mut self, cid: &Cid, result: Result<(), JobError>) -> u32 {
-        match result {
-            Ok(()) => {
-                self.dropped += 1;
-                self.failed_in_a_row = 0;
-            }
-            Err(error) => {
-                self.failed += 1;
-                self.failed_in_a_row += 1;
-                self.last_failure = format!("{cid}: {error}");
-            }
-        }
-        self.failed_in_a_row
+    fn dropped(&mut self, cid: &Cid) {
+        debug!(event = "unpinned", ipfs_cid = %cid, "dropped a pin that no row needs");
+        self.dropped += 1;
+        self.failed_in_a_row = 0;
+    }
+
+    fn failed(&mut self, failure: String) {
+        self.failed += 1;
+        self.failed_in_a_row += 1;
+        self.last_failure = failure;
     }
 
     fn end(self) -> Result<Done, JobError> {

@@ -6,6 +6,7 @@ use super::UploadKey;
 use super::compose::Composed;
 use super::lock::LockedUpload;
 use super::write::hasher_at;
+use crate::ipfs::Block;
 use crate::ipld::Cid;
 use crate::oci::{Digest, RepositoryName};
 use crate::registry::{RegistryError, Uploads};
@@ -46,7 +47,7 @@ impl Uploads<'_> {
         matches(digest, hasher.finish())?;
         let size = frames.iter().map(|frame| frame.len() as u64).sum();
         self.admit(repository, size).await?;
-        let composed = Composed { cid: self.0.ipfs().put_raw(frames).await?, inner: Vec::new() };
+        let composed = Composed::block(Block::raw(frames));
         let cid = self.commit(repository, upload, digest, size, composed).await?;
         Ok(Stored { cid, size })
     }
@@ -116,12 +117,12 @@ impl Uploads<'_> {
             size,
             upload: upload.map(|upload| upload.key.id.0),
             received: upload.map_or(0, |upload| upload.received),
-            superseded: composed.inner,
         };
         let mut attempt = 1;
         let committed = loop {
-            match self.commit_once(&composed.cid, commit.clone()).await {
-                Err(RegistryError::Store(StoreError::Conflict(_))) if attempt < ATTEMPTS => {}
+            match self.commit_once(&composed, &commit).await {
+                Err(RegistryError::Store(StoreError::Conflict(_))) | Ok(Committed::Unclaimed)
+                    if attempt < ATTEMPTS => {}
                 committed => break committed?,
             }
             attempt += 1;
@@ -135,17 +136,18 @@ impl Uploads<'_> {
             (Committed::Moved { received }, Some(Ended { key, .. })) => {
                 Err(RegistryError::OutOfOrder { key: key.clone(), received })
             }
+            (Committed::Unclaimed, _) => Err(RegistryError::Claimed(composed.cid)),
             (Committed::Moved { .. } | Committed::Gone, _) => Err(RegistryError::UploadUnknown),
         }
     }
 
-    /// If the pin may have been dropped since Kubo answered, the claim says so, and the CID is pinned again.
-    async fn commit_once(self, cid: &Cid, commit: Commit) -> Result<Committed, RegistryError> {
-        let claim = self.0.store().pins().claim(cid).await?;
-        if claim.pin_lost() {
-            self.0.ipfs().pin(cid).await?;
-        }
-        Ok(claim.commit_blob(commit).await?)
+    async fn commit_once(
+        self,
+        composed: &Composed,
+        commit: &Commit,
+    ) -> Result<Committed, RegistryError> {
+        let claim = self.pin(composed).await?;
+        Ok(self.0.store().uploads().commit(commit, claim).await?)
     }
 }
 

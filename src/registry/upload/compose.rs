@@ -1,31 +1,39 @@
 //! Composing one file of an upload's parts, with the CID that one `ipfs add` of the whole would give.
 
 use super::readback::extents;
+use crate::ipfs::Block;
 use crate::ipld::Cid;
 use crate::ipld::dag;
-use crate::registry::{RegistryError, Uploads};
-use crate::store::Upload;
+use crate::registry::pins::Content;
+use crate::registry::{Collector, RegistryError, Uploads};
+use crate::store::{Claim, Upload};
 
-/// A file that Kubo holds and pins.
+/// A file whose blocks Kubo holds. Its root may be missing, and is not pinned.
 pub(super) struct Composed {
     pub(super) cid: Cid,
-    /// Nodes between root and leaves. Each was pinned before the root was; the pin of the root makes theirs needless.
-    pub(super) inner: Vec<Cid>,
+    /// The root, unless Kubo holds it.
+    pub(super) root: Option<Block>,
+    /// Nodes between root and leaves.
+    inner: Vec<Cid>,
+}
+
+impl Composed {
+    /// A file that is one block.
+    pub(super) fn block(root: Block) -> Self {
+        Self { cid: root.cid(), root: Some(root), inner: Vec::new() }
+    }
 }
 
 impl Uploads<'_> {
-    /// Writes the nodes above the leaves of all parts of an upload that has no pieces. No byte is copied, since Kubo
-    /// already has the leaves.
+    /// Writes the nodes between root and leaves of an upload that has no pieces. No byte is copied, since Kubo already has
+    /// the leaves.
     pub(super) async fn compose(self, upload: &Upload) -> Result<Composed, RegistryError> {
         let parts = self.0.store().uploads().parts(upload.id).await?;
         let extents = extents(&parts, upload.received);
         match extents.as_slice() {
-            [] => {
-                let cid = self.0.ipfs().put_raw(Vec::new()).await?;
-                return Ok(Composed { cid, inner: Vec::new() });
-            }
+            [] => return Ok(Composed::block(Block::raw(Vec::new()))),
             [(part, length)] if *length == part.size => {
-                return Ok(Composed { cid: part.cid, inner: Vec::new() });
+                return Ok(Composed { cid: part.cid, root: None, inner: Vec::new() });
             }
             _ => {}
         }
@@ -41,10 +49,27 @@ impl Uploads<'_> {
             }
         }
         let layout = dag::layout(&leaves);
-        for node in &layout.nodes {
-            self.0.ipfs().put_node(node, true).await?;
+        let Some((root, inner)) = layout.nodes.split_last() else {
+            // A single leaf, which is the beginning of a part.
+            return Ok(Composed { cid: layout.root, root: None, inner: Vec::new() });
+        };
+        for node in inner {
+            self.0.ipfs().put(&Block::node(node)).await?;
         }
-        let inner = layout.nodes.iter().map(|node| node.cid).filter(|cid| *cid != layout.root);
-        Ok(Composed { cid: layout.root, inner: inner.collect() })
+        let inner = inner.iter().map(|node| node.cid).collect();
+        Ok(Composed { cid: layout.root, root: Some(Block::node(root)), inner })
+    }
+
+    /// Pins a file, and stores its root if need be.
+    pub(super) async fn pin(self, composed: &Composed) -> Result<Claim, RegistryError> {
+        let content = composed.root.as_ref().map_or(Content::Stored, Content::Block);
+        let claim = self.0.pin(&composed.cid, content).await?;
+        if self.0.limits().collector == Collector::Node {
+            // The node may have removed a new block before the root was pinned. The pins of the parts hold the rest.
+            for cid in &composed.inner {
+                self.0.ipfs().holds(cid).await?;
+            }
+        }
+        Ok(claim)
     }
 }

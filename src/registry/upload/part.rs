@@ -6,14 +6,20 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::ipfs::{Add, IpfsError, Kubo};
+use crate::ipfs::{Add, Block, IpfsError, Kubo};
 use crate::ipld::Cid;
 use crate::ipld::profile::LEAF_BYTES;
+use crate::registry::Collector;
 use crate::stream::gather::Gathered;
 
 /// Largest size of a part. The root over its 64 leaves is one small node, and Kubo does not hold its lock for long.
 /// Parts begin at leaf borders, so that an upload has the leaves that one `ipfs add` of the whole would make.
 pub const PART_BYTES: u64 = 64 * LEAF_BYTES;
+
+/// Largest size of a part, and the time after which it ends at the next leaf, if the node may remove its blocks before the
+/// part is pinned.
+const SHORT_PART_BYTES: u64 = 16 * LEAF_BYTES;
+const SHORT_PART_TIME: Duration = Duration::from_secs(2);
 
 /// Longest time in which a client may send the first leaf of a part, if the next leaf is to go into the same part. The
 /// leaves of a slower client become parts of one leaf, so that Kubo never waits for that client.
@@ -30,15 +36,37 @@ pub(super) struct OpenPart {
     size: u64,
     since: Option<Instant>,
     add: Option<Add>,
+    length: PartLength,
 }
 
-/// Resolves to the CID of a part once Kubo has stored and pinned it.
+/// How long a part may become.
+#[derive(Clone, Copy)]
+pub(super) struct PartLength {
+    bytes: u64,
+    time: Option<Duration>,
+}
+
+impl PartLength {
+    pub(super) fn of(collector: Collector) -> Self {
+        match collector {
+            Collector::Registry => Self { bytes: PART_BYTES, time: None },
+            Collector::Node => Self { bytes: SHORT_PART_BYTES, time: Some(SHORT_PART_TIME) },
+        }
+    }
+}
+
+/// Resolves to the CID of a part once Kubo has stored it.
 pub(super) type StoringPart = Pin<Box<dyn Future<Output = Result<Cid, IpfsError>> + Send>>;
 
 impl OpenPart {
     /// A part that begins at a leaf border, `begun` bytes before the bytes that will be appended.
-    pub(super) fn new(begun: u64) -> Self {
-        Self { begun, fresh: Gathered::default(), size: begun, since: None, add: None }
+    pub(super) fn new(begun: u64, length: PartLength) -> Self {
+        Self { begun, fresh: Gathered::default(), size: begun, since: None, add: None, length }
+    }
+
+    /// The part that takes the bytes from offset `begun` of this one's last leaf on.
+    pub(super) fn next(&self, begun: u64) -> Self {
+        Self::new(begun, self.length)
     }
 
     /// Bytes of the part, from its beginning.
@@ -58,8 +86,23 @@ impl OpenPart {
 
     /// How many bytes the next frame may have.
     pub(super) fn room(&self) -> usize {
-        let end = if self.is_streaming() || self.is_leaf() { PART_BYTES } else { LEAF_BYTES };
+        let end = match self.is_streaming() || self.is_leaf() {
+            true if self.is_late() => (self.size / LEAF_BYTES + 1) * LEAF_BYTES,
+            true => self.length.bytes,
+            false => LEAF_BYTES,
+        };
         usize::try_from(end - self.size).unwrap_or(usize::MAX)
+    }
+
+    /// Whether the part takes no more bytes.
+    pub(super) fn is_full(&self) -> bool {
+        let late = self.is_streaming() && self.is_late() && self.size.is_multiple_of(LEAF_BYTES);
+        self.size == self.length.bytes || late
+    }
+
+    fn is_late(&self) -> bool {
+        let time = self.length.time;
+        self.since.zip(time).is_some_and(|(since, time)| since.elapsed() > time)
     }
 
     /// Whether the bytes go to Kubo as they come.
@@ -115,7 +158,10 @@ impl OpenPart {
             }
             None => {
                 let (ipfs, fresh) = (ipfs.clone(), self.fresh.take());
-                Box::pin(async move { ipfs.put_raw(vec![begun, fresh]).await })
+                Box::pin(async move {
+                    let block = Block::raw(vec![begun, fresh]);
+                    ipfs.put(&block).await.map(|()| block.cid())
+                })
             }
         }
     }

@@ -4,15 +4,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::UploadKey;
 use super::incoming::{CountedBody, Incoming};
 use super::lock::LockedUpload;
-use super::part::{OpenPart, PART_BYTES, StoringPart};
+use super::part::{OpenPart, PartLength, StoringPart};
 use super::transfer::{Next, Transfer};
 use crate::ipld::profile::LEAF_BYTES;
 use crate::oci::Algorithm;
-use crate::registry::{Registry, RegistryError};
+use crate::registry::pins::Content;
+use crate::registry::{Collector, Registry, RegistryError};
 use crate::store::{Part, Recorded, SavedHash, Upload};
 use crate::stream::hashing::Hasher;
 use crate::stream::paced::STRIDE;
@@ -59,7 +61,8 @@ impl<'r, 'l> Writer<'r, 'l> {
         let upload = &mut locked.upload;
         let hasher = hasher_at(upload, algorithm);
         let begun = upload.received % LEAF_BYTES;
-        let (offset, open) = (upload.received - begun, OpenPart::new(begun));
+        let length = PartLength::of(registry.limits().collector);
+        let (offset, open) = (upload.received - begun, OpenPart::new(begun, length));
         let touched = Instant::now();
         Self { registry, key, upload, transfer, hasher, offset, open, closed: None, touched }
     }
@@ -123,7 +126,7 @@ impl<'r, 'l> Writer<'r, 'l> {
                 hasher.update(&piece);
             }
             self.open.append(piece).await?;
-            if self.open.size() == PART_BYTES {
+            if self.open.is_full() {
                 self.close_part().await?;
                 self.transfer.share().await?;
             }
@@ -196,7 +199,8 @@ impl<'r, 'l> Writer<'r, 'l> {
         };
         let (offset, size) = (self.offset, self.open.size());
         let rest = (offset + size) % LEAF_BYTES;
-        let full = std::mem::replace(&mut self.open, OpenPart::new(rest));
+        let next = self.open.next(rest);
+        let full = std::mem::replace(&mut self.open, next);
         self.offset = offset + size - rest;
         let storing = full.finish(self.registry.ipfs(), begun);
         self.closed = Some(ClosedPart { storing, offset, size, hasher: self.hasher.clone() });
@@ -208,14 +212,11 @@ impl<'r, 'l> Writer<'r, 'l> {
         let Some(closed) = self.closed.take() else { return Ok(()) };
         let ClosedPart { storing, offset, size, hasher } = closed;
         let cid = storing.await?;
-        let claim = self.registry.store().pins().claim(&cid).await?;
-        if claim.pin_lost() {
-            self.registry.ipfs().pin(&cid).await?;
-        }
         let part = Part { offset, size, cid };
         let hash = hasher.as_ref().map(saved);
         let (id, received) = (self.upload.id, self.upload.received);
-        let recorded = claim.record_part(id, received, part, hash.as_ref()).await?;
+        let registry = self.registry;
+        let recorded = record_part(registry, id, received, part, hash.as_ref()).await?;
         self.check(recorded)?;
         (self.upload.last, self.upload.pieces) = (Some(part), 0);
         self.advance_to(offset + size, hash);
@@ -231,7 +232,7 @@ impl<'r, 'l> Writer<'r, 'l> {
         let recorded = uploads.append_piece(id, received, &bytes, hash.as_ref()).await?;
         self.check(recorded)?;
         self.upload.pieces += 1;
-        self.open = OpenPart::new(self.open.size());
+        self.open = self.open.next(self.open.size());
         self.advance_to(received + bytes.len() as u64, hash);
         Ok(())
     }
@@ -247,7 +248,7 @@ impl<'r, 'l> Writer<'r, 'l> {
             Recorded::Moved { received } => {
                 Err(RegistryError::OutOfOrder { key: self.key.clone(), received })
             }
-            Recorded::Gone => Err(RegistryError::UploadUnknown),
+            Recorded::Gone | Recorded::Unclaimed => Err(RegistryError::UploadUnknown),
         }
     }
 
@@ -272,6 +273,24 @@ impl<'r, 'l> Writer<'r, 'l> {
             // The next row that is written says the same as this one.
             Err(_) => Ok(()),
         }
+    }
+}
+
+/// Commits the row of a part that Kubo has stored. Pins the part first if the node may remove it otherwise.
+async fn record_part(
+    registry: &Registry,
+    id: Uuid,
+    received: u64,
+    part: Part,
+    hash: Option<&SavedHash>,
+) -> Result<Recorded, RegistryError> {
+    let claim = match registry.limits().collector {
+        Collector::Registry => None,
+        Collector::Node => Some(registry.pin(&part.cid, Content::Tree).await?),
+    };
+    match registry.store().uploads().record_part(id, received, part, claim, hash).await? {
+        Recorded::Unclaimed => Err(RegistryError::Claimed(part.cid)),
+        recorded => Ok(recorded),
     }
 }
 

@@ -61,9 +61,8 @@ pub(crate) struct NewBlob<'a> {
     pub(crate) upload: Option<Uuid>,
     /// Expected length of the upload.
     pub(crate) received: i64,
-    pub(crate) superseded: &'a [String],
-    /// Whether the CID is in the queue for unpinning.
-    pub(crate) queued: bool,
+    /// The claim under which the CID was pinned.
+    pub(crate) claim: Uuid,
 }
 
 impl Blobs<'_> {
@@ -159,12 +158,9 @@ pub(crate) async fn commit(
     connection: &Connection,
     new: &NewBlob<'_>,
 ) -> Result<Option<Row>, Error> {
-    let NewBlob { repository, digest, cid, size, upload, received, superseded, queued } = new;
+    let NewBlob { repository, digest, cid, size, upload, received, claim } = new;
     connection
-        .row(
-            Query::BlobCommit,
-            &[repository, digest, cid, size, upload, superseded, queued, received],
-        )
+        .row(Query::BlobCommit, &[repository, digest, cid, size, upload, received, claim])
         .await
 }
 

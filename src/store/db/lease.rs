@@ -12,7 +12,6 @@ use tokio_postgres::Error;
 
 use super::connection::Connection;
 use super::opener::Opener;
-use super::retry::CALL;
 use crate::store::error::StoreError;
 use crate::telemetry::metrics::{self, Raised};
 
@@ -31,11 +30,6 @@ impl Lease {
     pub(super) fn new(connection: PooledConnection<'static, Opener>, deadline: Instant) -> Self {
         connection.set_busy(true);
         Self { connection, deadline, _in_use: metrics::pool_in_use() }
-    }
-
-    /// Gives the time of a whole call to a transaction that an earlier call began.
-    pub(crate) fn renewed(self) -> Self {
-        Self { deadline: Instant::now() + CALL, ..self }
     }
 
     /// Runs statements, each as a transaction of its own.

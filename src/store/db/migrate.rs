@@ -99,6 +99,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "scrubs",
         sql: include_str!("../../../sql/migrations/0013_scrubs.sql"),
     },
+    Migration {
+        version: 14,
+        name: "pin_claims",
+        sql: include_str!("../../../sql/migrations/0014_pin_claims.sql"),
+    },
 ];
 
 /// Version of the newest migration of this program.

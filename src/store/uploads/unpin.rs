@@ -1,12 +1,12 @@
 //! The queue of CIDs that may have lost their last user: the side of the pin protocol that drops a pin. The rules are
 //! in [`pin`](super::pin).
 
-use tokio_postgres::{Error, Row};
+use std::time::Duration;
+
+use uuid::Uuid;
 
 use crate::ipld::Cid;
-use crate::store::db::connection::Connection;
 use crate::store::db::database::Database;
-use crate::store::db::lease::Lease;
 use crate::store::db::row::parsed;
 use crate::store::db::statements::Query;
 use crate::store::error::StoreError;
@@ -19,54 +19,80 @@ const FORGOTTEN_AT_ONCE: i64 = 1000;
 #[derive(Clone, Copy, Debug)]
 pub struct Unpins<'s>(pub(crate) &'s Database);
 
-/// A CID that no row names, and that no row can begin to name while this value lives. Unpin it in Kubo, then call
-/// [`UnpinClaim::done`]. If it is dropped, the CID stays in the queue.
+/// CIDs of the queue that one caller works on. No row comes to name one of them that is not named before the claim ends,
+/// which it does after [`Unpins::CLAIM`].
 #[derive(Debug)]
 #[must_use]
-pub struct UnpinClaim {
-    lease: Lease,
-    cid: String,
+pub struct Queued {
+    claim: Uuid,
+    /// The CIDs, those that have waited longest first.
+    pub cids: Vec<QueuedCid>,
+}
+
+/// A CID of the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueuedCid {
+    /// The CID.
+    pub cid: Cid,
+    /// Whether a row names the CID, so that it must stay pinned.
+    pub named: bool,
+    /// Whether an earlier call that got no answer may still drop the pin.
+    pub doubtful: bool,
+    requests: i64,
 }
 
 impl Unpins<'_> {
-    /// The CIDs of the queue whose next attempt is due, those that have waited longest first.
-    pub async fn due(self, limit: u32) -> Result<Vec<Cid>, StoreError> {
-        let rows = self.0.rows(Query::UnpinDue, [&i64::from(limit)]).await?;
-        rows.iter().map(|row| parsed(row, "ipfs_cid")).collect()
-    }
+    /// How long a claim of the queue lasts.
+    pub const CLAIM: Duration = Duration::from_secs(60);
 
-    /// Claims a CID of the queue for unpinning. `None` when it is unpinned already, or when a row names it; in the
-    /// second case it leaves the queue.
-    pub async fn claim(self, cid: &Cid) -> Result<Option<UnpinClaim>, StoreError> {
-        let cid = cid.to_string();
-        let begun = self.0.retrying(|| async {
-            let lease = self.0.lease().await?;
-            let first = async {
-                let (locked, needless) =
-                    tokio::join!(biased; lock(&lease, &cid), needless(&lease, &cid));
-                locked?;
-                needless
-            };
-            let needed = lease.begin(first).await?.is_some();
-            Ok((lease, needed))
-        });
-        let (lease, needed) = begun.await?;
-        if needed {
-            return Ok(Some(UnpinClaim { lease, cid }));
+    /// Most CIDs of one claim.
+    pub const BATCH: usize = 100;
+
+    /// Claims up to [`Unpins::BATCH`] CIDs of the queue whose next attempt is due.
+    pub async fn claim(self) -> Result<Queued, StoreError> {
+        let (claim, seconds) = (Uuid::new_v4(), Self::CLAIM.as_secs_f64());
+        let rows = self.0.returning(Query::UnpinClaim, [&claim, &seconds]).await?;
+        let mut cids = Vec::with_capacity(rows.len());
+        for row in &rows {
+            cids.push(QueuedCid {
+                cid: parsed(row, "ipfs_cid")?,
+                named: row.try_get("named")?,
+                doubtful: row.try_get("doubtful")?,
+                requests: row.try_get("requests")?,
+            });
         }
-        let last = async {
-            let (held, kept) = tokio::join!(biased; hold(&lease, &cid), keep(&lease, &cid));
-            held?;
-            kept
-        };
-        lease.commit(last).await?;
-        Ok(None)
+        Ok(Queued { claim, cids })
     }
 
-    /// Notes that a CID could not be unpinned. Its next attempt is due after a minute, or later if attempts failed
-    /// before; an hour at most.
-    pub async fn postpone(self, cid: &Cid) -> Result<(), StoreError> {
-        self.0.count(Query::UnpinPostpone, [&cid.to_string()]).await.map(drop)
+    /// Notes that the pins of these CIDs are gone.
+    pub async fn done(self, queued: &Queued, cids: &[QueuedCid]) -> Result<(), StoreError> {
+        let (cids, requests) = columns(cids);
+        self.0.count(Query::UnpinDone, [&queued.claim, &cids, &requests]).await.map(drop)
+    }
+
+    /// Takes CIDs that a row names out of the queue.
+    pub async fn keep(self, queued: &Queued, cids: &[QueuedCid]) -> Result<(), StoreError> {
+        let (cids, requests) = columns(cids);
+        self.0.count(Query::UnpinKeep, [&queued.claim, &cids, &requests]).await.map(drop)
+    }
+
+    /// Leaves CIDs in the queue that a row names and that are pinned, since an earlier call may still drop their pins.
+    pub async fn await_doubt(self, queued: &Queued, cids: &[QueuedCid]) -> Result<(), StoreError> {
+        let (cids, _) = columns(cids);
+        self.0.count(Query::UnpinAwaitDoubt, [&queued.claim, &cids]).await.map(drop)
+    }
+
+    /// Notes that CIDs could not be dealt with. Their next attempt is due after a minute, or later if attempts failed
+    /// before; an hour at most. `doubt` is the time in which Kubo may still carry out a call that got no answer.
+    pub async fn postpone(
+        self,
+        queued: &Queued,
+        cids: &[QueuedCid],
+        doubt: Duration,
+    ) -> Result<(), StoreError> {
+        let (cids, _) = columns(cids);
+        let seconds = doubt.as_secs_f64();
+        self.0.count(Query::UnpinPostpone, [&queued.claim, &cids, &seconds]).await.map(drop)
     }
 
     /// Counts the CIDs that are to be unpinned.
@@ -75,47 +101,13 @@ impl Unpins<'_> {
         Backlog::read(&rows)
     }
 
-    /// Removes tombstones that are older than two days. No upload can have waited that long between Kubo's answer and
-    /// its claim. Removes at most a thousand in one call and returns their number.
+    /// Removes tombstones that are older than two days. No upload of the previous version can have waited that long between
+    /// Kubo's answer and its claim. Removes at most a thousand in one call and returns their number.
     pub async fn forget(self) -> Result<u64, StoreError> {
         self.0.count(Query::UnpinForget, [&FORGOTTEN_AT_ONCE]).await
     }
 }
 
-impl UnpinClaim {
-    /// Notes that the pin is gone. After an error the CID stays in the queue and is unpinned once more.
-    pub async fn done(self) -> Result<(), StoreError> {
-        let lease = self.lease.renewed();
-        lease.commit(done(&lease, &self.cid)).await.map(drop)
-    }
-}
-
-async fn done(connection: &Connection, cid: &str) -> Result<u64, Error> {
-    connection.count(Query::UnpinDone, &[&cid]).await
-}
-
-pub(super) async fn enqueue(connection: &Connection, cids: &[&str]) -> Result<u64, Error> {
-    connection.count(Query::UnpinEnqueue, &[&cids]).await
-}
-
-/// Waits until other claims of the CID have ended. Later claims wait until this transaction ends.
-pub(super) async fn lock(connection: &Connection, cid: &str) -> Result<Option<Row>, Error> {
-    connection.row(Query::UnpinLock, &[&cid]).await
-}
-
-pub(super) async fn queued(connection: &Connection, cid: &str) -> Result<Option<Row>, Error> {
-    connection.row(Query::UnpinQueued, &[&cid]).await
-}
-
-/// Takes the CID out of the queue if a row names it.
-pub(super) async fn keep(connection: &Connection, cid: &str) -> Result<u64, Error> {
-    connection.count(Query::UnpinKeep, &[&cid]).await
-}
-
-async fn hold(connection: &Connection, cid: &str) -> Result<Option<Row>, Error> {
-    connection.row(Query::UnpinHold, &[&cid]).await
-}
-
-async fn needless(connection: &Connection, cid: &str) -> Result<Option<Row>, Error> {
-    connection.row(Query::UnpinNeedless, &[&cid]).await
+fn columns(cids: &[QueuedCid]) -> (Vec<String>, Vec<i64>) {
+    cids.iter().map(|queued| (queued.cid.to_string(), queued.requests)).unzip()
 }

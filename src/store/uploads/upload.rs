@@ -87,6 +87,8 @@ pub enum Recorded {
     },
     /// The upload has ended.
     Gone,
+    /// The claim of the part's CID was lost, so its pin may be.
+    Unclaimed,
 }
 
 impl Recorded {
@@ -321,8 +323,8 @@ pub(super) struct NewPart<'a> {
     pub(super) offset: i64,
     pub(super) size: i64,
     pub(super) cid: &'a str,
-    /// Whether the CID is in the queue for unpinning.
-    pub(super) queued: bool,
+    /// The claim under which the CID was pinned, if it is pinned.
+    pub(super) claim: Option<Uuid>,
     /// The running hash after the part.
     pub(super) hash: Option<&'a SavedHash>,
 }
@@ -332,12 +334,12 @@ pub(super) async fn record_part(
     connection: &Connection,
     new: &NewPart<'_>,
 ) -> Result<Option<Row>, Error> {
-    let NewPart { upload, expected, offset, size, cid, queued, hash } = new;
+    let NewPart { upload, expected, offset, size, cid, claim, hash } = new;
     let (algorithm, state) = columns(*hash);
     connection
         .row(
             Query::UploadRecordPart,
-            &[upload, expected, offset, size, cid, queued, &algorithm, &state],
+            &[upload, expected, offset, size, cid, claim, &algorithm, &state],
         )
         .await
 }

@@ -64,9 +64,16 @@ impl Pins {
     }
 
     async fn serve(self, mut stream: TcpStream) {
-        while let Some(cid) = read_call(&mut stream).await {
-            let answer = (self.state.answer)(&cid);
-            self.state.asked.lock().unwrap().push(cid);
+        while let Some(cids) = read_call(&mut stream).await {
+            // As Kubo does, this stops at the first CID that fails.
+            let mut answer = Answer::Done;
+            for cid in cids {
+                answer = (self.state.answer)(&cid);
+                self.state.asked.lock().unwrap().push(cid);
+                if answer != Answer::Done {
+                    break;
+                }
+            }
             self.state.called.notify_one();
             let (status, body) = match answer {
                 Answer::Done => ("200 OK", r#"{"Pins":[]}"#),
@@ -84,13 +91,15 @@ impl Pins {
     }
 }
 
-/// Reads the next call on a connection and returns its CID. `None` at the end of the connection.
-async fn read_call(stream: &mut TcpStream) -> Option<String> {
+/// Reads the next call on a connection and returns its CIDs. `None` at the end of the connection.
+async fn read_call(stream: &mut TcpStream) -> Option<Vec<String>> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await.ok()?);
     }
     let head = String::from_utf8(head).unwrap();
-    let (_, arguments) = head.split_once("arg=").unwrap_or_else(|| panic!("no CID in {head}"));
-    Some(arguments.split([' ', '&']).next().unwrap().to_owned())
+    let arguments = head.split(['?', '&', ' ']);
+    Some(
+        arguments.filter_map(|argument| argument.strip_prefix("arg=")).map(str::to_owned).collect(),
+    )
 }

@@ -10,7 +10,8 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::{
-    cid, commit, digest, from, manifest, open, put, reference, repository, start_upload, tag,
+    cid, claim, commit, digest, due, from, manifest, open, put, reference, repository,
+    start_upload, tag,
 };
 use crate::rig;
 
@@ -329,15 +330,16 @@ async fn removing_a_repository_removes_its_links_and_no_others() {
     let (a, b) = (repository("a"), repository("b"));
     let id = start_upload(&store, &a, "ann").await;
     let part = Part { offset: 0, size: 1, cid: cid(5) };
-    let claim = store.pins().claim(&cid(5)).await.unwrap();
-    assert_eq!(claim.record_part(id, 0, part, None).await.unwrap(), Recorded::Done);
+    let claim = Some(claim(&store, 5).await);
+    let recorded = store.uploads().record_part(id, 0, part, claim, None).await;
+    assert_eq!(recorded.unwrap(), Recorded::Done);
 
     assert!(store.repositories().remove(&a).await.unwrap());
     assert!(!store.repositories().remove(&a).await.unwrap());
     assert!(store.blobs().get(&open(&a), &digest(1)).await.unwrap().is_none());
     assert!(store.manifests().get(&open(&a), &reference("v1")).await.unwrap().is_none());
     assert!(store.uploads().get(&a, id, "ann").await.unwrap().is_none());
-    assert_eq!(store.unpins().due(10).await.unwrap(), [cid(5)], "only the upload needed the CID");
+    assert_eq!(due(&admin).await, [cid(5)], "only the upload needed the CID");
     assert!(store.blobs().get(&open(&b), &digest(1)).await.unwrap().is_some());
     assert!(store.manifests().get(&open(&b), &reference("all")).await.unwrap().is_some());
     let left = "SELECT count(*) FROM repositories";

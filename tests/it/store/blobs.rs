@@ -3,8 +3,8 @@
 use af_registry::store::{LinkedBlob, Put, Unlink};
 
 use super::{
-    anywhere, assert_no_deadlock, cid, commit, commit_at, digest, from, manifest, open, put,
-    repository, waiting,
+    anywhere, assert_no_deadlock, cid, commit, commit_at, digest, due, from, manifest, open, put,
+    repository, unpin_all, waiting,
 };
 use crate::rig;
 
@@ -45,7 +45,7 @@ async fn a_blob_that_no_repository_holds_is_not_mounted() {
 
 #[tokio::test]
 async fn quarantine_lasts_until_the_next_push() {
-    let store = rig::database().await.store;
+    let rig::Database { store, admin, .. } = rig::database().await;
     let a = repository("a");
     commit(&store, "a", 1).await;
     let item = async || store.scrubs().get(&digest(1)).await.unwrap().unwrap();
@@ -65,7 +65,7 @@ async fn quarantine_lasts_until_the_next_push() {
     assert_eq!(commit_at(&store, "a", 1, 2).await, cid(2));
     let healed = store.blobs().get(&open(&a), &digest(1)).await.unwrap().unwrap();
     assert_eq!((healed.cid, healed.quarantined), (cid(2), false));
-    assert_eq!(store.unpins().due(10).await.unwrap(), [cid(1)]);
+    assert_eq!(due(&admin).await, [cid(1)]);
     // A push at the same CID repairs the blob.
     assert!(store.blobs().quarantine(&item().await).await.unwrap());
     assert_eq!(commit_at(&store, "a", 1, 2).await, cid(2));
@@ -174,13 +174,12 @@ async fn one_digest_committed_at_two_cids_keeps_one_and_queues_the_other() {
         );
         assert_eq!(left, right);
         let loser = if left == cid(100 + 2 * n) { 101 + 2 * n } else { 100 + 2 * n };
-        let due = store.unpins().due(10).await.unwrap();
-        assert_eq!(due, [cid(loser)]);
+        assert_eq!(due(&admin).await, [cid(loser)]);
         for name in ["a", "b"] {
             let found = store.blobs().get(&open(&repository(name)), &digest(n)).await.unwrap();
             assert_eq!(found.unwrap().cid, left);
         }
-        store.unpins().claim(&due[0]).await.unwrap().unwrap().done().await.unwrap();
+        assert_eq!(unpin_all(&store).await, [cid(loser)]);
     }
     assert_no_deadlock(&admin).await;
 }

@@ -20,7 +20,7 @@ use std::time::Duration;
 use af_registry::ipld::{Cid, Codec};
 use af_registry::oci::{Algorithm, Digest, Reference, RepositoryName, Tag};
 use af_registry::rights::{Access, Grantee};
-use af_registry::store::{Commit, Committed, MountSource, NewManifest, Put, Started, Store};
+use af_registry::store::{Claim, Commit, Committed, MountSource, NewManifest, Put, Started, Store};
 use bytes::Bytes;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -72,18 +72,43 @@ async fn start_upload(store: &Store, repository: &RepositoryName, subject: &str)
     }
 }
 
+/// Claims CID `n`, on which nobody else works.
+async fn claim(store: &Store, n: u64) -> Claim {
+    store.pins().claim(&cid(n)).await.unwrap().unwrap()
+}
+
+/// The CIDs of the queue whose next attempt is due, those that have waited longest first.
+async fn due(admin: &tokio_postgres::Client) -> Vec<Cid> {
+    let select = "SELECT ipfs_cid FROM unpins WHERE done_at IS NULL AND next_try_at <= now() ORDER BY next_try_at";
+    let rows = admin.query(select, &[]).await.unwrap();
+    rows.iter().map(|row| row.get::<_, String>(0).parse().unwrap()).collect()
+}
+
+/// Works through up to a hundred CIDs of the queue as a Kubo that does what it is told. Returns the CIDs that were unpinned.
+async fn unpin_all(store: &Store) -> Vec<Cid> {
+    let queued = store.unpins().claim().await.unwrap();
+    let (named, unnamed): (Vec<_>, Vec<_>) = queued.cids.iter().copied().partition(|one| one.named);
+    store.unpins().keep(&queued, &named).await.unwrap();
+    store.unpins().done(&queued, &unnamed).await.unwrap();
+    unnamed.iter().map(|one| one.cid).collect()
+}
+
 /// Commits blob `n` at CID `at`. Returns the CID that it has now.
 async fn commit_at(store: &Store, name: &str, n: u64, at: u64) -> Cid {
-    let claim = store.pins().claim(&cid(at)).await.unwrap();
+    let claim = loop {
+        if let Some(claim) = store.pins().claim(&cid(at)).await.unwrap() {
+            break claim;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    };
     let commit = Commit {
         repository: repository(name),
         digest: digest(n),
         size: n,
         upload: None,
         received: 0,
-        superseded: Vec::new(),
     };
-    match claim.commit_blob(commit).await.unwrap() {
+    match store.uploads().commit(&commit, claim).await.unwrap() {
         Committed::Done { cid } => cid,
         other => panic!("{other:?}"),
     }

@@ -8,7 +8,8 @@ use serde_json::Value;
 use tokio_postgres::{Client, SimpleQueryMessage};
 
 use super::{
-    anywhere, cid, commit, digest, manifest, open, put, reference, repository, start_upload, tag,
+    anywhere, cid, claim, commit, digest, manifest, open, put, reference, repository, start_upload,
+    tag,
 };
 use crate::rig;
 
@@ -137,7 +138,7 @@ const CASES: &[Case] = &[
     case!("blob/lock", "digest_of('blob', 7)", 1.0),
     case!(
         "blob/commit",
-        "'big', digest_of('blob', 7), cid_of('part', 7), 7, md5('upload7')::UUID, '{x}', TRUE, 128",
+        "'big', digest_of('blob', 7), cid_of('part', 7), 7, md5('upload7')::UUID, 128, md5('claim')::UUID",
         15.0
     ),
     case!("scrub/due", "now(), '1970-01-01', 0, 100", 100.0),
@@ -213,20 +214,20 @@ const CASES: &[Case] = &[
     case!("upload/lock_idle", "3600, 100", 201.0),
     case!(
         "upload/record_part",
-        "md5('upload7')::UUID, 128, 64, 100, 'x', FALSE, 'sha256', 'x'",
+        "md5('upload7')::UUID, 128, 64, 100, 'x', NULL, 'sha256', 'x'",
         14.0
     ),
     case!("upload/backlog", "3600, 1000", 1001.0),
     case!("upload/discard", "ARRAY[md5('upload7')::UUID, md5('upload8')::UUID]", 8.0),
-    case!("unpin/queued", "cid_of('part', 7)", 1.0),
-    case!("unpin/needless", "cid_of('part', 7)", 3.0),
-    case!("unpin/needless", "cid_of('part', 150001)", 3.0),
-    case!("unpin/hold", "cid_of('part', 7)", 1.0),
-    case!("unpin/keep", "cid_of('part', 7)", 3.0),
-    case!("unpin/enqueue", "ARRAY[cid_of('part', 7), 'x']", 1.0),
-    case!("unpin/due", "100", 100.0),
-    case!("unpin/done", "cid_of('part', 7)", 1.0),
-    case!("unpin/postpone", "cid_of('part', 7)", 1.0),
+    case!("pin/claim", "cid_of('part', 7), md5('claim')::UUID, 10", 3.0),
+    case!("pin/hold", "cid_of('part', 7), md5('claim')::UUID", 1.0),
+    case!("pin/keep", "cid_of('part', 7), md5('claim')::UUID", 4.0),
+    case!("pin/abandon", "cid_of('part', 7), md5('claim')::UUID", 1.0),
+    case!("unpin/claim", "md5('claim')::UUID, 60", 500.0),
+    case!("unpin/keep", "md5('claim')::UUID, ARRAY[cid_of('part', 7)], ARRAY[0::BIGINT]", 2.0),
+    case!("unpin/done", "md5('claim')::UUID, ARRAY[cid_of('part', 7)], ARRAY[0::BIGINT]", 2.0),
+    case!("unpin/await_doubt", "md5('claim')::UUID, ARRAY[cid_of('part', 7)]", 1.0),
+    case!("unpin/postpone", "md5('claim')::UUID, ARRAY[cid_of('part', 7)], 60", 1.0),
     case!("unpin/backlog", "1000", 1001.0),
     case!("unpin/forget", "100", 300.0),
 ];
@@ -344,10 +345,10 @@ async fn everything(store: &Store) {
     assert_eq!(store.blobs().unlink(&big, &digest(2)).await.unwrap(), Unlink::Done);
     let id = start_upload(store, &big, "cem").await;
     let part = Part { offset: 0, size: 1, cid: cid(5) };
-    let claim = store.pins().claim(&cid(5)).await.unwrap();
-    assert_eq!(claim.record_part(id, 0, part, None).await.unwrap(), Recorded::Done);
+    let pinned = Some(claim(store, 5).await);
+    let recorded = store.uploads().record_part(id, 0, part, pinned, None).await;
+    assert_eq!(recorded.unwrap(), Recorded::Done);
     assert!(store.uploads().cancel(&big, id, "cem").await.unwrap());
-    store.unpins().claim(&cid(5)).await.unwrap().unwrap().done().await.unwrap();
     let id = start_upload(store, &big, "cem").await;
     let commit = Commit {
         repository: big.clone(),
@@ -355,9 +356,8 @@ async fn everything(store: &Store) {
         size: 1,
         upload: Some(id),
         received: 0,
-        superseded: vec![cid(7)],
     };
-    store.pins().claim(&cid(6)).await.unwrap().commit_blob(commit).await.unwrap();
+    store.uploads().commit(&commit, claim(store, 6).await).await.unwrap();
     assert_eq!(store.uploads().expire(Duration::from_secs(3600)).await.unwrap(), 100);
     assert!(store.unpins().forget().await.unwrap() > 0);
 }

@@ -8,12 +8,12 @@ use af_registry::store::{
 };
 use uuid::Uuid;
 
-use super::{cid, digest, repository, start_upload};
+use super::{cid, claim, digest, due, repository, start_upload};
 use crate::rig;
 
 async fn record(store: &Store, id: Uuid, expected: u64, part: Part) -> Recorded {
     let claim = store.pins().claim(&part.cid).await.unwrap();
-    claim.record_part(id, expected, part, None).await.unwrap()
+    store.uploads().record_part(id, expected, part, claim, None).await.unwrap()
 }
 
 fn part(offset: u64, size: u64, at: u64) -> Part {
@@ -43,7 +43,7 @@ async fn a_session_belongs_to_its_repository_and_subject() {
 
 #[tokio::test]
 async fn parts_are_recorded_in_order_and_replaced_at_their_offset() {
-    let store = rig::database().await.store;
+    let rig::Database { store, admin, .. } = rig::database().await;
     let a = repository("a");
     let id = start_upload(&store, &a, "ann").await;
     assert_eq!(record(&store, id, 0, part(0, 64, 1)).await, Recorded::Done);
@@ -55,7 +55,7 @@ async fn parts_are_recorded_in_order_and_replaced_at_their_offset() {
     assert_eq!((opened.received, opened.last), (80, Some(part(70, 10, 4))));
     let parts = store.uploads().parts(id).await.unwrap();
     assert_eq!(parts, [part(0, 64, 1), part(64, 10, 3), part(70, 10, 4)]);
-    assert_eq!(store.unpins().due(10).await.unwrap(), [cid(2)]);
+    assert_eq!(due(&admin).await, [cid(2)]);
 }
 
 #[tokio::test]
@@ -111,25 +111,25 @@ async fn an_account_has_a_bounded_number_of_sessions() {
 
 #[tokio::test]
 async fn a_part_in_the_wrong_place_is_rejected_and_queued() {
-    let store = rig::database().await.store;
+    let rig::Database { store, admin, .. } = rig::database().await;
     let a = repository("a");
     let id = start_upload(&store, &a, "ann").await;
     assert_eq!(record(&store, id, 0, part(0, 64, 1)).await, Recorded::Done);
     assert_eq!(record(&store, id, 0, part(0, 64, 2)).await, Recorded::Moved { received: 64 });
     assert_eq!(record(&store, Uuid::new_v4(), 0, part(0, 64, 3)).await, Recorded::Gone);
-    let mut due = store.unpins().due(10).await.unwrap();
+    let mut due = due(&admin).await;
     due.sort_by_key(ToString::to_string);
     assert_eq!(due, [cid(2), cid(3)]);
+    let claim = claim(&store, 4).await;
     for bad in [part(65, 1, 4), part(10, 10, 4), part(64, 1, 5)] {
-        let claim = store.pins().claim(&cid(4)).await.unwrap();
-        let refused = claim.record_part(id, 64, bad, None).await;
+        let refused = store.uploads().record_part(id, 64, bad, Some(claim), None).await;
         assert!(matches!(refused, Err(StoreError::Internal(_))), "{bad:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_of_two_parts_for_one_place_wins() {
-    let store = rig::database().await.store;
+    let rig::Database { store, admin, .. } = rig::database().await;
     let a = repository("a");
     for n in 0..20 {
         let id = start_upload(&store, &a, "ann").await;
@@ -144,7 +144,7 @@ async fn one_of_two_parts_for_one_place_wins() {
             other => panic!("{other:?}"),
         }
     }
-    assert_eq!(store.unpins().due(100).await.unwrap().len(), 20);
+    assert_eq!(due(&admin).await.len(), 20);
 }
 
 #[tokio::test]
@@ -160,30 +160,23 @@ async fn a_commit_ends_the_upload_and_queues_all_cids_but_that_of_the_blob() {
         size: 70,
         upload: Some(id),
         received: 70,
-        superseded: vec![cid(3), cid(9), cid(1)],
     };
-    let committed = store.pins().claim(&cid(9)).await.unwrap().commit_blob(commit).await.unwrap();
+    let committed = store.uploads().commit(&commit, claim(&store, 9).await).await.unwrap();
     assert_eq!(committed, Committed::Done { cid: cid(9) });
     assert_eq!(store.uploads().get(&a, id, "ann").await.unwrap(), None);
-    let mut due = store.unpins().due(10).await.unwrap();
+    let mut due = due(&admin).await;
     due.sort_by_key(ToString::to_string);
-    assert_eq!(due, [cid(1), cid(2), cid(3)]);
+    assert_eq!(due, [cid(1), cid(2)]);
     let left = admin.query_one("SELECT count(*) FROM upload_parts", &[]).await.unwrap();
     assert_eq!(left.get::<_, i64>(0), 0);
 
     // The only part has the CID of the blob.
     let id = start_upload(&store, &a, "ann").await;
     record(&store, id, 0, part(0, 64, 5)).await;
-    let commit = Commit {
-        repository: a,
-        digest: digest(5),
-        size: 64,
-        upload: Some(id),
-        received: 64,
-        superseded: Vec::new(),
-    };
-    store.pins().claim(&cid(5)).await.unwrap().commit_blob(commit).await.unwrap();
-    assert_eq!(store.unpins().due(10).await.unwrap().len(), 3);
+    let commit =
+        Commit { repository: a, digest: digest(5), size: 64, upload: Some(id), received: 64 };
+    store.uploads().commit(&commit, claim(&store, 5).await).await.unwrap();
+    assert_eq!(super::due(&admin).await.len(), 2);
 }
 
 #[tokio::test]
@@ -198,12 +191,8 @@ async fn a_commit_of_an_upload_that_has_moved_or_ended_stores_nothing() {
         size: 64,
         upload: Some(id),
         received: 64,
-        superseded: vec![cid(8)],
     };
-    let outcome = async || {
-        let claim = store.pins().claim(&cid(9)).await.unwrap();
-        claim.commit_blob(commit.clone()).await.unwrap()
-    };
+    let outcome = async || store.uploads().commit(&commit, claim(&store, 9).await).await.unwrap();
     // Another instance appends to the upload, or ends it, between the last look at it and the commit.
     assert_eq!(store.uploads().append_piece(id, 64, b"x", None).await.unwrap(), Recorded::Done);
     assert_eq!(outcome().await, Committed::Moved { received: 65 });
@@ -212,9 +201,9 @@ async fn a_commit_of_an_upload_that_has_moved_or_ended_stores_nothing() {
     assert_eq!(outcome().await, Committed::Gone);
     let blobs = admin.query_one("SELECT count(*) FROM blobs", &[]).await.unwrap();
     assert_eq!(blobs.get::<_, i64>(0), 0);
-    let mut due = store.unpins().due(10).await.unwrap();
+    let mut due = due(&admin).await;
     due.sort_by_key(ToString::to_string);
-    assert_eq!(due, [cid(1), cid(8), cid(9)]);
+    assert_eq!(due, [cid(1), cid(9)]);
 }
 
 #[tokio::test]
@@ -239,7 +228,7 @@ async fn idle_sessions_expire_and_those_in_use_do_not() {
     assert_eq!(store.uploads().expire(day).await.unwrap(), 1);
     admin.batch_execute("ROLLBACK").await.unwrap();
     assert_eq!(store.uploads().get(&a, old, "ann").await.unwrap(), None);
-    assert_eq!(store.unpins().due(10).await.unwrap(), [cid(0)]);
+    assert_eq!(due(&admin).await, [cid(0)]);
     // A new part makes the session active again.
     assert_eq!(record(&store, busy, 1, part(1, 1, 7)).await, Recorded::Done);
     assert_eq!(store.uploads().expire(day).await.unwrap(), 0);

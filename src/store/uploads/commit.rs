@@ -1,0 +1,164 @@
+//! The transactions that let a row name a CID: a part of an upload, and a blob.
+
+use uuid::Uuid;
+
+use super::pin::{self, Claim};
+use super::upload::{self, NewPart, Part, Recorded, SavedHash, Uploads};
+use crate::ipld::Cid;
+use crate::oci::{Digest, RepositoryName};
+use crate::store::content::blob::{self, NewBlob};
+use crate::store::content::repository;
+use crate::store::db::row::{parsed, signed, unsigned};
+use crate::store::error::StoreError;
+
+/// An upload that is to become a blob.
+#[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "the other fields are their names")]
+pub struct Commit {
+    pub repository: RepositoryName,
+    pub digest: Digest,
+    /// Length in bytes.
+    pub size: u64,
+    /// The session that ends with the commit.
+    pub upload: Option<Uuid>,
+    /// Length that the session must have.
+    pub received: u64,
+}
+
+/// Outcome of [`Uploads::commit`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Committed {
+    /// The blob is committed.
+    Done {
+        /// CID under which Kubo stores the bytes: the claimed one, or that of an earlier push of the same digest.
+        cid: Cid,
+    },
+    /// The upload has another length than its writer expected.
+    Moved {
+        /// Number of bytes that are durable.
+        received: u64,
+    },
+    /// The upload has ended.
+    Gone,
+    /// The claim was lost, so the pin may be.
+    Unclaimed,
+}
+
+impl Uploads<'_> {
+    /// Adds a part to an upload of which `expected_received` bytes are durable. A part at the same offset is replaced.
+    /// `claim` is that of the part's CID if Kubo pins the part, and ends. `hash` covers all bytes up to the end of the part.
+    ///
+    /// # Errors
+    /// [`StoreError::Internal`] for a part that leaves a gap, shortens the upload, or has another CID than the claim.
+    pub async fn record_part(
+        self,
+        id: Uuid,
+        expected_received: u64,
+        part: Part,
+        claim: Option<Claim>,
+        hash: Option<&SavedHash>,
+    ) -> Result<Recorded, StoreError> {
+        let end = part.offset.saturating_add(part.size);
+        let other = claim.is_some_and(|claim| claim.cid != part.cid);
+        if part.offset > expected_received || end < expected_received || other {
+            let text = format!("{part:?} does not continue an upload of {expected_received} bytes");
+            return Err(StoreError::Internal(text));
+        }
+        let (cid, claim) = (part.cid.to_string(), claim.map(|claim| claim.id));
+        let new = NewPart {
+            upload: id,
+            expected: signed(expected_received)?,
+            offset: signed(part.offset)?,
+            size: signed(part.size)?,
+            cid: &cid,
+            claim,
+            hash,
+        };
+        let recorded = self.0.retrying(|| async {
+            let lease = self.0.lease().await?;
+            let locks = async {
+                let (locked, held) = tokio::join!(
+                    biased;
+                    upload::lock(&lease, Some(id)),
+                    pin::hold(&lease, &cid, claim),
+                );
+                Ok((locked?, held?))
+            };
+            let write = async {
+                let (written, kept) = tokio::join!(
+                    biased;
+                    upload::record_part(&lease, &new),
+                    pin::keep(&lease, &cid, claim),
+                );
+                let written = written?;
+                kept?;
+                Ok(written)
+            };
+            lease.transaction(locks, write).await
+        });
+        let ((locked, held), written) = recorded.await?;
+        if claim.is_some() && held.is_none() {
+            return Ok(Recorded::Unclaimed);
+        }
+        Recorded::read(locked.as_ref(), written.as_ref())
+    }
+
+    /// Makes the claimed CID the bytes of a blob, links the blob to its repository, and ends the upload and the claim. If an
+    /// earlier push stored the digest at another CID, that CID stays and the claimed one is queued for unpinning. A blob in
+    /// quarantine takes the claimed CID and leaves quarantine. In any other outcome than [`Committed::Done`] only the claim
+    /// ends, and its CID is queued.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] also when the repository is removed at the same time.
+    pub async fn commit(self, commit: &Commit, claim: Claim) -> Result<Committed, StoreError> {
+        let (repository, digest) = (commit.repository.as_str(), commit.digest.as_str());
+        let cid = claim.cid.to_string();
+        let new = NewBlob {
+            repository,
+            digest,
+            cid: &cid,
+            size: signed(commit.size)?,
+            upload: commit.upload,
+            received: signed(commit.received)?,
+            claim: claim.id,
+        };
+        let committed = self.0.retrying(|| async {
+            let lease = self.0.lease().await?;
+            let locks = async {
+                let (ensured, session, held, blob) = tokio::join!(
+                    biased;
+                    repository::ensure(&lease, repository),
+                    upload::lock(&lease, commit.upload),
+                    pin::hold(&lease, &cid, Some(claim.id)),
+                    blob::lock(&lease, digest),
+                );
+                ensured?;
+                let rows = (session?, held?);
+                blob?;
+                Ok(rows)
+            };
+            let write = async {
+                let (stored, kept) = tokio::join!(
+                    biased;
+                    blob::commit(&lease, &new),
+                    pin::keep(&lease, &cid, Some(claim.id)),
+                );
+                let stored = stored?;
+                kept?;
+                Ok(stored)
+            };
+            lease.transaction(locks, write).await
+        });
+        let ((session, held), stored) = committed.await?;
+        if let Some(row) = stored {
+            return Ok(Committed::Done { cid: parsed(&row, "ipfs_cid")? });
+        }
+        let received = session.map(|row| unsigned(&row, "received")).transpose()?;
+        match received {
+            None if commit.upload.is_some() => Ok(Committed::Gone),
+            Some(received) if received != commit.received => Ok(Committed::Moved { received }),
+            _ if held.is_none() => Ok(Committed::Unclaimed),
+            _ => Err(StoreError::Conflict(format!("repository {repository} was removed"))),
+        }
+    }
+}
