@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .NOTPARALLEL:
-.PHONY: help run run-three test chaos lint fuzz install-run install-test install-fuzz clean
+.PHONY: help run run-three test chaos lint fuzz watch deploy-test install-run install-test install-fuzz install-deploy clean
 
 # Programs that are built from source are kept outside the tree, so that all clones share them.
 export AF_REGISTRY_CACHE := $(abspath $(or $(AF_REGISTRY_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/af-registry))
@@ -42,6 +42,16 @@ lint: install-test ## check format, lints, docs, dependencies and scripts
 fuzz: install-fuzz ## search for inputs that break a parser (SECONDS=60 for each parser)
 	.ci/fuzz $(or $(SECONDS),60)
 
+watch: install-deploy ## watch the registry of `make run`: a Prometheus with the rules and alerts of deploy/
+	@echo "watch: graphs on http://127.0.0.1:9090/graph, alerts on http://127.0.0.1:9090/alerts,"
+	@echo "watch: the registry's own figures on http://127.0.0.1:9464/metrics; stop with Ctrl-C"
+	@exec prometheus --config.file=deploy/prometheus/prometheus.yml --storage.tsdb.path="$(AF_REGISTRY_CACHE)/watch" \
+		--web.listen-address=127.0.0.1:9090 --log.level=warn
+
+deploy-test: install-deploy ## test what deploy/ holds, with the real programs
+	cargo build --locked
+	@for test in deploy/test/*; do "$$test" --server "$${CARGO_TARGET_DIR:-target}/debug/af-registry"; done
+
 install-run: ## install what `make run` needs: the programs of PostgreSQL, and Kubo
 	@.ci/install run
 
@@ -50,6 +60,9 @@ install-test: ## install what `make test` and `make lint` need
 
 install-fuzz: ## install what `make fuzz` needs: cargo-fuzz and a C++ compiler
 	@.ci/install fuzz
+
+install-deploy: ## install what `make watch` and `make deploy-test` need: Prometheus and Alertmanager
+	@.ci/install deploy
 
 clean: ## delete what was built in the tree (the cache in ~/.cache/af-registry stays)
 	cargo clean
