@@ -12,6 +12,7 @@ mod plans;
 mod schema;
 mod scrubs;
 mod tls;
+mod upgrades;
 mod uploads;
 
 use std::future::Future;
