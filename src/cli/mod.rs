@@ -8,6 +8,7 @@
 mod answer;
 mod arguments;
 mod backup;
+mod doctor;
 mod error;
 mod grant;
 mod healthcheck;
@@ -62,6 +63,7 @@ pub fn commands() -> Vec<Command> {
         backup,
         restore,
         healthcheck::command(),
+        doctor::command(),
     ]
 }
 
@@ -78,6 +80,10 @@ pub async fn run(
     // Only the parser knows which commands have verbs.
     let (verb, arguments) = arguments.subcommand().unwrap_or(("", arguments));
     let form = Form::of(arguments);
+    if noun == "doctor" {
+        // It reports partners that do not answer.
+        return doctor::run(config).await?.write(form);
+    }
     // The arguments are read before the database is opened, because typing a password takes time.
     let operation = match noun {
         "user" => Operation::User(user::Operation::read(verb, arguments)?),

@@ -112,6 +112,11 @@ impl CommandPartners {
         Ok(kubo.map(|kubo| Self { postgres, kubo: Some(kubo), started: None }))
     }
 
+    /// Whether a private partner was started for the command, because no server runs.
+    pub fn were_started(&self) -> bool {
+        self.started.is_some()
+    }
+
     /// How to reach PostgreSQL.
     pub fn postgres(&self) -> &config::Postgres {
         &self.postgres

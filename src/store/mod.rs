@@ -13,6 +13,7 @@
 mod accounts;
 mod backup;
 mod certificates;
+mod checkup;
 mod content;
 mod db;
 mod error;
@@ -35,6 +36,7 @@ pub use certificates::certificate::{
     CertificateName, Certificates, IssuedCertificate, StoredCertificate,
 };
 pub use certificates::challenge::Challenges;
+pub use checkup::{Checkup, LateJob, RowFault, ServerFacts};
 pub use content::blob::{Blobs, LinkedBlob, MountSource, Unlink};
 pub use content::manifest::{ManifestHead, Manifests, NewManifest, Put, StoredManifest};
 pub use content::referrer::{Referrer, ReferrerPage, Referrers};

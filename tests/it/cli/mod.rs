@@ -2,6 +2,7 @@
 
 mod accounts;
 mod backup;
+mod doctor;
 mod jobs;
 mod private;
 mod rights;

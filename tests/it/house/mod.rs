@@ -53,7 +53,7 @@ const SAME_FLOOR: [(&str, &str); 10] = [
 const CONFINED: [(&str, &[&str]); 10] = [
     ("crate::embedded", &["app", "cli"]),
     ("crate::ipfs", &["app", "cli", "registry"]),
-    ("crate::net", &["acme", "app", "http"]),
+    ("crate::net", &["acme", "app", "cli", "http"]),
     ("crate::store", &["accounts", "acme", "app", "auth", "cli", "jobs", "registry"]),
     ("bb8", &["store"]),
     ("hyper", &["acme", "http", "ipfs", "net", "outbound"]),
