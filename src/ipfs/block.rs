@@ -45,6 +45,19 @@ impl Block {
         Self { cid: node.cid, frames: vec![node.bytes.clone()] }
     }
 
+    /// Bytes that came from elsewhere as the block with this CID.
+    ///
+    /// # Errors
+    /// [`IpfsError::Broken`] when they are others.
+    pub fn received(cid: &Cid, bytes: Bytes) -> Result<Self, IpfsError> {
+        let found = Cid::of_block(cid.codec(), &bytes);
+        if found == *cid {
+            Ok(Self { cid: found, frames: vec![bytes] })
+        } else {
+            Err(other_cid(cid, &found))
+        }
+    }
+
     /// The CID of the block.
     pub fn cid(&self) -> Cid {
         self.cid

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use serde::de::IgnoredAny;
 
+use super::block::Block;
 use super::error::IpfsError;
 use super::kubo::Kubo;
 use super::rpc::Rpc;
-use crate::ipld::{Cid, Codec};
+use crate::ipld::Cid;
 
 /// Time for the answer to come after the deadline that Kubo keeps itself.
 const GRACE: Duration = Duration::from_secs(10);
@@ -21,14 +21,8 @@ impl Kubo {
         if self.is_pinned(cid).await? {
             return Ok(());
         }
-        let root: Bytes = self.block(cid).await?;
-        let codec = match cid.codec() {
-            Codec::Raw => "raw",
-            Codec::DagPb => "dag-pb",
-        };
-        let rpc = Rpc::new("block/put").with("mhtype=sha2-256&allow-big-block=false&pin=true");
-        let rpc = rpc.with(&format!("cid-codec={codec}")).file([root]);
-        rpc.json::<IgnoredAny>(&self.api).await.map(drop)
+        let root = Block::received(cid, self.block(cid).await?)?;
+        self.put_pinned(&root).await
     }
 
     /// Pins a file and everything below it, and lets Kubo fetch from its peers what it does not hold.

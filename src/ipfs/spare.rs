@@ -6,15 +6,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use hyper::header::{ACCEPT, HeaderValue};
 use hyper::{Request, Uri};
-use serde::Deserialize;
 
-use super::answer;
+use super::block::Block;
 use super::call::{FIRST_BYTE, call};
 use super::error::IpfsError;
 use super::kubo::Kubo;
 use super::multipart::Outgoing;
 use super::origin::Origin;
-use super::rpc::Rpc;
 use crate::config::ServerAddress;
 use crate::ipld::dag::parse_node;
 use crate::ipld::{Cid, Codec};
@@ -60,36 +58,11 @@ impl Spare {
         };
         let answer = call(&self.0, "gateway", FIRST_BYTE, request).await?.accepted().await?;
         let block = answer.map_err(|refusal| refusal.about(cid))?.bytes(BLOCK).await?;
-        verified(cid, block)
+        Block::received(cid, block.clone()).map(|_| block)
     }
-}
-
-#[derive(Deserialize)]
-struct Stored {
-    #[serde(rename = "Key", deserialize_with = "answer::cid")]
-    key: Cid,
 }
 
 impl Kubo {
-    /// Stores a block that is at hand, without a pin of its own.
-    ///
-    /// # Errors
-    /// [`IpfsError::Broken`] also when the bytes are not those of `cid`.
-    pub async fn put_block(&self, cid: &Cid, block: Bytes) -> Result<(), IpfsError> {
-        let codec = match cid.codec() {
-            Codec::Raw => "raw",
-            Codec::DagPb => "dag-pb",
-        };
-        let block = verified(cid, block)?;
-        let rpc = Rpc::new("block/put").with("mhtype=sha2-256&allow-big-block=false&pin=false");
-        let rpc = rpc.with(&format!("cid-codec={codec}")).file([block]);
-        let stored: Stored = rpc.json(&self.api).await?;
-        if stored.key == *cid {
-            return Ok(());
-        }
-        Err(IpfsError::Broken(format!("block/put stored {} instead of {cid}", stored.key)))
-    }
-
     /// Reads every block of a file of `size` bytes, and takes those that are lost or wrong from another node. Returns their
     /// number.
     ///
@@ -101,7 +74,7 @@ impl Kubo {
             let block = match self.block(&cid).await {
                 Err(IpfsError::Missing(_) | IpfsError::Broken(_)) => {
                     let block = from.block(&cid).await?;
-                    self.put_block(&cid, block.clone()).await?;
+                    self.put(&Block::received(&cid, block.clone())?).await?;
                     repaired += 1;
                     block
                 }
@@ -119,12 +92,4 @@ impl Kubo {
         }
         Ok(repaired)
     }
-}
-
-fn verified(cid: &Cid, block: Bytes) -> Result<Bytes, IpfsError> {
-    let found = Cid::of_block(cid.codec(), &block);
-    if found == *cid {
-        return Ok(block);
-    }
-    Err(IpfsError::Broken(format!("expected block {cid}, found {found}")))
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::error::BackupError;
 use super::file::NamedBlob;
-use crate::ipfs::Kubo;
+use crate::ipfs::{Block, Kubo};
 use crate::ipld::dag::parse_node;
 use crate::ipld::{Cid, Codec, car};
 
@@ -96,14 +96,14 @@ pub(super) async fn read(kubo: &Kubo, path: &Path, root: &Cid) -> Result<(), Bac
     if begun.is_err() || car::root(&opening) != Some(*root) {
         return Err(damaged(path));
     }
-    while let Some((cid, block)) = next(&mut input, path)? {
-        kubo.put_block(&cid, block).await?;
+    while let Some(block) = next(&mut input, path)? {
+        kubo.put(&block).await?;
     }
     Ok(())
 }
 
 /// The next block, compared with its CID. `None` at the end.
-fn next(input: &mut impl Read, path: &Path) -> Result<Option<(Cid, Bytes)>, BackupError> {
+fn next(input: &mut impl Read, path: &Path) -> Result<Option<Block>, BackupError> {
     let io = |error| BackupError::io("read", path)(error);
     let mut prefix = Vec::new();
     loop {
@@ -126,11 +126,7 @@ fn next(input: &mut impl Read, path: &Path) -> Result<Option<(Cid, Bytes)>, Back
     let block = Bytes::from(section);
     let (name, block) = (block.slice(..Cid::BYTES), block.slice(Cid::BYTES..));
     let cid = Cid::from_bytes(&name).ok_or_else(|| damaged(path))?;
-    if Cid::of_block(cid.codec(), &block) == cid {
-        Ok(Some((cid, block)))
-    } else {
-        Err(damaged(path))
-    }
+    Block::received(&cid, block).map(Some).map_err(|_| damaged(path))
 }
 
 fn damaged(path: &Path) -> BackupError {

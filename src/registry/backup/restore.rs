@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::error::BackupError;
 use super::file::{NamedBlob, Reader, Section};
 use super::{Step, archive};
-use crate::ipfs::{IpfsError, Kubo};
+use crate::ipfs::{Block, IpfsError, Kubo};
 use crate::store::{Loading, Settings};
 
 /// Bytes of rows that are sent at once.
@@ -108,7 +108,7 @@ impl Restore<'_> {
     /// Makes Kubo hold and pin a blob.
     async fn obtain(&self, blob: &NamedBlob, online: bool) -> Result<Origin, BackupError> {
         if blob.size == 0 {
-            self.kubo.put_block(&blob.cid, Bytes::new()).await?;
+            self.kubo.put(&Block::received(&blob.cid, Bytes::new())?).await?;
         }
         if self.holds(blob).await? {
             self.kubo.pin_root(&blob.cid).await?;
