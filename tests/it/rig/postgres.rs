@@ -119,12 +119,15 @@ impl Cluster {
         self.control(&["stop", "-m", "immediate"]);
     }
 
-    /// Kills the first process of PostgreSQL by SIGKILL, and waits until the others have noticed.
+    /// Kills the first process of PostgreSQL by SIGKILL, and waits until the others have noticed. A start fails while one of
+    /// them is left.
     pub(crate) fn crash(&self) {
         let data = self.directory.join("data");
-        let pid = std::fs::read_to_string(data.join("postmaster.pid")).unwrap();
-        run(Command::new("kill").args(["-KILL", pid.lines().next().unwrap()]));
-        while !working_below(&data).is_empty() {
+        let file = std::fs::read_to_string(data.join("postmaster.pid")).unwrap();
+        let pid = file.lines().next().unwrap();
+        run(Command::new("kill").args(["-KILL", pid]));
+        let first = Path::new("/proc").join(pid);
+        while first.exists() || !working_below(&data).is_empty() {
             std::thread::sleep(std::time::Duration::from_millis(10));
         }
     }
