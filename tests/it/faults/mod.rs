@@ -10,8 +10,8 @@
 //! | F4 | An add answers 200 without a good line | `faults::answers::f03_f04_an_add_without_a_good_answer_stores_nothing`, `src::ipfs::tests::a_hash_before_a_cut_is_no_success` |
 //! | F5 | A block is missing | `truth::damaged_blocks_are_never_served_through_the_gateway`, `truth::damaged_blocks_are_never_served_through_cat` |
 //! | F6 | A block is damaged | `truth::damaged_blocks_are_never_served_through_the_gateway`, `truth::damaged_blocks_are_never_served_through_cat` |
-//! | F7 | A pin is lost | `store::pins::a_claim_of_an_unpinned_cid_reports_the_lost_pin` |
-//! | F8 | Kubo collects while clients push | `ipfs::a_torn_add_leaves_no_pin` |
+//! | F7 | A pin is lost | `faults::pins::f07_a_lost_pin_is_set_again_by_the_next_push` |
+//! | F8 | Kubo collects while clients push | `faults::pins::f08_a_kubo_that_collects_all_the_time_breaks_no_image` |
 //! | F9 | Calls that pin hang | `faults::kubo::f09_pin_calls_that_hang_hold_up_nothing_else` |
 //! | F10 | The disk of Kubo is full | `faults::kubo::f10_a_full_disk_of_kubo_refuses_pushes_and_serves_pulls`, `start::alone::a_nearly_full_disk_refuses_uploads_and_says_why` |
 //! | F11 | Kubo has no inodes left | `faults::kubo::f11_a_kubo_without_free_inodes_refuses_pushes_and_serves_pulls` |
@@ -40,6 +40,7 @@
 mod answers;
 mod instances;
 mod kubo;
+mod pins;
 
 use std::path::PathBuf;
 

@@ -183,6 +183,16 @@ impl Node {
         pins.lines().map(str::to_owned).collect()
     }
 
+    /// Drops a pin, as nobody should.
+    pub(crate) fn unpin(&self, cid: &str) {
+        self.ipfs(&["pin", "rm", cid]);
+    }
+
+    /// Removes every block that is not pinned.
+    pub(crate) fn collect(&self) {
+        self.ipfs(&["repo", "gc", "--quiet"]);
+    }
+
     fn ipfs(&self, arguments: &[&str]) -> String {
         let secret = self.secret.as_ref().map(|secret| format!("--api-auth={secret}"));
         let arguments: Vec<&str> =
