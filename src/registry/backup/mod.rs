@@ -21,6 +21,9 @@ pub use save::{Save, Saved};
 
 use std::path::Path;
 
+/// Blobs that are worked on at the same time. Most are small, and each needs several answers of Kubo.
+const AT_ONCE: usize = 8;
+
 /// How far a backup or its restoration has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Step {

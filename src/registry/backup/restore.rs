@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use futures_util::{StreamExt, stream};
 use serde::Serialize;
 
 use super::error::BackupError;
 use super::file::{NamedBlob, Reader, Section};
-use super::{Step, archive};
+use super::{AT_ONCE, Step, archive};
 use crate::ipfs::{Block, IpfsError, Kubo};
 use crate::store::{Loading, Settings};
 
@@ -91,8 +93,11 @@ impl Restore<'_> {
     ) -> Result<(), BackupError> {
         let online = self.kubo.has_peers().await.unwrap_or(false);
         let mut step = Step { of: blobs.len() as u64, ..Step::default() };
-        for blob in blobs {
-            match self.obtain(blob, online).await? {
+        let obtained =
+            stream::iter(blobs).map(async |blob| (blob, self.obtain(blob, online).await));
+        let mut obtained = pin!(obtained.buffer_unordered(AT_ONCE));
+        while let Some((blob, origin)) = obtained.next().await {
+            match origin? {
                 Origin::Held => restored.held += 1,
                 Origin::Archive => restored.imported += 1,
                 Origin::Network => restored.fetched += 1,

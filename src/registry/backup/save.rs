@@ -1,16 +1,18 @@
 //! Making a backup while the registry serves.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, DirBuilder};
 use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
+use std::pin::pin;
 
+use futures_util::{StreamExt, stream};
 use serde::Serialize;
 
 use super::error::BackupError;
 use super::file::{Header, NamedBlob, Writer};
-use super::{Step, archive, sync};
+use super::{AT_ONCE, Step, archive, sync};
 use crate::ipfs::{IpfsError, Kubo};
 use crate::store::{Settings, Snapshot};
 
@@ -99,23 +101,35 @@ impl Save<'_> {
         progress: impl Fn(Step),
     ) -> Result<(), BackupError> {
         let mut step = Step { of: blobs.len() as u64, ..Step::default() };
-        for blob in blobs {
-            if archive::path(self.directory, &blob.cid).exists() {
-                saved.archives_kept += 1;
-            } else {
-                match archive::write(kubo, self.directory, blob).await {
-                    Ok(()) => saved.archives_written += 1,
-                    Err(BackupError::Ipfs(IpfsError::Missing(_) | IpfsError::Broken(_))) => {
-                        saved.missing.push(blob.digest.to_string());
-                    }
-                    Err(error) => return Err(error),
+        let mut seen = HashSet::with_capacity(blobs.len());
+        // Two digests of different algorithms may have one CID.
+        let distinct = blobs.iter().filter(|blob| seen.insert(blob.cid));
+        let written =
+            stream::iter(distinct).map(async |blob| (blob, self.write_archive(kubo, blob).await));
+        let mut written = pin!(written.buffer_unordered(AT_ONCE));
+        while let Some((blob, written)) = written.next().await {
+            match written {
+                Ok(true) => saved.archives_written += 1,
+                Ok(false) => saved.archives_kept += 1,
+                Err(BackupError::Ipfs(IpfsError::Missing(_) | IpfsError::Broken(_))) => {
+                    saved.missing.push(blob.digest.to_string());
                 }
+                Err(error) => return Err(error),
             }
             step.blobs += 1;
             step.bytes += blob.size;
             progress(step);
         }
         Ok(())
+    }
+
+    /// Writes the archive of a blob, unless it is there. Returns whether it did.
+    async fn write_archive(&self, kubo: &Kubo, blob: &NamedBlob) -> Result<bool, BackupError> {
+        if archive::path(self.directory, &blob.cid).exists() {
+            return Ok(false);
+        }
+        archive::write(kubo, self.directory, blob).await?;
+        Ok(true)
     }
 
     fn write_cids(&self, blobs: &[NamedBlob]) -> Result<(), BackupError> {

@@ -310,3 +310,40 @@ async fn a_node_with_peers_fetches_what_it_lacks() {
     let path = format!("/v2/acme/web/blobs/{digest}");
     assert_eq!(served.client().get(&path).await.expect(200).body, layer);
 }
+
+#[tokio::test]
+async fn a_backup_of_an_older_schema_is_restored_and_migrated() {
+    let node = kubo::shared();
+    for dump in [
+        include_str!("../store/fixtures/schema-0004.sql"),
+        include_str!("../store/fixtures/schema-0012.sql"),
+    ] {
+        let before = shared().empty_database("").await;
+        connect(&before).await.batch_execute(dump).await.unwrap();
+        let top = scratch();
+        let backup = top.path().display();
+        let saved = answer(&operator_of(&before, node), &format!("backup {backup}"), 0);
+        let after = shared().empty_database("").await;
+        // The node has never held these bytes.
+        let restored = answer(&operator_of(&after, node), &format!("restore {backup}"), 2);
+        assert!(!restored["missing"].as_array().unwrap().is_empty(), "{restored}");
+        assert_eq!(restored["rows"], saved["rows"]);
+        let (before, admin) = (connect(&before).await, connect(&after).await);
+        let versions = "SELECT count(*) FROM schema_migrations";
+        let count = async |client: &tokio_postgres::Client, sql: &str| -> i64 {
+            client.query_one(sql, &[]).await.unwrap().get(0)
+        };
+        assert!(count(&before, versions).await < count(&admin, versions).await);
+        for table in ["tags", "manifests", "blobs", "accounts", "grants", "repository_manifests"] {
+            let sql = format!("SELECT count(*) FROM {table}");
+            assert_eq!(count(&before, &sql).await, count(&admin, &sql).await, "{table}");
+        }
+        // A migration after that of the backup has filled this column.
+        let filled = "SELECT count(*) FROM repository_manifests WHERE content_type IS NULL";
+        assert_eq!(count(&admin, filled).await, 0);
+        let fresh =
+            "INSERT INTO blobs (digest, ipfs_cid, size) VALUES ('sha256:00', 'x', 1) RETURNING id";
+        let newest = count(&before, "SELECT max(id) FROM blobs").await;
+        assert!(count(&admin, fresh).await > newest, "a number is given twice");
+    }
+}
