@@ -23,6 +23,7 @@ const SERVER: &str = "
         current_setting('synchronous_commit') <> 'off' AS synchronous,
         current_setting('autovacuum')::BOOL AS autovacuum,
         current_setting('server_encoding') AS encoding,
+        current_setting('session_replication_role') <> 'origin' AS unchecked,
         current_setting('max_connections')::BIGINT
             - current_setting('superuser_reserved_connections')::BIGINT
             - (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') AS free_connections,
@@ -133,6 +134,8 @@ pub struct ServerFacts {
     pub synchronous: bool,
     pub autovacuum: bool,
     pub encoding: String,
+    /// Whether foreign keys are not checked.
+    pub unchecked: bool,
     /// Connections that an ordinary role can still open.
     pub free_connections: i64,
     /// Other connections of this program to this database.
@@ -242,6 +245,7 @@ fn facts(row: &Row, clock_ahead: f64, schema: (i32, i32)) -> Result<ServerFacts,
         synchronous: row.try_get("synchronous")?,
         autovacuum: row.try_get("autovacuum")?,
         encoding: row.try_get("encoding")?,
+        unchecked: row.try_get("unchecked")?,
         free_connections: row.try_get("free_connections")?,
         own_connections: row.try_get("own_connections")?,
         oldest_transaction: seconds("oldest_transaction")?,

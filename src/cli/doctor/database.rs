@@ -135,8 +135,15 @@ fn durability(facts: &ServerFacts) -> [Check; 4] {
     ]
 }
 
-fn service(facts: &ServerFacts) -> [Check; 2] {
+fn service(facts: &ServerFacts) -> [Check; 3] {
     [
+        (
+            facts.unchecked,
+            Level::Broken,
+            "session_replication_role is not origin",
+            "foreign keys are not checked, so that a blob can go while an image needs it",
+            "set it to origin for the role and the database of the registry",
+        ),
         (
             facts.number < OLDEST,
             Level::Warning,

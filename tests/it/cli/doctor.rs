@@ -152,6 +152,9 @@ async fn partners_that_do_not_answer_are_findings() {
     admin.batch_execute(newer).await.unwrap();
     finds(&doctor(&operator, 2), "broken", "postgres", "the schema has version 9999");
     let database = &settings.database;
+    let unchecked = format!("ALTER DATABASE {database} SET session_replication_role = replica");
+    admin.batch_execute(&unchecked).await.unwrap();
+    finds(&doctor(&operator, 2), "broken", "postgres", "session_replication_role");
     let read_only = format!("ALTER DATABASE {database} SET default_transaction_read_only = on");
     admin.batch_execute(&read_only).await.unwrap();
     finds(&doctor(&operator, 2), "broken", "postgres", "does not allow writes");
