@@ -73,6 +73,11 @@ impl Outage {
             Effect::Answered => false,
         }
     }
+
+    /// Whether the call may have taken effect.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.effect == Effect::Unknown
+    }
 }
 
 impl StoreError {

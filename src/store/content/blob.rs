@@ -11,6 +11,7 @@ use crate::store::content::scrub::ScrubItem;
 use crate::store::db::connection::{Connection, Param};
 use crate::store::db::database::Database;
 use crate::store::db::gate::Gate;
+use crate::store::db::retry::Settled;
 use crate::store::db::row::{parsed, unsigned};
 use crate::store::db::statements::Query;
 use crate::store::error::StoreError;
@@ -133,12 +134,15 @@ impl Blobs<'_> {
         digest: &Digest,
     ) -> Result<Unlink, StoreError> {
         let (repository, digest) = (repository.as_str(), digest.as_str());
-        let unlinked = self.0.retrying(|| async {
+        let unlinked = self.0.settling(|| async {
             let lease = self.0.lease().await?;
             let lock = lock_link(&lease, repository, digest);
             lease.transaction(lock, unlink(&lease, repository, digest)).await
         });
-        Ok(match unlinked.await? {
+        let Settled { result, in_doubt } = unlinked.await?;
+        Ok(match result {
+            // What a repetition does not find was removed by the attempt whose answer was lost.
+            (None, _) if in_doubt => Unlink::Done,
             (None, _) => Unlink::Absent,
             (Some(_), 0) => Unlink::Referenced,
             (Some(_), _) => Unlink::Done,

@@ -3,6 +3,7 @@
 use crate::oci::{RepositoryName, Tag};
 use crate::rights::{Access, Action};
 use crate::store::db::database::Database;
+use crate::store::db::retry::Settled;
 use crate::store::db::row::cursor;
 use crate::store::db::statements::Query;
 use crate::store::error::StoreError;
@@ -15,7 +16,13 @@ impl Tags<'_> {
     /// Removes a tag; its manifest stays. Returns whether there was one.
     pub async fn delete(self, repository: &RepositoryName, tag: &Tag) -> Result<bool, StoreError> {
         let (repository, tag) = (repository.as_str(), tag.as_str());
-        Ok(self.0.count(Query::TagDelete, [&repository, &tag]).await? > 0)
+        let deleted = self.0.settling(|| async {
+            let lease = self.0.lease().await?;
+            lease.run(lease.count(Query::TagDelete, &[&repository, &tag])).await
+        });
+        let Settled { result, in_doubt } = deleted.await?;
+        // A tag that a repetition does not find was removed by the attempt whose answer was lost.
+        Ok(result > 0 || in_doubt)
     }
 
     /// At most `n` tags after `last`, in byte order. `last` need not exist. `None` when there is no such repository.

@@ -13,7 +13,7 @@ use super::gate::Gate;
 use super::lease::Lease;
 use super::pool::Pool;
 use super::reads::Reads;
-use super::retry::{Again, bounded, persist};
+use super::retry::{Again, Settled, bounded, persist, settle};
 use super::settings::Settings;
 use super::statements::Query;
 use crate::outbound::Waiting;
@@ -159,8 +159,21 @@ impl Database {
         persist(&self.waiting, Again::Always, transaction).await
     }
 
-    /// Borrows a connection for statements that belong together, inside [`retrying`](Self::retrying) or
-    /// [`repeating`](Self::repeating).
+    /// Runs a transaction as [`repeating`](Self::repeating) does, and tells whether an attempt before the last one may have
+    /// taken effect. For a transaction whose repetition shows what the first run has done: it removes a row by its key, or
+    /// writes one under a key.
+    pub(crate) async fn settling<T, F>(
+        &self,
+        transaction: impl FnMut() -> F,
+    ) -> Result<Settled<T>, StoreError>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        settle(&self.waiting, Again::Always, transaction).await
+    }
+
+    /// Borrows a connection for statements that belong together, inside [`retrying`](Self::retrying),
+    /// [`repeating`](Self::repeating) or [`settling`](Self::settling).
     pub(crate) async fn lease(&self) -> Result<Lease, StoreError> {
         self.pool.lease().await
     }

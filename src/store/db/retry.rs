@@ -38,19 +38,40 @@ impl Again {
     }
 }
 
+/// The result of the last attempt of a call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settled<T> {
+    pub(crate) result: T,
+    /// Whether an attempt before it may have taken effect: its connection was lost before PostgreSQL answered. The result
+    /// then may be what that attempt has left: a row that is gone was perhaps removed by it.
+    pub(crate) in_doubt: bool,
+}
+
 /// Makes a call, and makes it again as `again` says. Waits for PostgreSQL while that is gone. All attempts together end
 /// after [`CALL`].
 pub(super) async fn persist<T, F>(
     waiting: &Waiting,
     again: Again,
-    mut call: impl FnMut() -> F,
+    call: impl FnMut() -> F,
 ) -> Result<T, StoreError>
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
+    settle(waiting, again, call).await.map(|settled| settled.result)
+}
+
+/// As [`persist`], and tells whether an attempt before the last one may have taken effect.
+pub(super) async fn settle<T, F>(
+    waiting: &Waiting,
+    again: Again,
+    mut call: impl FnMut() -> F,
+) -> Result<Settled<T>, StoreError>
 where
     F: Future<Output = Result<T, StoreError>>,
 {
     let deadline = Instant::now() + CALL;
     let mut patience = waiting.until(deadline);
-    let (mut attempt, mut seen) = (1, None);
+    let (mut attempt, mut seen, mut in_doubt) = (1, None, false);
     loop {
         let Ok(result) = timeout_at(deadline, call()).await else {
             return Err(seen.unwrap_or_else(|| StoreError::timed_out("the call")));
@@ -63,13 +84,14 @@ where
             Err(StoreError::Unavailable(outage))
                 if outage.permits_repetition(matches!(again, Again::Always)) =>
             {
+                in_doubt |= outage.is_in_doubt();
                 let gone = StoreError::Unavailable(outage);
                 if !patience.again().await {
                     return Err(gone);
                 }
                 seen = Some(gone);
             }
-            result => return result,
+            result => return result.map(|result| Settled { result, in_doubt }),
         }
     }
 }

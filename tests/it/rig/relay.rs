@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -15,6 +15,8 @@ const GATHER: Duration = Duration::from_millis(10);
 struct State {
     round_trips: AtomicU64,
     frozen: AtomicBool,
+    /// Requests until the one whose answer is lost; none if negative.
+    until_loss: AtomicI64,
 }
 
 /// A running relay. It ends with the runtime of the test.
@@ -29,15 +31,17 @@ impl Relay {
     pub(crate) async fn start(socket: PathBuf) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let state = Arc::new(State::default());
+        let state = Arc::new(State { until_loss: AtomicI64::new(-1), ..State::default() });
         let shared = Arc::clone(&state);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let Ok(server) = UnixStream::connect(&socket).await else { continue };
                 let (from_client, to_client) = client.into_split();
                 let (from_server, to_server) = server.into_split();
-                tokio::spawn(forward(from_client, to_server, Arc::clone(&shared), true));
-                tokio::spawn(forward(from_server, to_client, Arc::clone(&shared), false));
+                let lost = Arc::new(AtomicBool::new(false));
+                let state = || (Arc::clone(&shared), Arc::clone(&lost));
+                tokio::spawn(forward(from_client, to_server, state(), true));
+                tokio::spawn(forward(from_server, to_client, state(), false));
             }
         });
         Self { port, state }
@@ -46,6 +50,17 @@ impl Relay {
     /// The number of round trips so far.
     pub(crate) fn round_trips(&self) -> u64 {
         self.state.round_trips.load(Ordering::SeqCst)
+    }
+
+    /// Loses the answer to the request that comes after `requests` others, and closes its connection when PostgreSQL has
+    /// executed it.
+    pub(crate) fn lose_answer_after(&self, requests: i64) {
+        self.state.until_loss.store(requests, Ordering::SeqCst);
+    }
+
+    /// Whether an answer was lost since [`Relay::lose_answer_after`].
+    pub(crate) fn has_lost(&self) -> bool {
+        self.state.until_loss.load(Ordering::SeqCst) < 0
     }
 
     /// Stops forwarding, or resumes it. While frozen, connections stay open and new ones are accepted.
@@ -57,7 +72,7 @@ impl Relay {
 async fn forward(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
-    state: Arc<State>,
+    (state, lost): (Arc<State>, Arc<AtomicBool>),
     requests: bool,
 ) {
     let mut buffer = vec![0; 1 << 20];
@@ -70,6 +85,17 @@ async fn forward(
                 filled += more.unwrap_or_default();
             }
             state.round_trips.fetch_add(1, Ordering::SeqCst);
+            if state.until_loss.load(Ordering::SeqCst) >= 0
+                && state.until_loss.fetch_sub(1, Ordering::SeqCst) == 0
+            {
+                lost.store(true, Ordering::SeqCst);
+            }
+        } else if lost.load(Ordering::SeqCst) {
+            // ReadyForQuery, outside of a transaction (PostgreSQL manual, "Message Formats").
+            if buffer[..filled].ends_with(b"Z\0\0\0\x05I") {
+                return;
+            }
+            continue;
         }
         while state.frozen.load(Ordering::SeqCst) {
             tokio::time::sleep(GATHER).await;

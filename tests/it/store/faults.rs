@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use af_registry::outbound::WAITING;
 use af_registry::rights::Grantee;
-use af_registry::store::{Put, Settings, Started, Store, StoreError};
+use af_registry::store::{Put, Settings, Started, Store, StoreError, Unlink};
 
 use super::{
     anywhere, cid, commit, digest, manifest, open, put, reference, repository, start_upload, tag,
@@ -151,6 +151,38 @@ async fn a_write_in_doubt_is_not_repeated() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     fails(async { claiming.await.unwrap() }).await;
+}
+
+/// A commit whose answer was lost is repeated or looked up, so that the caller learns what is true.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f12_a_commit_whose_answer_is_lost_is_answered_truly() {
+    let (relay, store, _) = relayed().await;
+    let a = repository("a");
+    let mut new = manifest("a", 1000);
+    (new.blobs, new.tags) = (vec![digest(1)], vec![tag("v1"), tag("v2")]);
+    put(&store, &new).await;
+    // Opens the connections that answers are lost on.
+    store.ping().await.unwrap();
+    store.ping().await.unwrap();
+    macro_rules! lost {
+        ($requests:literal, $call:expr) => {{
+            relay.lose_answer_after($requests);
+            let result = $call.await.unwrap();
+            assert!(relay.has_lost(), "no answer was lost");
+            result
+        }};
+    }
+    assert!(lost!(0, store.tags().delete(&a, &tag("v1"))));
+    assert!(!store.tags().delete(&a, &tag("v1")).await.unwrap());
+    new.tags = vec![tag("v3")];
+    assert_eq!(lost!(1, store.manifests().put(&new)), Put::Done);
+    assert!(lost!(0, store.manifests().delete(&a, &digest(1000))));
+    assert!(!store.manifests().delete(&a, &digest(1000)).await.unwrap());
+    assert!(lost!(0, store.blobs().mount(&repository("b"), &digest(1), &anywhere())));
+    assert_eq!(lost!(0, store.blobs().unlink(&a, &digest(1))), Unlink::Done);
+    assert_eq!(store.blobs().unlink(&a, &digest(1)).await.unwrap(), Unlink::Absent);
+    let started = lost!(0, store.uploads().start(&a, "ann", None, 99));
+    assert!(matches!(started, Started::Open { .. }), "{started:?}");
 }
 
 /// Errors that belong to a connection cost that connection and nothing else.
