@@ -7,6 +7,7 @@ use super::domain::Domain;
 use super::ending::wait_for;
 use crate::acme::{Acme, KeepCertificate};
 use crate::jobs::{Jobs, TidyMetrics};
+use crate::registry::Collector;
 
 /// The jobs, and the tasks that watch the files of certificates.
 pub(super) struct Background {
@@ -27,6 +28,10 @@ impl Background {
         jobs.start(registry.expire_uploads());
         jobs.start(registry.drop_pins());
         jobs.start(registry.remove_empty());
+        jobs.start(domain.collect.clone());
+        if registry.limits().collector == Collector::Registry {
+            jobs.start(registry.follow_collections());
+        }
         jobs.start(domain.scrub.clone());
         jobs.start(registry.count_content());
         jobs.start(registry.watch_partners());

@@ -12,7 +12,7 @@ use crate::auth::Auth;
 use crate::config::{self, Config, Exposure, ServerAddress};
 use crate::embedded::Partners;
 use crate::ipfs::{IpfsError, Kubo, Spare};
-use crate::registry::upkeep::{Scrub, ScrubSettings};
+use crate::registry::upkeep::{Collect, CollectSettings, Scrub, ScrubSettings};
 use crate::registry::{FreeDisk, Limits, Registry};
 use crate::store::{self, Store};
 
@@ -28,6 +28,8 @@ pub(super) struct Domain {
     pub(super) exposures: Vec<Exposure>,
     /// The job that compares stored bytes with their digests.
     pub(super) scrub: Scrub,
+    /// The job that removes garbage from Kubo.
+    pub(super) collect: Collect,
 }
 
 impl Domain {
@@ -43,7 +45,8 @@ impl Domain {
         }
         let registry = Registry::new(store.clone(), ipfs, limits);
         let scrub = registry.scrub(scrub_settings(&config.scrub)?);
-        Ok(Self { store, registry, auth, exposures, scrub })
+        let collect = registry.collect(CollectSettings::of(&config.collection));
+        Ok(Self { store, registry, auth, exposures, scrub, collect })
     }
 }
 

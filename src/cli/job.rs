@@ -17,8 +17,10 @@ use crate::config::{self, Config};
 use crate::ipfs::Kubo;
 use crate::jobs::{Job, Nudge, Scope, TidyMetrics, Turn, run_now};
 use crate::registry::upkeep::{
-    CountContent, DropPins, ExpireUploads, RemoveEmpty, Scrub, WatchPartners,
+    Collect, CollectSettings, CountContent, DropPins, ExpireUploads, FollowCollections,
+    RemoveEmpty, Scrub, WatchPartners,
 };
+use crate::registry::{Limits, Registry};
 use crate::seal::SigningSecret;
 use crate::store::{Backlog, JobRecord, Store};
 
@@ -31,9 +33,11 @@ pub(super) enum Operation {
 /// The jobs that there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Name {
+    Collect,
     CountContent,
     DropPins,
     ExpireUploads,
+    FollowCollections,
     KeepCertificate,
     ReloadKeys,
     RemoveEmpty,
@@ -81,7 +85,7 @@ impl Operation {
 
     /// Whether the operation talks to Kubo.
     pub(super) fn needs_kubo(&self) -> bool {
-        matches!(self, Self::Run(Name::DropPins | Name::Scrub))
+        matches!(self, Self::Run(Name::Collect | Name::DropPins | Name::Scrub))
     }
 
     pub(super) async fn run(
@@ -98,10 +102,12 @@ impl Operation {
 }
 
 impl Name {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 11] = [
+        Self::Collect,
         Self::CountContent,
         Self::DropPins,
         Self::ExpireUploads,
+        Self::FollowCollections,
         Self::KeepCertificate,
         Self::ReloadKeys,
         Self::RemoveEmpty,
@@ -112,9 +118,11 @@ impl Name {
 
     fn text(self) -> &'static str {
         match self {
+            Self::Collect => Collect::NAME,
             Self::CountContent => CountContent::NAME,
             Self::DropPins => DropPins::NAME,
             Self::ExpireUploads => ExpireUploads::NAME,
+            Self::FollowCollections => FollowCollections::NAME,
             Self::KeepCertificate => KeepCertificate::NAME,
             Self::ReloadKeys => ReloadKeys::NAME,
             Self::RemoveEmpty => RemoveEmpty::NAME,
@@ -134,9 +142,11 @@ impl Name {
 
     fn scope(self) -> Scope {
         match self {
+            Self::Collect => Collect::SCOPE,
             Self::CountContent => CountContent::SCOPE,
             Self::DropPins => DropPins::SCOPE,
             Self::ExpireUploads => ExpireUploads::SCOPE,
+            Self::FollowCollections => FollowCollections::SCOPE,
             Self::KeepCertificate => KeepCertificate::SCOPE,
             Self::ReloadKeys => ReloadKeys::SCOPE,
             Self::RemoveEmpty => RemoveEmpty::SCOPE,
@@ -149,9 +159,11 @@ impl Name {
     fn period(self, config: &Config) -> Duration {
         let idle = config.limits.upload_idle;
         match self {
+            Self::Collect => config.collection.period,
             Self::CountContent => CountContent::PERIOD,
             Self::DropPins => DropPins::PERIOD,
             Self::ExpireUploads => ExpireUploads::PERIOD.min(idle),
+            Self::FollowCollections => FollowCollections::PERIOD,
             Self::KeepCertificate => KeepCertificate::LONGEST_PERIOD,
             Self::ReloadKeys => ReloadKeys::PERIOD,
             Self::RemoveEmpty => RemoveEmpty::PERIOD,
@@ -168,7 +180,9 @@ impl Name {
                 Ok(Some(store.uploads().backlog(config.limits.upload_idle).await?))
             }
             Self::Scrub => Ok(Some(store.scrubs().backlog(config.scrub.age).await?.0)),
-            Self::CountContent
+            Self::Collect
+            | Self::CountContent
+            | Self::FollowCollections
             | Self::KeepCertificate
             | Self::ReloadKeys
             | Self::RemoveEmpty
@@ -184,6 +198,7 @@ impl Name {
         kubo: Option<&config::Kubo>,
     ) -> Result<Answer, CliError> {
         match self {
+            Self::Collect => run(&collect(config, store, kubo)?, store).await,
             Self::DropPins => {
                 let ipfs = Kubo::new(kubo.ok_or(CliError::NoKubo)?).map_err(CliError::KuboTrust)?;
                 let job = DropPins::new(store.clone(), ipfs, Nudge::default());
@@ -200,11 +215,23 @@ impl Name {
             }
             Self::RemoveEmpty => run(&RemoveEmpty::new(store.clone()), store).await,
             Self::Scrub => run(&scrub::scrub(config, store, kubo)?, store).await,
-            Self::CountContent | Self::ReloadKeys | Self::TidyMetrics | Self::WatchPartners => {
-                Err(CliError::JobOfServer(self.text()))
-            }
+            Self::CountContent
+            | Self::FollowCollections
+            | Self::ReloadKeys
+            | Self::TidyMetrics
+            | Self::WatchPartners => Err(CliError::JobOfServer(self.text())),
         }
     }
+}
+
+fn collect(
+    config: &Config,
+    store: &Store,
+    kubo: Option<&config::Kubo>,
+) -> Result<Collect, CliError> {
+    let ipfs = Kubo::new(kubo.ok_or(CliError::NoKubo)?).map_err(CliError::KuboTrust)?;
+    let registry = Registry::new(store.clone(), ipfs, Limits::of(config, None));
+    Ok(registry.collect(CollectSettings::of(&config.collection)))
 }
 
 async fn run<J: Job>(job: &J, store: &Store) -> Result<Answer, CliError> {

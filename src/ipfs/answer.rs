@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::header::{HeaderMap, HeaderName};
@@ -85,6 +85,11 @@ impl Answer {
         Ok(lines)
     }
 
+    /// Reads the body line by line. A line has at most `limit` bytes.
+    pub(super) fn lines(self, limit: usize) -> Lines {
+        Lines { answer: self, pending: BytesMut::new(), limit }
+    }
+
     /// Reads the whole body as JSON.
     pub(super) async fn json<T: DeserializeOwned>(self) -> Result<T, IpfsError> {
         let call = self.call;
@@ -108,6 +113,43 @@ impl Answer {
                 }
             }
         }
+    }
+}
+
+/// The lines of a body.
+pub(super) struct Lines {
+    answer: Answer,
+    pending: BytesMut,
+    limit: usize,
+}
+
+impl Lines {
+    /// The next line, without its end. `None` at the end of the body.
+    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, IpfsError> {
+        let mut seen = 0;
+        loop {
+            if let Some(end) = self.pending[seen..].iter().position(|byte| *byte == b'\n') {
+                let mut line = self.pending.split_to(seen + end + 1).freeze();
+                line.truncate(line.len() - 1);
+                return Ok(Some(line));
+            }
+            seen = self.pending.len();
+            if seen > self.limit {
+                let call = self.answer.call;
+                return Err(IpfsError::Broken(format!("{call} answered a line over {seen} bytes")));
+            }
+            match self.answer.frame().await? {
+                Some(frame) => self.pending.extend_from_slice(&frame),
+                None if self.pending.is_empty() => return Ok(None),
+                None => return Ok(Some(self.pending.split().freeze())),
+            }
+        }
+    }
+
+    /// Keeps the connection, after the last line.
+    pub(super) fn end(self) -> Result<(), IpfsError> {
+        self.answer.origin.keep(self.answer.connection);
+        Ok(())
     }
 }
 

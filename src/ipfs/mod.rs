@@ -13,6 +13,7 @@ mod add;
 mod answer;
 mod block;
 mod call;
+mod collect;
 mod error;
 mod inspect;
 mod kubo;
@@ -33,6 +34,7 @@ mod tests;
 
 pub use add::{Add, Added};
 pub use block::Block;
+pub use collect::{Collected, PinSet};
 pub use error::IpfsError;
 pub use inspect::NodeSettings;
 pub use kubo::Kubo;

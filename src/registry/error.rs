@@ -86,6 +86,9 @@ pub enum RegistryError {
     /// No slot became free in time.
     #[error("too many uploads are under way")]
     Overloaded,
+    /// Blocks are being removed, and nothing new can be stored meanwhile.
+    #[error("the registry is removing what no image needs; pushes go on in a moment")]
+    Collecting,
     /// Another request has been pinning the same content for too long.
     #[error("another request is still storing the same content ({0})")]
     Claimed(Cid),
@@ -115,6 +118,7 @@ impl RegistryError {
         match self {
             Self::Overloaded
             | Self::Claimed(_)
+            | Self::Collecting
             | Self::Quarantined(_)
             | Self::Store(StoreError::Unavailable(..) | StoreError::Conflict(..)) => {
                 Some(Fault::Unavailable)

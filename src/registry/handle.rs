@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use super::RegistryError;
 use super::blob::Suspicion;
+use super::collecting::Collecting;
+use super::collector::Collector;
 use super::detached::Detached;
 use super::disk::FreeDisk;
 use super::namespace::{NamespaceLimits, Namespaces};
@@ -15,15 +17,6 @@ use crate::config::Config;
 use crate::ipfs::Kubo;
 use crate::jobs::Nudge;
 use crate::store::Store;
-
-/// Who removes blocks from Kubo that no pin holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Collector {
-    /// Only the registry. It knows the open uploads and protects their blocks, so only whole blobs are pinned.
-    Registry,
-    /// Perhaps the node, at any time. Therefore every part of an upload is pinned.
-    Node,
-}
 
 /// The bounds within which the registry works.
 #[derive(Clone, Debug)]
@@ -51,9 +44,8 @@ pub struct Limits {
 impl Limits {
     /// Takes the bounds from the settings. `disk` is the disk of private partners.
     pub fn of(config: &Config, disk: Option<Arc<FreeDisk>>) -> Self {
-        let own = config.kubo.is_none() || config.collection.external;
         Self {
-            collector: if own { Collector::Registry } else { Collector::Node },
+            collector: Collector::of(config),
             uploads: config.limits.uploads,
             open_uploads: config.limits.open_uploads,
             upload_idle: config.limits.upload_idle,
@@ -81,6 +73,7 @@ struct Parts {
     transfers: Transfers,
     pins: Nudge,
     traffic: Traffic,
+    collecting: Collecting,
     readiness: Remembered<Result<(), Arc<RegistryError>>>,
     detached: Detached,
     suspicion: Suspicion,
@@ -111,6 +104,7 @@ impl Registry {
             turns: Turns::default(),
             pins: Nudge::default(),
             traffic: Traffic::default(),
+            collecting: Collecting::new(&store, limits.collector),
             readiness: Remembered::default(),
             detached: Detached::default(),
             suspicion: Suspicion::default(),
@@ -215,6 +209,11 @@ impl Registry {
     /// Looks at blobs that a client could not read.
     pub(super) fn suspicion(&self) -> &Suspicion {
         &self.0.suspicion
+    }
+
+    /// What is known of the collection of garbage that is under way.
+    pub(super) fn collecting(&self) -> &Collecting {
+        &self.0.collecting
     }
 
     /// Wakes the job that drops pins.

@@ -9,6 +9,8 @@
 pub mod backup;
 pub mod blob;
 mod cause;
+mod collecting;
+mod collector;
 mod detached;
 mod disk;
 mod error;
@@ -23,7 +25,8 @@ mod traffic;
 pub mod upkeep;
 pub mod upload;
 
+pub use collector::Collector;
 pub use disk::FreeDisk;
 pub use error::{Fault, RegistryError};
-pub use handle::{Blobs, Collector, Limits, Lists, Manifests, Registry, Uploads};
+pub use handle::{Blobs, Limits, Lists, Manifests, Registry, Uploads};
 pub use namespace::NamespaceLimits;

@@ -50,7 +50,8 @@ pub use db::tls::Tls;
 pub use error::{Outage, StoreError};
 pub use jobs::backlog::Backlog;
 pub use jobs::job::{JobOutcome, JobRecord, JobRun, JobTurn, Jobs, LastRun};
-pub use uploads::commit::{Commit, Committed};
+pub use uploads::collection::{CollectionState, Collections, Epoch, Look, PinnedBlob, PinnedPart};
+pub use uploads::commit::{Commit, Committed, Stored};
 pub use uploads::pin::{Claim, Pins};
 pub use uploads::unpin::{Queued, QueuedCid, Unpins};
 pub use uploads::upload::{Part, Recorded, SavedHash, Started, Upload, Uploads};
@@ -117,6 +118,10 @@ impl Store {
 
     pub fn challenges(&self) -> Challenges<'_> {
         Challenges(&self.0)
+    }
+
+    pub fn collections(&self) -> Collections<'_> {
+        Collections(&self.0)
     }
 
     pub fn grants(&self) -> Grants<'_> {

@@ -9,6 +9,7 @@ mod blink;
 mod chaos;
 mod cli;
 mod clients;
+mod collect;
 mod conformance;
 mod edge;
 mod exposed;

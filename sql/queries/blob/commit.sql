@@ -1,13 +1,15 @@
--- Turns an upload into a blob. Changes nothing and returns no row if the repository is gone, if the claim is lost, or if the
--- upload is gone or has another length than its writer expects. The first CID of a digest stays, unless the blob is in
--- quarantine. Every CID that is no longer needed is queued for unpinning. Runs after upload/lock, pin/hold and blob/lock.
--- $1 repository, $2 digest, $3 CID, $4 size, $5 upload or NULL, $6 expected length of the upload, $7 the claim under which
--- the CID was pinned.
+-- Turns an upload into a blob. Changes nothing and returns no row if the repository is gone, if the claim is lost, if blocks
+-- may have been removed since the epoch, or if the upload is gone or has another length than its writer expects. The first
+-- CID of a digest stays, unless the blob is in quarantine. Every CID that is no longer needed is queued for unpinning. Runs
+-- after upload/lock, pin/hold, blob/lock and collection/share. $1 repository, $2 digest, $3 CID, $4 size, $5 upload or NULL,
+-- $6 expected length of the upload, $7 the claim under which the CID was pinned, $8 epoch in which the blocks were stored,
+-- or NULL.
 WITH target AS (
     SELECT id FROM repositories
     WHERE name = $1
       AND ($5::UUID IS NULL OR EXISTS (SELECT FROM uploads WHERE id = $5 AND received = $6))
       AND EXISTS (SELECT FROM unpins WHERE ipfs_cid = $3 AND claimed_by = $7)
+      AND ($8::BIGINT IS NULL OR EXISTS (SELECT FROM collection WHERE epoch = $8))
 ), before AS (
     SELECT ipfs_cid FROM blobs WHERE digest = $2
 ), blob AS (

@@ -8,5 +8,6 @@ INSERT INTO unpins (ipfs_cid, claimed_by, claimed_until, next_try_at)
 SELECT $1, $2, now() + make_interval(secs => $3), now() + INTERVAL '1 hour' FROM unsynced
 ON CONFLICT (ipfs_cid) DO UPDATE SET
     claimed_by = excluded.claimed_by, claimed_until = excluded.claimed_until, requests = unpins.requests + 1,
+    unpinning = FALSE,
     done_at = NULL, attempts = 0, next_try_at = excluded.next_try_at
 WHERE unpins.claimed_until IS NULL OR unpins.claimed_until <= now() OR unpins.claimed_by = excluded.claimed_by

@@ -1,12 +1,14 @@
 -- Adds a part that Kubo holds to a session, if the session has the length that the writer expects. The part holds the
 -- bytes of all pieces, so they go. Runs after upload/lock, and after pin/hold if the part is pinned. $1 id, $2 expected
 -- length, $3 offset, $4 size, $5 CID, $6 the claim under which the CID was pinned, or NULL if it is not pinned, $7 and $8
--- algorithm and state of the running hash after the part, or NULL.
+-- algorithm and state of the running hash after the part, or NULL, $9 epoch in which the part was stored, or NULL (see
+-- collection/share).
 WITH advanced AS (
     UPDATE uploads SET
         received = $3::BIGINT + $4::BIGINT, pieces = 0, touched_at = now(),
         hashed = $3::BIGINT + $4::BIGINT, hash_algorithm = $7, hash_state = $8
     WHERE id = $1 AND received = $2
+      AND ($9::BIGINT IS NULL OR EXISTS (SELECT FROM collection WHERE epoch = $9))
       AND ($6::UUID IS NULL OR EXISTS (SELECT FROM unpins WHERE ipfs_cid = $5 AND claimed_by = $6))
     RETURNING id
 ), merged AS (

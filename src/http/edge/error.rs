@@ -223,6 +223,7 @@ fn registry_status(error: &RegistryError) -> (StatusCode, ErrorCode) {
         E::TooManyUploads { .. } => (StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooManyRequests),
         E::UploadUnknown => (StatusCode::NOT_FOUND, ErrorCode::BlobUploadUnknown),
         E::Claimed(_)
+        | E::Collecting
         | E::Cut(_)
         | E::Ipfs(_)
         | E::Overloaded

@@ -26,7 +26,7 @@ impl Blobs<'_> {
     /// Looks at a blob whose read failed, in a task of its own: the cause may be the connection or the bytes. Puts the
     /// blob under quarantine if its bytes hash to another digest, or if Kubo says twice that it does not have them. However
     /// many reads fail, a blob is looked at once at a time.
-    pub(super) fn suspect(self, blob: &Blob) {
+    pub(in crate::registry) fn suspect(self, blob: &Blob) {
         let Some(look) = self.0.suspicion().begin(&blob.cid) else { return };
         let (registry, digest) = (self.0.clone(), blob.digest.clone());
         // A shutdown need not wait for it: it changes nothing before its end, and the next failed read begins anew.

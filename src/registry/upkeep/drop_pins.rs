@@ -156,9 +156,13 @@ impl Job for DropPins {
                 return tally.end();
             };
             if !worked? || tally.failed_in_a_row >= GIVE_UP {
-                return tally.end();
+                break;
             }
         }
+        if tally.dropped > 0 {
+            self.store.collections().note_garbage().await?;
+        }
+        tally.end()
     }
 
     async fn backlog(&self) -> Result<Option<Backlog>, JobError> {

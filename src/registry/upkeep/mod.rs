@@ -1,16 +1,20 @@
 //! The background jobs of the registry. Each file is a [`Job`](crate::jobs::Job), and works over the connections of jobs
 //! ([`Store::for_jobs`](crate::store::Store::for_jobs)).
 
+mod collect;
 mod count_content;
 mod drop_pins;
 mod expire_uploads;
+mod follow_collections;
 mod remove_empty;
 mod scrub;
 mod watch_partners;
 
+pub use collect::{Collect, CollectSettings};
 pub use count_content::CountContent;
 pub use drop_pins::DropPins;
 pub use expire_uploads::ExpireUploads;
+pub use follow_collections::FollowCollections;
 pub use remove_empty::RemoveEmpty;
 pub use scrub::{Scrub, ScrubSettings, ScrubTally};
 pub use watch_partners::WatchPartners;
@@ -27,6 +31,16 @@ impl Registry {
     /// The job that drops pins.
     pub fn drop_pins(&self) -> DropPins {
         DropPins::new(self.store().for_jobs(), self.ipfs().clone(), self.pins().clone())
+    }
+
+    /// The job that compares pins with rows and removes garbage from Kubo.
+    pub fn collect(&self, settings: CollectSettings) -> Collect {
+        Collect::new(self.clone(), settings)
+    }
+
+    /// The job that looks whether a collection is under way.
+    pub fn follow_collections(&self) -> FollowCollections {
+        FollowCollections::new(self.clone())
     }
 
     /// The job that counts pins, blocks and damaged blobs.

@@ -121,7 +121,8 @@ impl Uploads<'_> {
         let mut attempt = 1;
         let committed = loop {
             match self.commit_once(&composed, &commit).await {
-                Err(RegistryError::Store(StoreError::Conflict(_))) | Ok(Committed::Unclaimed)
+                Err(RegistryError::Store(StoreError::Conflict(_)))
+                | Ok(Committed::Unclaimed | Committed::Collected)
                     if attempt < ATTEMPTS => {}
                 committed => break committed?,
             }
@@ -136,6 +137,7 @@ impl Uploads<'_> {
             (Committed::Moved { received }, Some(Ended { key, .. })) => {
                 Err(RegistryError::OutOfOrder { key: key.clone(), received })
             }
+            (Committed::Collected, _) => Err(RegistryError::Collecting),
             (Committed::Unclaimed, _) => Err(RegistryError::Claimed(composed.cid)),
             (Committed::Moved { .. } | Committed::Gone, _) => Err(RegistryError::UploadUnknown),
         }
@@ -146,8 +148,9 @@ impl Uploads<'_> {
         composed: &Composed,
         commit: &Commit,
     ) -> Result<Committed, RegistryError> {
+        let epoch = self.0.collecting().enter().await?;
         let claim = self.pin(composed).await?;
-        Ok(self.0.store().uploads().commit(commit, claim).await?)
+        Ok(self.0.store().uploads().commit(commit, claim, epoch).await?)
     }
 }
 

@@ -8,13 +8,13 @@ use crate::registry::pins::Content;
 use crate::registry::{Collector, RegistryError, Uploads};
 use crate::store::{Claim, Upload};
 
-/// A file whose blocks Kubo holds. Its root may be missing, and is not pinned.
+/// A file whose leaves Kubo holds, if it has more than one block. Nothing of it is pinned.
 pub(super) struct Composed {
     pub(super) cid: Cid,
     /// The root, unless Kubo holds it.
     pub(super) root: Option<Block>,
-    /// Nodes between root and leaves.
-    inner: Vec<Cid>,
+    /// Nodes between root and leaves. They may be missing as well.
+    inner: Vec<Block>,
 }
 
 impl Composed {
@@ -25,8 +25,8 @@ impl Composed {
 }
 
 impl Uploads<'_> {
-    /// Writes the nodes between root and leaves of an upload that has no pieces. No byte is copied, since Kubo already has
-    /// the leaves.
+    /// Makes the nodes above the leaves of an upload that has no pieces. No byte is copied, since Kubo already has the
+    /// leaves.
     pub(super) async fn compose(self, upload: &Upload) -> Result<Composed, RegistryError> {
         let parts = self.0.store().uploads().parts(upload.id).await?;
         let extents = extents(&parts, upload.received);
@@ -53,21 +53,21 @@ impl Uploads<'_> {
             // A single leaf, which is the beginning of a part.
             return Ok(Composed { cid: layout.root, root: None, inner: Vec::new() });
         };
-        for node in inner {
-            self.0.ipfs().put(&Block::node(node)).await?;
-        }
-        let inner = inner.iter().map(|node| node.cid).collect();
+        let inner = inner.iter().map(Block::node).collect();
         Ok(Composed { cid: layout.root, root: Some(Block::node(root)), inner })
     }
 
-    /// Pins a file, and stores its root if need be.
+    /// Pins a file, and stores what is missing of it.
     pub(super) async fn pin(self, composed: &Composed) -> Result<Claim, RegistryError> {
+        for node in &composed.inner {
+            self.0.ipfs().put(node).await?;
+        }
         let content = composed.root.as_ref().map_or(Content::Stored, Content::Block);
         let claim = self.0.pin(&composed.cid, content).await?;
         if self.0.limits().collector == Collector::Node {
             // The node may have removed a new block before the root was pinned. The pins of the parts hold the rest.
-            for cid in &composed.inner {
-                self.0.ipfs().holds(cid).await?;
+            for node in &composed.inner {
+                self.0.ipfs().holds(&node.cid()).await?;
             }
         }
         Ok(claim)

@@ -38,7 +38,7 @@ impl Uploads<'_> {
     ) -> Result<Stored, RegistryError> {
         let mut locked = self.lock(key).await?;
         check_chunk(key, &locked, chunk, &body)?;
-        let transfer = Transfer::new(self.0.transfers(), &key.subject);
+        let transfer = Transfer::new(self.0, &key.subject);
         let mut writer = Writer::new(self.0, key, &mut locked, digest.algorithm(), transfer);
         writer.write_all(&mut CountedBody::new(body, chunk)).await?;
         if let Some(leaf) = writer.sole_leaf().await? {

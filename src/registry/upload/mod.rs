@@ -20,6 +20,7 @@ mod part;
 mod put;
 mod readback;
 mod receive;
+mod record;
 mod start;
 mod transfer;
 mod transfers;

@@ -10,6 +10,7 @@ use crate::ipfs::{Add, Block, IpfsError, Kubo};
 use crate::ipld::Cid;
 use crate::ipld::profile::LEAF_BYTES;
 use crate::registry::Collector;
+use crate::store::Epoch;
 use crate::stream::gather::Gathered;
 
 /// Largest size of a part. The root over its 64 leaves is one small node, and Kubo does not hold its lock for long.
@@ -37,6 +38,8 @@ pub(super) struct OpenPart {
     since: Option<Instant>,
     add: Option<Add>,
     length: PartLength,
+    /// The epoch in which Kubo got the first bytes.
+    epoch: Option<Epoch>,
 }
 
 /// How long a part may become.
@@ -61,7 +64,15 @@ pub(super) type StoringPart = Pin<Box<dyn Future<Output = Result<Cid, IpfsError>
 impl OpenPart {
     /// A part that begins at a leaf border, `begun` bytes before the bytes that will be appended.
     pub(super) fn new(begun: u64, length: PartLength) -> Self {
-        Self { begun, fresh: Gathered::default(), size: begun, since: None, add: None, length }
+        Self {
+            begun,
+            fresh: Gathered::default(),
+            size: begun,
+            since: None,
+            add: None,
+            length,
+            epoch: None,
+        }
     }
 
     /// The part that takes the bytes from offset `begun` of this one's last leaf on.
@@ -120,8 +131,19 @@ impl OpenPart {
         self.since.is_some_and(|since| since.elapsed() > LEAF_TIME)
     }
 
+    /// The epoch to which the bytes belong that Kubo has. `None` if it has none.
+    pub(super) fn epoch(&self) -> Option<Epoch> {
+        self.epoch
+    }
+
     /// Opens the connection on which the bytes go to Kubo. `begun` are the bytes that were stored before.
-    pub(super) async fn stream(&mut self, ipfs: &Kubo, begun: Bytes) -> Result<(), IpfsError> {
+    pub(super) async fn stream(
+        &mut self,
+        ipfs: &Kubo,
+        begun: Bytes,
+        epoch: Epoch,
+    ) -> Result<(), IpfsError> {
+        self.epoch = Some(epoch);
         let mut add = ipfs.begin_add().await?;
         add.send(begun).await?;
         add.send(self.fresh.take()).await?;

@@ -38,7 +38,7 @@ impl Uploads<'_> {
     ) -> Result<Stored, RegistryError> {
         self.0.check_disk().await?;
         let mut body = CountedBody::new(body, None);
-        let mut transfer = Transfer::new(self.0.transfers(), &subject);
+        let mut transfer = Transfer::new(self.0, &subject);
         let mut head = Gathered::default();
         loop {
             match transfer.next(&mut body, head.len() as u64).await? {

@@ -35,7 +35,7 @@ impl Uploads<'_> {
         let mut locked = self.lock(key).await?;
         check_chunk(key, &locked, chunk, &body)?;
         let algorithm = locked.upload.algorithm.unwrap_or(Algorithm::Sha256);
-        let transfer = Transfer::new(self.0.transfers(), &key.subject);
+        let transfer = Transfer::new(self.0, &key.subject);
         let mut writer = Writer::new(self.0, key, &mut locked, algorithm, transfer);
         writer.write_all(&mut CountedBody::new(body, chunk)).await?;
         writer.keep().await?;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::incoming::{CountedBody, Incoming};
-use super::transfers::{Slot, Transfers};
-use crate::registry::RegistryError;
+use super::transfers::Slot;
+use crate::registry::{Registry, RegistryError};
 use crate::telemetry::metrics::{self, Refusal};
 
 /// How long an upload waits for a slot before its request is refused.
@@ -18,7 +18,7 @@ const POCKET: u64 = 16 << 10;
 
 /// The slot of one request, as far as it has one.
 pub(super) struct Transfer<'r> {
-    transfers: &'r Transfers,
+    registry: &'r Registry,
     subject: &'r str,
     slot: Option<Slot>,
 }
@@ -29,13 +29,14 @@ pub(super) enum Next {
     Frame(Bytes),
     /// The body has ended as announced.
     End,
-    /// The client is slow, and another upload waits for the slot. Store what has come, and call [`Transfer::end`].
+    /// The client is slow, and another upload waits for the slot, or blocks are about to be removed. Store what has come,
+    /// and call [`Transfer::end`].
     Wanted,
 }
 
 impl<'r> Transfer<'r> {
-    pub(super) fn new(transfers: &'r Transfers, subject: &'r str) -> Self {
-        Self { transfers, subject, slot: None }
+    pub(super) fn new(registry: &'r Registry, subject: &'r str) -> Self {
+        Self { registry, subject, slot: None }
     }
 
     /// Waits for the next frame of `body`, and for a slot when more than [`POCKET`] comes together with the `gathered`
@@ -51,6 +52,7 @@ impl<'r> Transfer<'r> {
                 biased;
                 frame = body.next() => frame?,
                 () = slot.wanted() => return Ok(Next::Wanted),
+                () = self.registry.collecting().closed() => return Ok(Next::Wanted),
             },
         };
         let Some(frame) = frame else { return Ok(Next::End) };
@@ -71,7 +73,7 @@ impl<'r> Transfer<'r> {
         if self.slot.is_some() {
             return Ok(());
         }
-        self.slot = self.transfers.take(self.subject, SLOT_WAIT).await;
+        self.slot = self.registry.transfers().take(self.subject, SLOT_WAIT).await;
         if self.slot.is_none() {
             metrics::refused(Refusal::Uploads);
             return Err(RegistryError::Overloaded);

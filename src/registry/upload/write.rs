@@ -4,18 +4,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use super::UploadKey;
 use super::incoming::{CountedBody, Incoming};
 use super::lock::LockedUpload;
 use super::part::{OpenPart, PartLength, StoringPart};
+use super::record::record_part;
 use super::transfer::{Next, Transfer};
 use crate::ipld::profile::LEAF_BYTES;
 use crate::oci::Algorithm;
-use crate::registry::pins::Content;
-use crate::registry::{Collector, Registry, RegistryError};
-use crate::store::{Part, Recorded, SavedHash, Upload};
+use crate::registry::{Registry, RegistryError};
+use crate::store::{Epoch, Part, Recorded, SavedHash, Upload};
 use crate::stream::hashing::Hasher;
 use crate::stream::paced::STRIDE;
 
@@ -32,6 +31,8 @@ struct ClosedPart {
     offset: u64,
     size: u64,
     hasher: Option<Hasher>,
+    /// The epoch in which its blocks were stored.
+    epoch: Epoch,
 }
 
 /// Writes frames into parts. At most two parts are in flight: one is open, and Kubo may still be storing the one
@@ -141,7 +142,8 @@ impl<'r, 'l> Writer<'r, 'l> {
             return self.close_part().await;
         }
         let begun = self.begun().await?;
-        Ok(self.open.stream(self.registry.ipfs(), begun).await?)
+        let epoch = self.registry.collecting().enter().await?;
+        Ok(self.open.stream(self.registry.ipfs(), begun, epoch).await?)
     }
 
     /// Stores everything that has come, so that a client may count on it.
@@ -197,26 +199,31 @@ impl<'r, 'l> Writer<'r, 'l> {
             true => Bytes::new(),
             false => self.begun().await?,
         };
+        let epoch = match self.open.epoch() {
+            Some(epoch) => epoch,
+            None => self.registry.collecting().enter().await?,
+        };
         let (offset, size) = (self.offset, self.open.size());
         let rest = (offset + size) % LEAF_BYTES;
         let next = self.open.next(rest);
         let full = std::mem::replace(&mut self.open, next);
         self.offset = offset + size - rest;
         let storing = full.finish(self.registry.ipfs(), begun);
-        self.closed = Some(ClosedPart { storing, offset, size, hasher: self.hasher.clone() });
+        self.closed =
+            Some(ClosedPart { storing, offset, size, hasher: self.hasher.clone(), epoch });
         Ok(())
     }
 
     /// Waits until Kubo has stored the closed part, if there is one, and commits its row.
     async fn record_closed_part(&mut self) -> Result<(), RegistryError> {
         let Some(closed) = self.closed.take() else { return Ok(()) };
-        let ClosedPart { storing, offset, size, hasher } = closed;
+        let ClosedPart { storing, offset, size, hasher, epoch } = closed;
         let cid = storing.await?;
         let part = Part { offset, size, cid };
         let hash = hasher.as_ref().map(saved);
         let (id, received) = (self.upload.id, self.upload.received);
         let registry = self.registry;
-        let recorded = record_part(registry, id, received, part, hash.as_ref()).await?;
+        let recorded = record_part(registry, id, received, part, epoch, hash.as_ref()).await?;
         self.check(recorded)?;
         (self.upload.last, self.upload.pieces) = (Some(part), 0);
         self.advance_to(offset + size, hash);
@@ -248,7 +255,9 @@ impl<'r, 'l> Writer<'r, 'l> {
             Recorded::Moved { received } => {
                 Err(RegistryError::OutOfOrder { key: self.key.clone(), received })
             }
-            Recorded::Gone | Recorded::Unclaimed => Err(RegistryError::UploadUnknown),
+            Recorded::Gone | Recorded::Unclaimed | Recorded::Collected => {
+                Err(RegistryError::UploadUnknown)
+            }
         }
     }
 
@@ -273,24 +282,6 @@ impl<'r, 'l> Writer<'r, 'l> {
             // The next row that is written says the same as this one.
             Err(_) => Ok(()),
         }
-    }
-}
-
-/// Commits the row of a part that Kubo has stored. Pins the part first if the node may remove it otherwise.
-async fn record_part(
-    registry: &Registry,
-    id: Uuid,
-    received: u64,
-    part: Part,
-    hash: Option<&SavedHash>,
-) -> Result<Recorded, RegistryError> {
-    let claim = match registry.limits().collector {
-        Collector::Registry => None,
-        Collector::Node => Some(registry.pin(&part.cid, Content::Tree).await?),
-    };
-    match registry.store().uploads().record_part(id, received, part, claim, hash).await? {
-        Recorded::Unclaimed => Err(RegistryError::Claimed(part.cid)),
-        recorded => Ok(recorded),
     }
 }
 

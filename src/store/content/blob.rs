@@ -15,6 +15,7 @@ use crate::store::db::retry::Settled;
 use crate::store::db::row::{parsed, unsigned};
 use crate::store::db::statements::Query;
 use crate::store::error::StoreError;
+use crate::store::uploads::collection::PinnedBlob;
 
 /// The blobs of all repositories.
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +65,8 @@ pub(crate) struct NewBlob<'a> {
     pub(crate) received: i64,
     /// The claim under which the CID was pinned.
     pub(crate) claim: Uuid,
+    /// The epoch in which the blocks were stored.
+    pub(crate) epoch: Option<i64>,
 }
 
 impl Blobs<'_> {
@@ -149,6 +152,15 @@ impl Blobs<'_> {
         })
     }
 
+    /// A page of the blobs whose CIDs must be pinned, after `last`. Empty at the end.
+    pub async fn pinned_page(
+        self,
+        last: Option<&PinnedBlob>,
+    ) -> Result<Vec<PinnedBlob>, StoreError> {
+        let rows = self.0.rows(Query::BlobPinnedPage, [&PinnedBlob::after(last)]).await?;
+        rows.iter().map(PinnedBlob::read).collect()
+    }
+
     /// Marks a blob whose bytes are lost or wrong. Returns whether it did: one that was pushed again since `item` was read
     /// is left alone, and so is one that is marked already.
     pub async fn quarantine(self, item: &ScrubItem) -> Result<bool, StoreError> {
@@ -162,9 +174,9 @@ pub(crate) async fn commit(
     connection: &Connection,
     new: &NewBlob<'_>,
 ) -> Result<Option<Row>, Error> {
-    let NewBlob { repository, digest, cid, size, upload, received, claim } = new;
+    let NewBlob { repository, digest, cid, size, upload, received, claim, epoch } = new;
     connection
-        .row(Query::BlobCommit, &[repository, digest, cid, size, upload, received, claim])
+        .row(Query::BlobCommit, &[repository, digest, cid, size, upload, received, claim, epoch])
         .await
 }
 

@@ -104,6 +104,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "pin_claims",
         sql: include_str!("../../../sql/migrations/0014_pin_claims.sql"),
     },
+    Migration {
+        version: 15,
+        name: "collection",
+        sql: include_str!("../../../sql/migrations/0015_collection.sql"),
+    },
 ];
 
 /// Version of the newest migration of this program.

@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::collection::{self, Epoch};
 use super::pin::{self, Claim};
 use super::upload::{self, NewPart, Part, Recorded, SavedHash, Uploads};
 use crate::ipld::Cid;
@@ -42,11 +43,22 @@ pub enum Committed {
     Gone,
     /// The claim was lost, so the pin may be.
     Unclaimed,
+    /// Another epoch has begun, so blocks may be gone.
+    Collected,
+}
+
+/// What is known of the blocks of a part when its row is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// The claim of its CID if Kubo pins the part. It ends.
+    pub claim: Option<Claim>,
+    /// The epoch in which they were stored.
+    pub epoch: Epoch,
 }
 
 impl Uploads<'_> {
     /// Adds a part to an upload of which `expected_received` bytes are durable. A part at the same offset is replaced.
-    /// `claim` is that of the part's CID if Kubo pins the part, and ends. `hash` covers all bytes up to the end of the part.
+    /// `hash` covers all bytes up to the end of the part.
     ///
     /// # Errors
     /// [`StoreError::Internal`] for a part that leaves a gap, shortens the upload, or has another CID than the claim.
@@ -55,9 +67,10 @@ impl Uploads<'_> {
         id: Uuid,
         expected_received: u64,
         part: Part,
-        claim: Option<Claim>,
+        stored: Stored,
         hash: Option<&SavedHash>,
     ) -> Result<Recorded, StoreError> {
+        let Stored { claim, epoch } = stored;
         let end = part.offset.saturating_add(part.size);
         let other = claim.is_some_and(|claim| claim.cid != part.cid);
         if part.offset > expected_received || end < expected_received || other {
@@ -72,17 +85,21 @@ impl Uploads<'_> {
             size: signed(part.size)?,
             cid: &cid,
             claim,
+            epoch,
             hash,
         };
         let recorded = self.0.retrying(|| async {
             let lease = self.0.lease().await?;
             let locks = async {
-                let (locked, held) = tokio::join!(
+                let (shared, current, locked, held) = tokio::join!(
                     biased;
+                    collection::share(&lease, epoch),
+                    collection::check(&lease, epoch),
                     upload::lock(&lease, Some(id)),
                     pin::hold(&lease, &cid, claim),
                 );
-                Ok((locked?, held?))
+                shared?;
+                Ok((current?, locked?, held?))
             };
             let write = async {
                 let (written, kept) = tokio::join!(
@@ -96,7 +113,10 @@ impl Uploads<'_> {
             };
             lease.transaction(locks, write).await
         });
-        let ((locked, held), written) = recorded.await?;
+        let ((current, locked, held), written) = recorded.await?;
+        if current.is_none() {
+            return Ok(Recorded::Collected);
+        }
         if claim.is_some() && held.is_none() {
             return Ok(Recorded::Unclaimed);
         }
@@ -110,7 +130,12 @@ impl Uploads<'_> {
     ///
     /// # Errors
     /// [`StoreError::Conflict`] also when the repository is removed at the same time.
-    pub async fn commit(self, commit: &Commit, claim: Claim) -> Result<Committed, StoreError> {
+    pub async fn commit(
+        self,
+        commit: &Commit,
+        claim: Claim,
+        epoch: Epoch,
+    ) -> Result<Committed, StoreError> {
         let (repository, digest) = (commit.repository.as_str(), commit.digest.as_str());
         let cid = claim.cid.to_string();
         let new = NewBlob {
@@ -121,19 +146,23 @@ impl Uploads<'_> {
             upload: commit.upload,
             received: signed(commit.received)?,
             claim: claim.id,
+            epoch: epoch.0,
         };
         let committed = self.0.retrying(|| async {
             let lease = self.0.lease().await?;
             let locks = async {
-                let (ensured, session, held, blob) = tokio::join!(
+                let (shared, current, ensured, session, held, blob) = tokio::join!(
                     biased;
+                    collection::share(&lease, epoch),
+                    collection::check(&lease, epoch),
                     repository::ensure(&lease, repository),
                     upload::lock(&lease, commit.upload),
                     pin::hold(&lease, &cid, Some(claim.id)),
                     blob::lock(&lease, digest),
                 );
+                shared?;
                 ensured?;
-                let rows = (session?, held?);
+                let rows = (current?, session?, held?);
                 blob?;
                 Ok(rows)
             };
@@ -149,7 +178,7 @@ impl Uploads<'_> {
             };
             lease.transaction(locks, write).await
         });
-        let ((session, held), stored) = committed.await?;
+        let ((current, session, held), stored) = committed.await?;
         if let Some(row) = stored {
             return Ok(Committed::Done { cid: parsed(&row, "ipfs_cid")? });
         }
@@ -158,6 +187,7 @@ impl Uploads<'_> {
             None if commit.upload.is_some() => Ok(Committed::Gone),
             Some(received) if received != commit.received => Ok(Committed::Moved { received }),
             _ if held.is_none() => Ok(Committed::Unclaimed),
+            _ if current.is_none() => Ok(Committed::Collected),
             _ => Err(StoreError::Conflict(format!("repository {repository} was removed"))),
         }
     }

@@ -32,7 +32,7 @@ pub struct Queued {
 /// A CID of the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueuedCid {
-    /// The CID.
+    /// The CID to unpin, or to keep if a row names it.
     pub cid: Cid,
     /// Whether a row names the CID, so that it must stay pinned.
     pub named: bool,
@@ -93,6 +93,12 @@ impl Unpins<'_> {
         let (cids, _) = columns(cids);
         let seconds = doubt.as_secs_f64();
         self.0.count(Query::UnpinPostpone, [&queued.claim, &cids, &seconds]).await.map(drop)
+    }
+
+    /// CIDs that a row names and whose pin an earlier call may still drop, up to a thousand.
+    pub async fn doubtful(self) -> Result<Vec<Cid>, StoreError> {
+        let rows = self.0.rows(Query::UnpinDoubtful, []).await?;
+        rows.iter().map(|row| parsed(row, "ipfs_cid")).collect()
     }
 
     /// Counts the CIDs that are to be unpinned.

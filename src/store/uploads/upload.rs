@@ -6,6 +6,7 @@ use bytes::Bytes;
 use tokio_postgres::{Error, Row};
 use uuid::Uuid;
 
+use super::collection::{Epoch, PinnedPart};
 use crate::ipld::Cid;
 use crate::oci::{Algorithm, RepositoryName};
 use crate::store::content::repository;
@@ -89,6 +90,8 @@ pub enum Recorded {
     Gone,
     /// The claim of the part's CID was lost, so its pin may be.
     Unclaimed,
+    /// Another epoch has begun, so blocks of the part may be gone.
+    Collected,
 }
 
 impl Recorded {
@@ -171,6 +174,22 @@ impl Uploads<'_> {
     /// bytes again.
     pub async fn parts(self, id: Uuid) -> Result<Vec<Part>, StoreError> {
         self.0.rows(Query::UploadParts, [&id]).await?.iter().map(part).collect()
+    }
+
+    /// A page of the parts of all sessions that must be pinned, after `last`. Empty at the end.
+    pub async fn pinned_page(
+        self,
+        last: Option<&PinnedPart>,
+    ) -> Result<Vec<PinnedPart>, StoreError> {
+        let (upload, offset) = PinnedPart::after(last);
+        let rows = self.0.rows(Query::UploadPinnedPage, [&upload, &offset]).await?;
+        rows.iter().map(PinnedPart::read).collect()
+    }
+
+    /// Notes of up to a hundred parts that they are to be pinned. Returns their CIDs; none when all parts are noted.
+    pub async fn protect_parts(self) -> Result<Vec<Cid>, StoreError> {
+        let rows = self.0.returning(Query::UploadProtectParts, []).await?;
+        rows.iter().map(|row| parsed(row, "ipfs_cid")).collect()
     }
 
     /// The pieces of a session from `offset` on, in order.
@@ -325,6 +344,8 @@ pub(super) struct NewPart<'a> {
     pub(super) cid: &'a str,
     /// The claim under which the CID was pinned, if it is pinned.
     pub(super) claim: Option<Uuid>,
+    /// The epoch in which its blocks were stored.
+    pub(super) epoch: Epoch,
     /// The running hash after the part.
     pub(super) hash: Option<&'a SavedHash>,
 }
@@ -334,12 +355,12 @@ pub(super) async fn record_part(
     connection: &Connection,
     new: &NewPart<'_>,
 ) -> Result<Option<Row>, Error> {
-    let NewPart { upload, expected, offset, size, cid, claim, hash } = new;
+    let NewPart { upload, expected, offset, size, cid, claim, epoch, hash } = new;
     let (algorithm, state) = columns(*hash);
     connection
         .row(
             Query::UploadRecordPart,
-            &[upload, expected, offset, size, cid, claim, &algorithm, &state],
+            &[upload, expected, offset, size, cid, claim, &algorithm, &state, &epoch.0],
         )
         .await
 }

@@ -3,6 +3,7 @@
 //! The values of labels are bounded: methods, endpoint names, status codes, call names, outcomes. A repository, a tag, a
 //! digest or a user never becomes a label.
 
+mod collection;
 mod failure;
 mod partner;
 mod process;
@@ -14,6 +15,7 @@ mod transfer;
 
 use std::time::{Duration, Instant};
 
+pub use collection::{collected, pins_compared};
 pub use failure::{Cause, error_answered, failed};
 pub use partner::{
     DatabaseFigures, Partner, data_disk, database, in_quarantine, kubo_bandwidth, kubo_objects,
@@ -164,6 +166,7 @@ pub fn describe() {
         Unit::Count,
         "Always 1. The labels name the version and the commit that the program was built from"
     );
+    collection::describe();
     failure::describe();
     partner::describe();
     process::describe();

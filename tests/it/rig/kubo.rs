@@ -84,6 +84,16 @@ impl Node {
         })
     }
 
+    /// Starts a node that removes what no pin holds by itself, every second.
+    pub(crate) fn collecting() -> Self {
+        Self::launch_with(None, "--offline --enable-gc", |repo| {
+            for (key, value) in [("GCPeriod", "1s"), ("StorageMax", "1B")] {
+                run(repo, &["config", &format!("Datastore.{key}"), value]);
+            }
+            run(repo, &["config", "--json", "Datastore.StorageGCWatermark", "1"]);
+        })
+    }
+
     /// Starts a node whose RPC API requires `bearer:<token>` or `basic:<user>:<password>`.
     pub(crate) fn guarded(secret: &str) -> Self {
         Self::launch(Some(secret.to_owned()), "--offline")
@@ -191,6 +201,11 @@ impl Node {
     /// Removes every block that is not pinned.
     pub(crate) fn collect(&self) {
         self.ipfs(&["repo", "gc", "--quiet"]);
+    }
+
+    /// Whether the node has a block.
+    pub(crate) fn has_block(&self, cid: &Cid) -> bool {
+        self.block_file(cid).exists()
     }
 
     fn ipfs(&self, arguments: &[&str]) -> String {

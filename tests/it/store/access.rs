@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{
     cid, claim, commit, digest, due, from, manifest, open, put, reference, repository,
-    start_upload, tag,
+    start_upload, stored, tag,
 };
 use crate::rig;
 
@@ -331,7 +331,7 @@ async fn removing_a_repository_removes_its_links_and_no_others() {
     let id = start_upload(&store, &a, "ann").await;
     let part = Part { offset: 0, size: 1, cid: cid(5) };
     let claim = Some(claim(&store, 5).await);
-    let recorded = store.uploads().record_part(id, 0, part, claim, None).await;
+    let recorded = store.uploads().record_part(id, 0, part, stored(claim), None).await;
     assert_eq!(recorded.unwrap(), Recorded::Done);
 
     assert!(store.repositories().remove(&a).await.unwrap());

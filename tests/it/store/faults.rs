@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use af_registry::outbound::WAITING;
 use af_registry::rights::Grantee;
-use af_registry::store::{Put, Settings, Started, Store, StoreError, Unlink};
+use af_registry::store::{Epoch, Put, Settings, Started, Store, StoreError, Unlink};
 
 use super::{
-    anywhere, cid, commit, digest, manifest, open, put, reference, repository, start_upload, tag,
-    waiting,
+    anywhere, cid, commit, digest, manifest, open, put, reference, repository, start_upload,
+    stored, tag, waiting,
 };
 use crate::rig::postgres::Cluster;
 use crate::rig::relay::Relay;
@@ -376,7 +376,7 @@ async fn round_trips_are_as_few_as_promised() {
     costs!("uploads().get", 1, store.uploads().get(&a, id, "ann"));
     let part = af_registry::store::Part { offset: 0, size: 1, cid: cid(5) };
     let claim = costs!("pins().claim", 1, store.pins().claim(&cid(5)));
-    costs!("record_part", 1, store.uploads().record_part(id, 1, part, claim, None));
+    costs!("record_part", 1, store.uploads().record_part(id, 1, part, stored(claim), None));
     let claim = super::claim(&store, 6).await;
     let commit = af_registry::store::Commit {
         repository: a.clone(),
@@ -385,7 +385,7 @@ async fn round_trips_are_as_few_as_promised() {
         upload: Some(id),
         received: 1,
     };
-    costs!("uploads().commit", 1, store.uploads().commit(&commit, claim));
+    costs!("uploads().commit", 1, store.uploads().commit(&commit, claim, Epoch::NONE));
     let queued = costs!("unpins().claim", 1, store.unpins().claim());
     costs!("unpins().done", 1, store.unpins().done(&queued, &queued.cids));
     let id = start_upload(&store, &a, "ann").await;

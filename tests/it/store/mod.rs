@@ -21,7 +21,9 @@ use std::time::Duration;
 use af_registry::ipld::{Cid, Codec};
 use af_registry::oci::{Algorithm, Digest, Reference, RepositoryName, Tag};
 use af_registry::rights::{Access, Grantee};
-use af_registry::store::{Claim, Commit, Committed, MountSource, NewManifest, Put, Started, Store};
+use af_registry::store::{
+    Claim, Commit, Committed, Epoch, MountSource, NewManifest, Put, Started, Store, Stored,
+};
 use bytes::Bytes;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -78,6 +80,11 @@ async fn claim(store: &Store, n: u64) -> Claim {
     store.pins().claim(&cid(n)).await.unwrap().unwrap()
 }
 
+/// What is known of a part that Kubo pins under a claim, if it does.
+fn stored(claim: Option<Claim>) -> Stored {
+    Stored { claim, epoch: Epoch::NONE }
+}
+
 /// The CIDs of the queue whose next attempt is due, those that have waited longest first.
 async fn due(admin: &tokio_postgres::Client) -> Vec<Cid> {
     let select = "SELECT ipfs_cid FROM unpins WHERE done_at IS NULL AND next_try_at <= now() ORDER BY next_try_at";
@@ -109,7 +116,7 @@ async fn commit_at(store: &Store, name: &str, n: u64, at: u64) -> Cid {
         upload: None,
         received: 0,
     };
-    match store.uploads().commit(&commit, claim).await.unwrap() {
+    match store.uploads().commit(&commit, claim, Epoch::NONE).await.unwrap() {
         Committed::Done { cid } => cid,
         other => panic!("{other:?}"),
     }

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use af_registry::store::{Claim, Commit, Committed, Part, Recorded, Store};
+use af_registry::store::{Claim, Commit, Committed, Epoch, Part, Recorded, Store};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
 use super::{
     assert_no_deadlock, cid, claim, commit, commit_at, digest, due, repository, start_upload,
-    unpin_all,
+    stored, unpin_all,
 };
 use crate::rig;
 
@@ -32,7 +32,7 @@ fn blob(n: u64) -> Commit {
 }
 
 async fn commit_claimed(store: &Store, claim: Claim, n: u64) -> Committed {
-    store.uploads().commit(&blob(n), claim).await.unwrap()
+    store.uploads().commit(&blob(n), claim, Epoch::NONE).await.unwrap()
 }
 
 #[tokio::test]
@@ -82,7 +82,7 @@ async fn a_row_that_would_name_a_cid_of_a_lost_claim_is_not_written() {
             let _other = claim(&store, 1).await;
         }
         assert_eq!(commit_claimed(&store, late, 1).await, Committed::Unclaimed);
-        let recorded = store.uploads().record_part(id, 0, part, Some(late), None).await;
+        let recorded = store.uploads().record_part(id, 0, part, stored(Some(late)), None).await;
         assert_eq!(recorded.unwrap(), Recorded::Unclaimed);
     }
     assert!(store.uploads().parts(id).await.unwrap().is_empty());
@@ -146,7 +146,8 @@ async fn cancelling_an_upload_does_not_unpin_the_part_of_another() {
         let left = start_upload(&store, &a, "ann").await;
         let right = start_upload(&store, &a, "bob").await;
         let record = async |id, claim| {
-            let recorded = store.uploads().record_part(id, 0, part, Some(claim), None).await;
+            let recorded =
+                store.uploads().record_part(id, 0, part, stored(Some(claim)), None).await;
             assert_eq!(recorded.unwrap(), Recorded::Done, "{order}");
         };
         record(left, claim(&store, n).await).await;
@@ -177,7 +178,7 @@ async fn a_part_without_a_pin_is_never_unpinned() {
     for (offset, at) in [(0, 1), (0, 2), (1, 3)] {
         let part = Part { offset, size: 1, cid: cid(at) };
         let expected = u64::from(at > 1);
-        let recorded = store.uploads().record_part(id, expected, part, None, None).await;
+        let recorded = store.uploads().record_part(id, expected, part, stored(None), None).await;
         assert_eq!(recorded.unwrap(), Recorded::Done);
     }
     assert!(store.uploads().cancel(&a, id, "ann").await.unwrap());
@@ -202,7 +203,7 @@ async fn a_cid_whose_last_user_leaves_while_it_is_kept_stays_queued() {
     let id = start_upload(&store, &a, "ann").await;
     let part = Part { offset: 0, size: 1, cid: cid(1) };
     let pinned = Some(claim(&store, 1).await);
-    store.uploads().record_part(id, 0, part, pinned, None).await.unwrap();
+    store.uploads().record_part(id, 0, part, stored(pinned), None).await.unwrap();
     let enqueue = "INSERT INTO unpins (ipfs_cid) VALUES ($1)";
     admin.execute(enqueue, &[&cid(1).to_string()]).await.unwrap();
     let queued = store.unpins().claim().await.unwrap();
@@ -267,7 +268,8 @@ async fn every_cid_that_a_row_names_is_always_pinned() {
                 tokio::time::sleep(Duration::from_millis(round % 3)).await;
                 pins.lock().unwrap().insert(n); // Kubo's pin, if there is none
                 let part = Part { offset: 0, size: 1, cid: cid(n) };
-                let recorded = store.uploads().record_part(id, 0, part, Some(claim), None).await;
+                let recorded =
+                    store.uploads().record_part(id, 0, part, stored(Some(claim)), None).await;
                 assert_eq!(recorded.unwrap(), Recorded::Done);
                 assert!(pins.lock().unwrap().contains(&n), "a recorded part lost its pin");
                 tokio::time::sleep(Duration::from_millis(round % 5)).await;
@@ -313,7 +315,7 @@ async fn a_part_of_an_unknown_upload_is_due_for_unpinning() {
     let rig::Database { store, admin, .. } = rig::database().await;
     let part = Part { offset: 0, size: 1, cid: cid(1) };
     let pinned = Some(claim(&store, 1).await);
-    let recorded = store.uploads().record_part(Uuid::new_v4(), 0, part, pinned, None).await;
+    let recorded = store.uploads().record_part(Uuid::new_v4(), 0, part, stored(pinned), None).await;
     assert_eq!(recorded.unwrap(), Recorded::Gone);
     assert_eq!(due(&admin).await, [cid(1)]);
 }

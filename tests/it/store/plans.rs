@@ -3,13 +3,13 @@
 
 use std::time::Duration;
 
-use af_registry::store::{Commit, Part, Recorded, Settings, Store, Unlink};
+use af_registry::store::{Commit, Epoch, Part, Recorded, Settings, Store, Unlink};
 use serde_json::Value;
 use tokio_postgres::{Client, SimpleQueryMessage};
 
 use super::{
     anywhere, cid, claim, commit, digest, manifest, open, put, reference, repository, start_upload,
-    tag,
+    stored, tag,
 };
 use crate::rig;
 
@@ -134,11 +134,11 @@ const CASES: &[Case] = &[
     case!("blob/unlink", "'big', digest_of('blob', 7)", 5.0),
     case!("blob/unlink", "'big', digest_of('blob', 1)", 5.0),
     case!("blob/unlink", "'team1/image1', digest_of('blob', 1)", 5.0),
-    case!("blob/quarantine", "digest_of('blob', 7), cid_of('blob', 7)", 1.0),
+    case!("blob/quarantine", "digest_of('blob', 7), cid_of('blob', 7), 0", 1.0),
     case!("blob/lock", "digest_of('blob', 7)", 1.0),
     case!(
         "blob/commit",
-        "'big', digest_of('blob', 7), cid_of('part', 7), 7, md5('upload7')::UUID, 128, md5('claim')::UUID",
+        "'big', digest_of('blob', 7), cid_of('part', 7), 7, md5('upload7')::UUID, 128, md5('claim')::UUID, 0",
         15.0
     ),
     case!("scrub/due", "now(), '1970-01-01', 0, 100", 100.0),
@@ -214,11 +214,19 @@ const CASES: &[Case] = &[
     case!("upload/lock_idle", "3600, 100", 201.0),
     case!(
         "upload/record_part",
-        "md5('upload7')::UUID, 128, 64, 100, 'x', NULL, 'sha256', 'x'",
+        "md5('upload7')::UUID, 128, 64, 100, 'x', NULL, 'sha256', 'x', 0",
         14.0
     ),
     case!("upload/backlog", "3600, 1000", 1001.0),
     case!("upload/discard", "ARRAY[md5('upload7')::UUID, md5('upload8')::UUID]", 8.0),
+    case!("collection/look", "", 1.0),
+    case!("collection/check", "0", 1.0),
+    case!("collection/unpinning", "", 1.0),
+    case!("collection/state", "", 3.0),
+    case!("blob/pinned_page", "500000", 5000.0),
+    case!("upload/pinned_page", "md5('upload7')::UUID, 0", 5000.0),
+    case!("upload/protect_parts", "", 500.0),
+    case!("unpin/doubtful", "", 1000.0),
     case!("pin/claim", "cid_of('part', 7), md5('claim')::UUID, 10", 3.0),
     case!("pin/hold", "cid_of('part', 7), md5('claim')::UUID", 1.0),
     case!("pin/keep", "cid_of('part', 7), md5('claim')::UUID", 4.0),
@@ -346,7 +354,7 @@ async fn everything(store: &Store) {
     let id = start_upload(store, &big, "cem").await;
     let part = Part { offset: 0, size: 1, cid: cid(5) };
     let pinned = Some(claim(store, 5).await);
-    let recorded = store.uploads().record_part(id, 0, part, pinned, None).await;
+    let recorded = store.uploads().record_part(id, 0, part, stored(pinned), None).await;
     assert_eq!(recorded.unwrap(), Recorded::Done);
     assert!(store.uploads().cancel(&big, id, "cem").await.unwrap());
     let id = start_upload(store, &big, "cem").await;
@@ -357,7 +365,7 @@ async fn everything(store: &Store) {
         upload: Some(id),
         received: 0,
     };
-    store.uploads().commit(&commit, claim(store, 6).await).await.unwrap();
+    store.uploads().commit(&commit, claim(store, 6).await, Epoch::NONE).await.unwrap();
     assert_eq!(store.uploads().expire(Duration::from_secs(3600)).await.unwrap(), 100);
     assert!(store.unpins().forget().await.unwrap() > 0);
 }

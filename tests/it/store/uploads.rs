@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use af_registry::oci::Algorithm;
 use af_registry::store::{
-    Commit, Committed, Part, Recorded, SavedHash, Started, Store, StoreError, Upload,
+    Commit, Committed, Epoch, Part, Recorded, SavedHash, Started, Store, StoreError, Upload,
 };
 use uuid::Uuid;
 
-use super::{cid, claim, digest, due, repository, start_upload};
+use super::{cid, claim, digest, due, repository, start_upload, stored};
 use crate::rig;
 
 async fn record(store: &Store, id: Uuid, expected: u64, part: Part) -> Recorded {
     let claim = store.pins().claim(&part.cid).await.unwrap();
-    store.uploads().record_part(id, expected, part, claim, None).await.unwrap()
+    store.uploads().record_part(id, expected, part, stored(claim), None).await.unwrap()
 }
 
 fn part(offset: u64, size: u64, at: u64) -> Part {
@@ -122,7 +122,7 @@ async fn a_part_in_the_wrong_place_is_rejected_and_queued() {
     assert_eq!(due, [cid(2), cid(3)]);
     let claim = claim(&store, 4).await;
     for bad in [part(65, 1, 4), part(10, 10, 4), part(64, 1, 5)] {
-        let refused = store.uploads().record_part(id, 64, bad, Some(claim), None).await;
+        let refused = store.uploads().record_part(id, 64, bad, stored(Some(claim)), None).await;
         assert!(matches!(refused, Err(StoreError::Internal(_))), "{bad:?}");
     }
 }
@@ -161,7 +161,8 @@ async fn a_commit_ends_the_upload_and_queues_all_cids_but_that_of_the_blob() {
         upload: Some(id),
         received: 70,
     };
-    let committed = store.uploads().commit(&commit, claim(&store, 9).await).await.unwrap();
+    let committed =
+        store.uploads().commit(&commit, claim(&store, 9).await, Epoch::NONE).await.unwrap();
     assert_eq!(committed, Committed::Done { cid: cid(9) });
     assert_eq!(store.uploads().get(&a, id, "ann").await.unwrap(), None);
     let mut due = due(&admin).await;
@@ -175,7 +176,7 @@ async fn a_commit_ends_the_upload_and_queues_all_cids_but_that_of_the_blob() {
     record(&store, id, 0, part(0, 64, 5)).await;
     let commit =
         Commit { repository: a, digest: digest(5), size: 64, upload: Some(id), received: 64 };
-    store.uploads().commit(&commit, claim(&store, 5).await).await.unwrap();
+    store.uploads().commit(&commit, claim(&store, 5).await, Epoch::NONE).await.unwrap();
     assert_eq!(super::due(&admin).await.len(), 2);
 }
 
@@ -192,7 +193,9 @@ async fn a_commit_of_an_upload_that_has_moved_or_ended_stores_nothing() {
         upload: Some(id),
         received: 64,
     };
-    let outcome = async || store.uploads().commit(&commit, claim(&store, 9).await).await.unwrap();
+    let outcome = async || {
+        store.uploads().commit(&commit, claim(&store, 9).await, Epoch::NONE).await.unwrap()
+    };
     // Another instance appends to the upload, or ends it, between the last look at it and the commit.
     assert_eq!(store.uploads().append_piece(id, 64, b"x", None).await.unwrap(), Recorded::Done);
     assert_eq!(outcome().await, Committed::Moved { received: 65 });

@@ -1,0 +1,2 @@
+-- Notes that something became garbage.
+UPDATE collection SET garbage = TRUE WHERE NOT garbage
