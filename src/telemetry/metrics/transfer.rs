@@ -11,13 +11,16 @@ pub(super) const FIRST_BYTE: &str = "registry_pull_first_byte_seconds";
 pub(super) const BLOB_PUSH: &str = "registry_blob_push_seconds";
 pub(super) const RATE: &str = "registry_transfer_rate_bytes_per_second";
 
-/// Upper bounds of the histograms of transfers, in seconds: eight for each power of ten, so that a percentile read from
-/// them is within some percent of the true one, from a manifest in the cache to a large layer over a thin link.
-pub(super) const TRANSFER_BUCKETS: [f64; 46] = [
-    0.0005, 0.00075, 0.001, 0.0013, 0.0018, 0.0024, 0.0032, 0.0042, 0.0056, 0.0075, 0.01, 0.013,
-    0.018, 0.024, 0.032, 0.042, 0.056, 0.075, 0.1, 0.13, 0.18, 0.24, 0.32, 0.42, 0.56, 0.75, 1.0,
-    1.3, 1.8, 2.4, 3.2, 4.2, 5.6, 7.5, 10.0, 13.0, 18.0, 24.0, 32.0, 42.0, 56.0, 75.0, 100.0,
-    180.0, 320.0, 600.0,
+/// Upper bounds of the histograms of transfers, in seconds: sixteen for each power of ten, so that a percentile read from
+/// them is within a tenth of the true one, from a manifest in the cache to a large layer over a thin link.
+pub(super) const TRANSFER_BUCKETS: [f64; 87] = [
+    0.0005, 0.00065, 0.0008, 0.001, 0.00115, 0.00133, 0.00154, 0.00178, 0.00205, 0.00237, 0.00274,
+    0.00316, 0.00365, 0.00422, 0.00487, 0.00562, 0.00649, 0.0075, 0.00866, 0.01, 0.0115, 0.0133,
+    0.0154, 0.0178, 0.0205, 0.0237, 0.0274, 0.0316, 0.0365, 0.0422, 0.0487, 0.0562, 0.0649, 0.075,
+    0.0866, 0.1, 0.115, 0.133, 0.154, 0.178, 0.205, 0.237, 0.274, 0.316, 0.365, 0.422, 0.487,
+    0.562, 0.649, 0.75, 0.866, 1.0, 1.15, 1.33, 1.54, 1.78, 2.05, 2.37, 2.74, 3.16, 3.65, 4.22,
+    4.87, 5.62, 6.49, 7.5, 8.66, 10.0, 11.5, 13.3, 15.4, 17.8, 20.5, 23.7, 27.4, 31.6, 36.5, 42.2,
+    48.7, 56.2, 64.9, 75.0, 86.6, 100.0, 180.0, 320.0, 600.0,
 ];
 
 /// Upper bounds of the histogram of rates: powers of four from 64 KiB to 4 GiB a second.
