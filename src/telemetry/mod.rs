@@ -1,7 +1,8 @@
-//! The log and the metrics. All rooms may use this one; it uses none of them.
+//! The log, the metrics, and the last hour. All rooms may use this one; it uses none of them.
 
 mod causes;
 pub mod log;
 pub mod metrics;
+pub mod recent;
 
 pub use causes::with_causes;

@@ -125,7 +125,7 @@ async fn the_metrics_count_pushes_and_pulls() {
         assert!(text.contains(line), "{line} is not in\n{text}");
     }
     assert!(!text.contains("seen") && !text.contains("sha256"), "{text}");
-    metrics.get("/").await.expect(404);
+    metrics.get("/v2/").await.expect(404);
 }
 
 /// Sends raw bytes. Returns what the server sends until it closes the connection, and the time that this took.

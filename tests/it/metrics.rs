@@ -107,3 +107,30 @@ async fn only_so_many_repositories_are_counted_by_name() {
     let other = r#"registry_repository_bytes_total{repository="(other)",direction="push"}"#;
     assert_eq!(sample(&text, other), Some(2000.0), "{text}");
 }
+
+#[tokio::test]
+async fn the_page_shows_the_last_hour_and_loads_only_its_style_sheet() {
+    let server = server().await;
+    let client = server.client();
+    let digest = client.push_blob("shown", &random(74, 50_000)).await;
+    client.get(&format!("/v2/shown/blobs/{digest}")).await.expect(200);
+    once(&server, r#"registry_job_backlog{job="drop-pins"}"#).await;
+    let operator = Client { addr: server.metrics };
+    let page = operator.get("/").await.expect(200);
+    assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+    let policy = page.header("content-security-policy").to_owned();
+    assert!(policy.starts_with("default-src 'none'; style-src 'self'"), "{policy}");
+    let text = String::from_utf8(page.body.to_vec()).unwrap();
+    for part in ["<b class=\"ready\">ready</b>", "Pull, whole", "drop-pins", "PostgreSQL"] {
+        assert!(text.contains(part), "{part} is not in {text}");
+    }
+    // A push and a pull have their percentiles.
+    assert!(!text.contains("p99 <b>none yet</b>"), "{text}");
+    assert!(
+        !text.contains("style=") && !text.contains("<script") && !text.contains("shown"),
+        "{text}"
+    );
+    let style = operator.get("/page.css").await.expect(200);
+    assert_eq!(style.header("content-type"), "text/css");
+    operator.ask("POST", "/").await.expect(405);
+}

@@ -1,21 +1,23 @@
-//! The operator's port: `/metrics`, and the health of the server for probes that do not speak its clients' protocol.
+//! The operator's port: `/metrics`, a page of the last hour, and the health of the server for probes that do not speak its clients' protocol.
 
 use std::convert::Infallible;
 use std::pin::Pin;
 
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue};
 use hyper::service::Service;
 use hyper::{Method, Request, Response, StatusCode};
 use metrics_exporter_prometheus::PrometheusHandle;
 
+use super::page::{POLICY, STYLE, page};
 use crate::http::edge::answer::Answer;
 use crate::http::edge::respond;
 use crate::http::v2::endpoints::health;
 use crate::http::{Body, Edge};
 use crate::net::Received;
-use crate::telemetry::metrics;
+use crate::telemetry::{metrics, recent};
 
-/// Answers `GET /metrics` in Prometheus' text format, and `/healthz` and `/readyz` as the port for clients does.
+/// Answers `GET /metrics` in Prometheus' text format, `/` with a page of the last hour, and `/healthz` and `/readyz` as the
+/// port for clients does.
 #[derive(Clone)]
 pub struct OperatorService {
     metrics: PrometheusHandle,
@@ -30,9 +32,13 @@ impl OperatorService {
 
     async fn answer(&self, request: Request<Received>) -> Response<Body> {
         match request.uri().path() {
-            "/metrics" | "/healthz" | "/readyz" if *request.method() != Method::GET => {
+            "/" | "/page.css" | "/metrics" | "/healthz" | "/readyz"
+                if *request.method() != Method::GET =>
+            {
                 respond::empty(StatusCode::METHOD_NOT_ALLOWED)
             }
+            "/" => self.page().await,
+            "/page.css" => styled(STYLE),
             "/metrics" => self.metrics(),
             "/healthz" => health::health().response,
             "/readyz" => match health::ready(&self.edge).await {
@@ -43,6 +49,22 @@ impl OperatorService {
         }
     }
 
+    /// The last hour as a page.
+    async fn page(&self) -> Response<Body> {
+        let ready = match health::ready(&self.edge).await {
+            Ok(answer) if answer.response.status() == StatusCode::OK => "ready",
+            Ok(_) => "draining",
+            Err(_) => "not-ready",
+        };
+        let page = page(&recent::hour(), ready);
+        let mut response = respond::with(StatusCode::OK, Body::full(page));
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
+    }
+
     fn metrics(&self) -> Response<Body> {
         metrics::process();
         let mut response = respond::with(StatusCode::OK, Body::full(self.metrics.render()));
@@ -50,6 +72,13 @@ impl OperatorService {
         response.headers_mut().insert(CONTENT_TYPE, text);
         response
     }
+}
+
+/// A style sheet.
+fn styled(text: &'static str) -> Response<Body> {
+    let mut response = respond::with(StatusCode::OK, Body::full(text));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/css"));
+    response
 }
 
 impl Service<Request<Received>> for OperatorService {

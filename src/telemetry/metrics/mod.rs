@@ -32,6 +32,8 @@ use metrics::{
     Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };
 
+use super::recent;
+
 const HTTP_REQUESTS: &str = "registry_http_requests_total";
 const HTTP_DURATION: &str = "registry_http_request_duration_seconds";
 const HTTP_IN_FLIGHT: &str = "registry_http_requests_in_flight";
@@ -186,6 +188,7 @@ pub fn request(method: &'static str, endpoint: &'static str, status: u16, took: 
     counter!(HTTP_REQUESTS, "method" => method, "endpoint" => endpoint, "status" => status_label(status))
         .increment(1);
     histogram!(HTTP_DURATION, "endpoint" => endpoint).record(took);
+    recent::request(status >= 500);
 }
 
 /// The status as a label. These are all that the registry answers with.
@@ -276,12 +279,14 @@ pub fn certificate_reloaded(ok: bool) {
 pub fn job_run(job: &'static str, outcome: &'static str, took: Duration) {
     counter!(JOB_RUNS, "job" => job, "outcome" => outcome).increment(1);
     histogram!(JOB_DURATION, "job" => job).record(took);
+    recent::job_run(job, outcome, took);
 }
 
 /// Publishes how many items wait for a background job, and how long the oldest has waited.
 pub fn job_backlog(job: &'static str, items: u64, oldest: Duration) {
     gauge!(JOB_BACKLOG, "job" => job).set(items as f64);
     gauge!(JOB_OLDEST, "job" => job).set(oldest.as_secs_f64());
+    recent::job_backlog(job, items, oldest);
 }
 
 /// Counts a request that is being answered, until the value is dropped.

@@ -5,6 +5,7 @@ use metrics::{
 };
 
 use super::raised::Raised;
+use crate::telemetry::recent;
 
 const UP: &str = "registry_partner_up";
 const KUBO_BYTES: &str = "registry_kubo_repository_bytes";
@@ -51,6 +52,7 @@ pub fn partner_up(partner: Partner, up: bool) {
 /// Publishes the size of Kubo's repository, and its `StorageMax`.
 pub fn kubo_repository(bytes: u64, limit: u64) {
     gauge!(KUBO_BYTES).set(bytes as f64);
+    recent::kubo(bytes);
     gauge!(KUBO_LIMIT).set(limit as f64);
 }
 
@@ -96,6 +98,7 @@ pub struct DatabaseFigures {
 /// Publishes the state of the database.
 pub fn database(figures: &DatabaseFigures) {
     gauge!(DATABASE_BYTES).set(figures.bytes as f64);
+    recent::database(figures.bytes);
     gauge!(LIVE_ROWS).set(figures.live_rows as f64);
     gauge!(DEAD_ROWS).set(figures.dead_rows as f64);
     gauge!(OLDEST_TRANSACTION).set(figures.oldest_transaction);

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use metrics::{Unit, counter, describe_counter, describe_histogram, histogram};
 
+use crate::telemetry::recent;
+
 const TRANSFERS: &str = "registry_transfers_total";
 pub(super) const DURATION: &str = "registry_transfer_duration_seconds";
 pub(super) const FIRST_BYTE: &str = "registry_pull_first_byte_seconds";
@@ -131,6 +133,7 @@ impl Transfer {
             histogram!(DURATION, "direction" => direction, "content" => content).record(took);
             if self.direction == Direction::Pull {
                 rate(direction, sent, took);
+                recent::pull(took);
             }
         }
     }
@@ -139,6 +142,7 @@ impl Transfer {
 /// Notes that a blob of `size` bytes was pushed, `took` after its upload was opened.
 pub fn blob_pushed(size: u64, took: Duration) {
     histogram!(BLOB_PUSH).record(took);
+    recent::push(took);
     rate(Direction::Push.label(), size, took);
 }
 
