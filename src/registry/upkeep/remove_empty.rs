@@ -36,12 +36,16 @@ impl Job for RemoveEmpty {
     }
 
     async fn run(&self, stop: &CancellationToken) -> Result<Done, JobError> {
-        let (mut items, mut after) = (0, 0);
-        while !stop.is_cancelled()
-            && let Some(swept) = self.0.repositories().sweep(after, Self::AGE).await?
+        let (mut items, mut after, mut failed, mut reason) = (0, 0, 0, String::new());
+        // What a step has not committed when it is cut, the next run does.
+        while let Some(swept) =
+            stop.run_until_cancelled(self.0.repositories().sweep(after, Self::AGE)).await
+            && let Some(swept) = swept?
         {
             after = swept.last;
             items += swept.removed;
+            failed += swept.failed;
+            reason = if swept.failed > 0 { swept.reason } else { reason };
         }
         if items > 0 {
             info!(
@@ -49,6 +53,10 @@ impl Job for RemoveEmpty {
                 count = items,
                 "removed {items} empty repositories"
             );
+        }
+        if failed > 0 {
+            let text = format!("{failed} empty repositories could not be removed, {items} were");
+            return Err(JobError::new(format!("{text}; {reason}")));
         }
         Ok(Done { items })
     }

@@ -13,12 +13,16 @@ use crate::store::error::StoreError;
 const AT_ONCE: i64 = 1000;
 
 /// What one step of a walk through all repositories did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
     /// Where the next step goes on.
     pub last: i64,
     /// Number of repositories that are gone.
     pub removed: u64,
+    /// Number of repositories that could not be removed.
+    pub failed: u64,
+    /// Why that was so for the last of them.
+    pub reason: String,
 }
 
 impl Repositories<'_> {
@@ -26,16 +30,41 @@ impl Repositories<'_> {
     /// has used for `age`. `None` at the end. A repository that somebody begins to use meanwhile stays.
     pub async fn sweep(self, after: i64, age: Duration) -> Result<Option<Swept>, StoreError> {
         let Some((last, empty)) = self.find_empty(after, age).await? else { return Ok(None) };
+        let mut swept = Swept { last, ..Swept::default() };
+        match self.remove_unused(&empty).await {
+            Ok(removed) => swept.removed = removed,
+            Err(error @ StoreError::Unavailable(_)) => return Err(error),
+            // One of them is in the way of the others.
+            Err(_) => self.remove_one_by_one(&empty, &mut swept).await?,
+        }
+        Ok(Some(swept))
+    }
+
+    async fn remove_one_by_one(self, empty: &[i64], swept: &mut Swept) -> Result<(), StoreError> {
+        for id in empty {
+            match self.remove_unused(&[*id]).await {
+                Ok(removed) => swept.removed += removed,
+                Err(error @ StoreError::Unavailable(_)) => return Err(error),
+                Err(error) => {
+                    swept.failed += 1;
+                    swept.reason = error.to_string();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn remove_unused(self, empty: &[i64]) -> Result<u64, StoreError> {
         if empty.is_empty() {
-            return Ok(Some(Swept { last, removed: 0 }));
+            return Ok(0);
         }
         let removed = self.0.retrying(|| async {
             let lease = self.0.lease().await?;
-            let locked = lease.begin(lock_empty(&lease, &empty)).await?;
+            let locked = lease.begin(lock_empty(&lease, empty)).await?;
             let ids = locked.iter().map(|row| row.try_get(0)).collect::<Result<Vec<i64>, _>>()?;
             lease.commit(remove_empty(&lease, &ids)).await
         });
-        Ok(Some(Swept { last, removed: removed.await? }))
+        removed.await
     }
 
     async fn find_empty(
