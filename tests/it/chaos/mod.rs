@@ -15,6 +15,7 @@ use crate::history::{Event, Outcome, check};
 use crate::rig::client::Client;
 use crate::rig::dice::Dice;
 use crate::rig::fleet::Fleet;
+use crate::rig::postgres::connect;
 use crate::rig::whole::{ready, whole};
 use caller::{Caller, Notes};
 use worker::{Known, Worker};
@@ -25,13 +26,20 @@ const PHASE: Duration = Duration::from_secs(30);
 /// The part of the time after which no new phase begins.
 const FAULTY: f64 = 0.7;
 
+/// Kubo is collected every few seconds, and waits for no quiet moment.
+const COLLECTING: [(&str, &str); 3] = [
+    ("OPEN_REGISTRY_DFS_IPFS_GC", "true"),
+    ("OPEN_REGISTRY_DFS_IPFS_GC_PERIOD", "5s"),
+    ("OPEN_REGISTRY_DFS_IPFS_STORAGE_MAX", "1MiB"),
+];
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "it takes minutes; `make chaos` runs it"]
 async fn three_instances_keep_every_promise_under_faults() {
     let minutes = std::env::var("AF_REGISTRY_CHAOS_MINUTES").unwrap_or_else(|_| "1".into());
     let time = Duration::from_secs_f64(60.0 * minutes.parse::<f64>().unwrap());
     let mut dice = Dice::new("chaos");
-    let mut fleet = Fleet::start(3).await;
+    let mut fleet = Fleet::start_with(3, &COLLECTING).await;
     let run = Run::new(&fleet);
     // The checks take the rest of the time.
     let (began, faulty) = (Instant::now(), time.mul_f64(FAULTY));
@@ -42,7 +50,13 @@ async fn three_instances_keep_every_promise_under_faults() {
     whole(fleet.client(), &fleet.database, &fleet.node).await;
     let history = run.notes.history();
     let done = history.iter().filter(|event| event.outcome != Outcome::Unknown).count();
-    println!("chaos: {} calls, {done} with an outcome, no breach", history.len());
+    let collections = connect(&fleet.database).await;
+    let collections = collections.query_one("SELECT epoch FROM collection", &[]).await.unwrap();
+    let collections: i64 = collections.get(0);
+    println!(
+        "chaos: {} calls, {done} with an outcome, {collections} collections, no breach",
+        history.len()
+    );
 }
 
 /// What the phases of a run share.

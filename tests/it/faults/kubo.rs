@@ -178,6 +178,7 @@ async fn f09_pin_calls_that_hang_hold_up_nothing_else() {
         client.start_upload("f09").await;
         client.get("/v2/f09/tags/list").await.expect(200);
         client.get("/v2/").await.expect(200);
+        assert_no_transaction_waits(&server).await;
         tokio::time::sleep(Duration::from_millis(20 * n)).await;
     }
     release.send_replace(true);

@@ -31,7 +31,7 @@
 //! | F25 | Clocks differ | `src::auth::token::claims::clocks_may_differ_by_a_minute`, `store::access::a_robot_expires_by_the_clock_of_the_database` |
 //! | F26 | A certificate is replaced, by a bad one too | `tls::reload::open_pulls_survive_a_new_certificate`, `tls::reload::changed_files_are_noticed_and_bad_ones_change_nothing` |
 //! | F27 | SIGTERM | `truth::sigterm_lets_accepted_requests_finish`, `src::net::tests::a_shutdown_finishes_what_runs_and_accepts_nothing_new` |
-//! | F28 | Two versions serve side by side | `store::schema::instances_that_start_at_once_migrate_once`, `store::schema::a_newer_schema_and_a_changed_migration_stop_the_start` |
+//! | F28 | Two versions serve side by side | `store::upgrades::the_previous_version_pushes_and_pulls_beside_this_one`, `store::upgrades::databases_of_all_earlier_versions_are_migrated_and_served`, `store::schema::instances_that_start_at_once_migrate_once` |
 //! | F29 | Everybody comes back at once | `faults::kubo::f29_a_herd_that_waited_for_kubo_is_served`, `ipfs::only_so_many_calls_wait_for_a_node` |
 //! | F30 | A read fails after the head of its answer | `faults::answers::f03_f30_a_bad_read_never_looks_like_a_blob` |
 //!

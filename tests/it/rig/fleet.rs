@@ -31,17 +31,23 @@ pub(crate) struct Instance {
 impl Fleet {
     /// Starts partners and so many instances.
     pub(crate) async fn start(count: usize) -> Self {
+        Self::start_with(count, &[]).await
+    }
+
+    /// As [`Fleet::start`], with these settings.
+    pub(crate) async fn start_with(count: usize, settings: &[(&str, &str)]) -> Self {
         let (cluster, node) =
             tokio::task::spawn_blocking(|| (Cluster::start(), Node::start())).await.unwrap();
         let database = cluster.database().await;
-        let settings = database.settings.clone();
+        let address = database.settings.clone();
         let first = builder().await.at(database).on(&node);
+        let first = settings.iter().fold(first, |first, (name, value)| first.env(name, value));
         let mut instances = vec![Instance::start(first, &cluster, &node).await];
         while instances.len() < count {
             let next = Builder::beside(&instances[0].server);
             instances.push(Instance::start(next, &cluster, &node).await);
         }
-        Self { instances, node, cluster, database: settings }
+        Self { instances, node, cluster, database: address }
     }
 
     /// The addresses of all instances.
