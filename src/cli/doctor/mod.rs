@@ -29,11 +29,19 @@ pub(super) async fn run(config: &Config) -> Result<Answer, CliError> {
     settings(config, &mut findings);
     machine::look(config, &mut findings);
     let private = config.postgres.is_none() || config.kubo.is_none();
-    if private && !config.data_dir.exists() {
+    let empty = private && !config.data_dir.exists();
+    if empty {
         findings.fine("partners", format!("{} does not exist yet", config.data_dir.display()));
+    }
+    if empty && config.postgres.is_none() {
         return answer(&findings);
     }
-    match CommandPartners::both(config).await {
+    // A look makes no repository of Kubo.
+    let partners = match empty {
+        true => CommandPartners::postgres_only(config).await,
+        false => CommandPartners::both(config).await,
+    };
+    match partners {
         Ok(partners) => {
             if partners.were_started() {
                 findings.fine(

@@ -144,7 +144,13 @@ async fn partners_that_do_not_answer_are_findings() {
 
     let rig::Database { settings, admin, .. } = rig::database().await;
     let node = rig::kubo::shared();
+    let (_top, data) = data_dir();
     let mut operator = Operator::on(&settings);
+    operator.0.push(("OPEN_REGISTRY_DATA_DIR", data.to_str().unwrap().to_owned()));
+    let half = doctor(&operator, 2);
+    finds(&half, "fine", "partners", "does not exist yet");
+    finds(&half, "broken", "postgres", "fsync is off");
+    assert!(!data.exists(), "a look makes nothing");
     operator.0.push(("OPEN_REGISTRY_DFS_IPFS_API_URL", node.settings.api.to_string()));
     finds(&doctor(&operator, 2), "warning", "kubo", "no gateway is set");
     let newer =
