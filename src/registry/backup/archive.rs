@@ -1,7 +1,8 @@
 //! The blocks of one blob in a file. Every block is compared with its CID when it is written and when it is read.
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -34,7 +35,8 @@ pub(super) async fn write(
 ) -> Result<(), BackupError> {
     let path = path(directory, &blob.cid);
     let shard = path.parent().unwrap_or(directory);
-    fs::create_dir_all(shard).map_err(BackupError::io("make", shard))?;
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(shard);
+    made.map_err(BackupError::io("make", shard))?;
     let new = path.with_extension("new");
     let written = write_to(kubo, &new, blob).await;
     if let Err(error) = written {
@@ -48,7 +50,10 @@ pub(super) async fn write(
 
 async fn write_to(kubo: &Kubo, path: &Path, blob: &NamedBlob) -> Result<(), BackupError> {
     let io = |error| BackupError::io("write", path)(error);
-    let mut out = BufWriter::with_capacity(1 << 20, File::create(path).map_err(io)?);
+    let mut options = OpenOptions::new();
+    // The content may be private.
+    let file = options.create(true).truncate(true).write(true).mode(0o600).open(path);
+    let mut out = BufWriter::with_capacity(1 << 20, file.map_err(io)?);
     out.write_all(&car::opening(&blob.cid)).map_err(io)?;
     let (mut seen, mut ahead) = (std::collections::HashSet::new(), vec![(blob.cid, blob.size)]);
     while let Some((cid, size)) = ahead.pop() {

@@ -1,9 +1,9 @@
 //! Making a backup while the registry serves.
 
 use std::collections::{BTreeMap, HashSet};
-use std::fs::{self, DirBuilder};
-use std::io::Write;
-use std::os::unix::fs::DirBuilderExt;
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{BufWriter, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::pin::pin;
 
@@ -120,6 +120,11 @@ impl Save<'_> {
             step.bytes += blob.size;
             progress(step);
         }
+        let archives = self.directory.join("blobs");
+        // Without a blob there is no such directory.
+        if archives.exists() {
+            sync(&archives).map_err(BackupError::io("sync", &archives))?;
+        }
         Ok(())
     }
 
@@ -135,7 +140,9 @@ impl Save<'_> {
     fn write_cids(&self, blobs: &[NamedBlob]) -> Result<(), BackupError> {
         let (new, path) = (self.directory.join("cids.new"), self.directory.join("cids"));
         let write = || {
-            let mut out = std::io::BufWriter::new(fs::File::create(&new)?);
+            let mut options = OpenOptions::new();
+            let file = options.create(true).truncate(true).write(true).mode(0o600).open(&new)?;
+            let mut out = BufWriter::new(file);
             for blob in blobs {
                 writeln!(out, "{}", blob.cid)?;
             }

@@ -77,7 +77,7 @@ pub(super) async fn sequences(client: &Client) -> Result<Vec<String>, StoreError
 }
 
 /// The tables that the migrations create, without those that are left out.
-fn ours() -> Vec<&'static str> {
+pub(super) fn ours() -> Vec<&'static str> {
     migrate::created("TABLE").into_iter().filter(|name| !LEFT_OUT.contains(name)).collect()
 }
 

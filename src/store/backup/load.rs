@@ -10,7 +10,7 @@ use thiserror::Error;
 use tokio::time::sleep;
 use tokio_postgres::{Client, CopyInSink};
 
-use super::catalog::{BackupTable, quoted};
+use super::catalog::{BackupTable, ours, quoted, sequences};
 use crate::store::db::connection::Link;
 use crate::store::db::migrate;
 use crate::store::db::settings::{Purpose, Settings};
@@ -32,6 +32,11 @@ pub enum LoadError {
         "the database is not empty, its table {0} has rows: restore into a new database, or remove this one first"
     )]
     NotEmpty(String),
+    /// The backup names a table or a sequence that no backup holds.
+    #[error(
+        "the backup has rows of {0}, which is no table of a registry: it was made by something else"
+    )]
+    Foreign(String),
     /// A server or a command uses the database.
     #[error("another af-registry uses the database: stop all servers until the backup is restored")]
     InUse,
@@ -93,6 +98,9 @@ impl Loading {
         if schema > known {
             return Err(StoreError::NewerSchema { found: schema, known }.into());
         }
+        if let Some(table) = tables.iter().find(|table| !ours().contains(&table.name.as_str())) {
+            return Err(LoadError::Foreign(table.name.clone()));
+        }
         let link = Link::open(settings, Purpose::Migrate).await?;
         alone(link.client()).await?;
         let found = migrate::version(link.client()).await?;
@@ -144,7 +152,10 @@ impl Loading {
     }
 
     /// Lets a sequence go on after this number.
-    pub async fn sequence(&self, name: &str, last: i64) -> Result<(), StoreError> {
+    pub async fn sequence(&self, name: &str, last: i64) -> Result<(), LoadError> {
+        if !sequences(self.link.client()).await?.iter().any(|known| known == name) {
+            return Err(LoadError::Foreign(name.to_owned()));
+        }
         let set = format!("SELECT setval('{}', $1, TRUE)", quoted(name).replace('\'', "''"));
         self.link.client().query_one(&set, &[&last]).await?;
         Ok(())

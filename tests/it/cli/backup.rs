@@ -273,12 +273,13 @@ async fn what_is_sealed_needs_its_secret() {
     let backup = top.path().display().to_string();
     let saver = operator(&server, node);
     assert!(answer(&saver, &format!("backup {backup}"), 0)["rows"]["signing_keys"] == 1);
-    let text = std::fs::read_to_string(top.path().join("registry.backup")).unwrap();
+    let file = top.path().join("registry.backup");
+    let text = std::fs::read_to_string(&file).unwrap();
     assert!(!text.contains(secret) && !text.contains("PRIVATE KEY"));
-    let mode = std::os::unix::fs::MetadataExt::mode(
-        &std::fs::metadata(top.path().join("registry.backup")).unwrap(),
-    );
-    assert_eq!(mode & 0o077, 0, "others can read it");
+    for file in [file, top.path().join("cids")] {
+        let mode = std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(file).unwrap());
+        assert_eq!(mode & 0o077, 0, "others can read it");
+    }
     for (secret, flag, code, usable) in [
         (secret, "", 0, true),
         ("another secret of this length", "", 2, false),
@@ -346,4 +347,21 @@ async fn a_backup_of_an_older_schema_is_restored_and_migrated() {
         let newest = count(&before, "SELECT max(id) FROM blobs").await;
         assert!(count(&admin, fresh).await > newest, "a number is given twice");
     }
+}
+
+#[tokio::test]
+async fn a_backup_of_something_else_is_refused() {
+    let top = scratch();
+    let body = "af-registry backup 1\n\
+        {\"schema\":1,\"taken_at\":\"\",\"program\":\"\"}\n\
+        {\"table\":\"pg_authid\",\"columns\":[\"oid\"]}\n1\n\\.\n\
+        {\"sequences\":{}}\n";
+    let footer = format!("{{\"rows\":{{}},\"sha256\":\"{}\"}}\n", sha256(body.as_bytes()).hex());
+    std::fs::write(top.path().join("registry.backup"), body.to_owned() + &footer).unwrap();
+    let database = shared().empty_database("").await;
+    let operator = operator_of(&database, kubo::shared());
+    let restore = format!("restore {}", top.path().display());
+    operator.refused(&restore, "", &["pg_authid", "no table of a registry"]);
+    std::fs::remove_file(top.path().join("registry.backup")).unwrap();
+    operator.refused(&restore, "", &["cannot read", "registry.backup"]);
 }
