@@ -160,6 +160,8 @@ async fn status(config: &Config, store: &Store) -> Result<Answer, CliError> {
     let (scrubs, settings) = (store.scrubs(), &config.scrub);
     let summary = scrubs.summary(scrubs.cutoff(settings.age).await?).await?;
     let now = scrubs.cutoff(Duration::ZERO).await?;
+    let pins = store.collections().state().await?;
+    let compared = pins.compared_at.map(Timestamp::from);
     let suspects = scrubs.quarantined(now, ScrubPlace::START, NAMED).await?;
     let (oldest, newest) =
         (summary.oldest_at.map(Timestamp::from), summary.newest_at.map(Timestamp::from));
@@ -175,6 +177,18 @@ async fn status(config: &Config, store: &Store) -> Result<Answer, CliError> {
         ("quarantined", summary.quarantined.to_string()),
         ("oldest", or_dash(oldest)),
         ("last compared", or_dash(newest)),
+        (
+            "pins",
+            compared.map_or_else(
+                || "not compared with the rows yet".to_owned(),
+                |at| {
+                    format!(
+                        "compared with the rows at {at}; {} were lost and set again",
+                        pins.lost_pins
+                    )
+                },
+            ),
+        ),
         ("age", humantime::format_duration(settings.age).to_string()),
         ("pace", pace),
     ];
@@ -190,6 +204,7 @@ async fn status(config: &Config, store: &Store) -> Result<Answer, CliError> {
         "blobs": summary.blobs, "bytes": summary.bytes, "due": summary.due, "due_bytes": summary.due_bytes,
         "never": summary.never, "quarantined": summary.quarantined,
         "quarantined_blobs": named.collect::<Vec<_>>(),
+        "pins_compared_at": compared, "lost_pins": pins.lost_pins,
         "oldest_at": oldest, "last_at": newest,
         "age_seconds": settings.age.as_secs_f64(), "rate": rate,
     });

@@ -65,6 +65,8 @@ pub enum RowFault {
     NeededInQuarantine,
     /// A blob that no manifest needs is under quarantine.
     OtherInQuarantine,
+    /// The last comparison of pins with rows found pins that were lost.
+    PinLost,
     /// A CID has waited a day to be unpinned.
     UnpinOverdue,
     /// An upload has been idle for a day longer than it may be.
@@ -74,7 +76,7 @@ pub enum RowFault {
 }
 
 /// The statement that counts each kind. $1 is the idle time of uploads in seconds.
-const FAULTS: [(RowFault, &str); 9] = [
+const FAULTS: [(RowFault, &str); 10] = [
     (
         RowFault::TagWithoutManifest,
         "SELECT count(*) FROM tags t WHERE NOT EXISTS (
@@ -109,6 +111,7 @@ const FAULTS: [(RowFault, &str); 9] = [
         "SELECT count(*) FROM blobs b WHERE quarantined_at IS NOT NULL
            AND NOT EXISTS (SELECT FROM manifest_blobs mb WHERE mb.blob_id = b.id)",
     ),
+    (RowFault::PinLost, "SELECT lost_pins FROM collection"),
     (
         RowFault::UnpinOverdue,
         "SELECT count(*) FROM unpins WHERE done_at IS NULL AND requested_at < now() - INTERVAL '1 day'

@@ -276,6 +276,12 @@ fn explain(fault: RowFault) -> Explanation {
 /// As [`explain`], for what waits too long.
 fn explain_waiting(fault: RowFault) -> Explanation {
     match fault {
+        RowFault::PinLost => (
+            Level::Warning,
+            "pins were lost before the last collection, which set them again",
+            "something else removes pins from this Kubo, and would lose images if it collected as well",
+            "let only this registry use the Kubo, and do not run `ipfs repo gc`",
+        ),
         RowFault::UnpinOverdue => (
             Level::Warning,
             "CIDs have waited a day to be unpinned",

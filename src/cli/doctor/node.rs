@@ -167,9 +167,9 @@ async fn pins(ipfs: &Kubo, checkup: &Checkup, findings: &mut Findings) -> Result
     if !unpinned.is_empty() {
         let says =
             format!("{} of {count} blobs are not pinned: {}", unpinned.len(), unpinned.join(", "));
-        findings.add(Level::Broken, "pins", says).means(
-            "a garbage collection of Kubo removes their bytes",
-            "do not run `ipfs repo gc`; push these blobs again, which pins them",
+        findings.add(Level::Warning, "pins", says).means(
+            "the next collection pins them again, but a `repo gc` of somebody else before it removes their bytes",
+            "run `af-registry jobs run collect`, and look for what removes pins from this Kubo",
         );
     }
     if lost.is_empty() && unpinned.is_empty() {

@@ -57,7 +57,13 @@ async fn the_partners_and_the_rows_are_looked_at() {
 
     let cid = node.cid_of(&layer).parse().unwrap();
     Kubo::new(&node.settings).unwrap().unpin(&[cid]).await.unwrap();
-    finds(&doctor(&operator, 2), "broken", "pins", "are not pinned");
+    finds(&doctor(&operator, 2), "warning", "pins", "are not pinned");
+    operator.done("jobs run collect", "");
+    let pinned = doctor(&operator, 2);
+    finds(&pinned, "fine", "pins", "all are there and pinned");
+    finds(&pinned, "warning", "rows", "1 pins were lost before the last collection");
+    let status = operator.json("scrub status", "");
+    assert!(status["lost_pins"] == 1 && status["pins_compared_at"].is_string(), "{status}");
     flip(&node, &layer);
     finds(&doctor(&operator, 2), "broken", "pins", "have lost their root");
     operator.call("scrub run", "");
