@@ -61,7 +61,7 @@ install-test: ## install what `make test` and `make lint` need
 install-fuzz: ## install what `make fuzz` needs: cargo-fuzz and a C++ compiler
 	@.ci/install fuzz
 
-install-deploy: ## install what `make watch` and `make deploy-test` need: Prometheus and Alertmanager
+install-deploy: ## install what `make watch` and `make deploy-test` need
 	@.ci/install deploy
 
 clean: ## delete what was built in the tree (the cache in ~/.cache/af-registry stays)
