@@ -6,6 +6,7 @@ mod domain;
 mod ending;
 mod error;
 mod exposed;
+mod notify;
 mod ports;
 mod recorder;
 mod serve;

@@ -10,6 +10,7 @@ use super::background::Background;
 use super::clients::Clients;
 use super::domain::Domain;
 use super::ending::wait_for;
+use super::notify::Notify;
 use super::side_port::SidePort;
 use crate::config::Config;
 use crate::http::{self, Edge, EdgeService, OperatorService};
@@ -31,6 +32,9 @@ pub(super) async fn serve_until_stopped(
     let edge = edge(config, domain, &shutdown);
     let service = EdgeService::new(edge.clone());
     announce(&clients, &operator);
+    let notify = Notify::of_process();
+    notify.ready();
+    let alive = notify.keep_alive();
     let operator = SidePort::open("operator's port", |shutdown| {
         serve(operator, limits, shutdown, OperatorService::new(recorder, edge))
     });
@@ -38,7 +42,10 @@ pub(super) async fn serve_until_stopped(
     let mut serving = pin!(serve(clients.port, limits, shutdown.clone(), service));
     let drained = tokio::select! {
         drained = &mut serving => drained,
-        () = shutdown.begun() => wait_for("requests under way", serving).await,
+        () = shutdown.begun() => {
+            notify.stopping();
+            wait_for("requests under way", serving).await
+        }
     };
     match drained {
         Drained::Clean => info!(event = "stopped", "every request was answered"),
@@ -60,6 +67,9 @@ pub(super) async fn serve_until_stopped(
         );
     }
     background.stop().await;
+    if let Some(alive) = alive {
+        alive.abort();
+    }
 }
 
 fn edge(config: &Config, domain: Domain, shutdown: &Shutdown) -> Edge {

@@ -1,9 +1,11 @@
 //! Probes: what they say of a server that runs, stops, or is not there.
 
+use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use crate::rig::client::Client;
+use crate::rig::program::scratch;
 use crate::rig::server::{Server, builder, server};
 
 /// What the probe of a container says of a server whose metrics are on this port.
@@ -60,5 +62,30 @@ async fn a_balancer_sees_the_end_before_the_port_closes() {
     assert_eq!(code_and_text(&probe(server.metrics.port(), &["--live"])).0, Some(0));
     // The second signal does not wait for the rest of the hour.
     server.terminate();
+    assert_eq!(server.ended().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn systemd_hears_that_the_server_is_ready_alive_and_stopping() {
+    let directory = scratch();
+    let path = directory.path().join("notify");
+    let systemd = UnixDatagram::bind(&path).unwrap();
+    systemd.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let starting = builder().await.env("NOTIFY_SOCKET", path.to_str().unwrap());
+    let mut server = starting.env("WATCHDOG_USEC", "300000").start().await;
+    let hears = |news: &str| {
+        let mut heard = [0; 64];
+        while let Ok(length) = systemd.recv(&mut heard) {
+            if &heard[..length] == news.as_bytes() {
+                return;
+            }
+        }
+        panic!("systemd does not hear {news}");
+    };
+    hears("READY=1");
+    hears("WATCHDOG=1");
+    hears("WATCHDOG=1");
+    server.terminate();
+    hears("STOPPING=1");
     assert_eq!(server.ended().await.code(), Some(0));
 }
