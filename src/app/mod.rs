@@ -6,6 +6,7 @@ mod domain;
 mod ending;
 mod error;
 mod exposed;
+mod log_level;
 mod notify;
 mod ports;
 mod recorder;
@@ -36,6 +37,7 @@ pub async fn run(config: Config) -> Result<(), AppError> {
     }
     let shutdown = Shutdown::on_signals(config.limits.drain, config.limits.drain_delay)
         .map_err(|error| AppError::Setup(error.to_string()))?;
+    let level = log_level::follow_signal().map_err(|error| AppError::Setup(error.to_string()))?;
     // Ports come first, so that nothing is started for a server that cannot listen.
     let ports = Ports::bind(&config)?;
     let recorder = recorder::install(&config)?;
@@ -46,6 +48,7 @@ pub async fn run(config: Config) -> Result<(), AppError> {
     };
     let served = run_on(&partners, &config, ports, https, recorder, shutdown).await;
     wait_for("partners", partners.stop()).await;
+    level.abort();
     served
 }
 

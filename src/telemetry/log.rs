@@ -8,6 +8,8 @@
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::ser::{SerializeMap, Serializer};
 use serde_json::Value;
@@ -21,7 +23,7 @@ use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Registry, fmt as text};
+use tracing_subscriber::{EnvFilter, Registry, fmt as text, reload};
 
 const SERVICE: &str = "af-registry";
 
@@ -37,6 +39,17 @@ pub enum Format {
     Json,
     /// Compact text, with colours on a terminal.
     Text,
+}
+
+/// The filter in use, which can be replaced.
+static IN_USE: OnceLock<InUse> = OnceLock::new();
+
+struct InUse {
+    handle: reload::Handle<EnvFilter, Registry>,
+    /// What the settings say.
+    set: Filter,
+    /// Whether everything is logged instead.
+    debug: AtomicBool,
 }
 
 /// Directives that choose the events to log, in the syntax of `RUST_LOG`.
@@ -80,7 +93,9 @@ pub fn init(format: Format, filter: &Filter) -> Result<(), LogError> {
         Format::Json => true,
         Format::Text => false,
     };
-    let filter = EnvFilter::try_new(&filter.0).map_err(|e| LogError::Filter(e.to_string()))?;
+    let set = filter.clone();
+    let filter = EnvFilter::try_new(&set.0).map_err(|e| LogError::Filter(e.to_string()))?;
+    let (filter, handle) = reload::Layer::new(filter);
     let lines: Box<dyn Layer<Registry> + Send + Sync> = if json {
         Box::new(JsonLines { writer: visible })
     } else {
@@ -90,7 +105,19 @@ pub fn init(format: Format, filter: &Filter) -> Result<(), LogError> {
     tracing_subscriber::registry()
         .with(lines.with_filter(filter))
         .try_init()
-        .map_err(|_| LogError::AlreadySet)
+        .map_err(|_| LogError::AlreadySet)?;
+    let _ = IN_USE.set(InUse { handle, set, debug: AtomicBool::new(false) });
+    Ok(())
+}
+
+/// Logs the registry's own events of level debug as well, or, if it does so already, what the settings say. Returns the
+/// directives that hold from now on. `None` if there is no log.
+pub fn toggle_debug() -> Option<String> {
+    let in_use = IN_USE.get()?;
+    let debug = !in_use.debug.fetch_xor(true, Ordering::Relaxed);
+    let Filter(directives) = if debug { Filter::level("debug") } else { in_use.set.clone() };
+    in_use.handle.reload(EnvFilter::try_new(&directives).ok()?).ok()?;
+    Some(directives)
 }
 
 /// Standard error, to which no raw control character of a client gets.

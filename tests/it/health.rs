@@ -89,3 +89,28 @@ async fn systemd_hears_that_the_server_is_ready_alive_and_stopping() {
     hears("STOPPING=1");
     assert_eq!(server.ended().await.code(), Some(0));
 }
+
+#[tokio::test]
+async fn a_signal_changes_the_level_of_the_log_and_another_one_changes_it_back() {
+    let server = server().await;
+    let signal = || {
+        let done = Command::new("kill").args(["-USR1", &server.pid().to_string()]).status();
+        assert!(done.unwrap().success());
+    };
+    server.client().get("/healthz").await.expect(200);
+    signal();
+    let filter =
+        |wanted: &'static str| server.logged("log_filter", move |line| line["filter"] == wanted);
+    filter("warn,af_registry=debug").await;
+    // A probe is logged at level debug only.
+    server.client().get("/healthz").await.expect(200);
+    server.logged("health", |line| line["level"] == "debug").await;
+    signal();
+    filter("warn,af_registry=info").await;
+    let probes = || server.log().iter().filter(|line| line["event"] == "health").count();
+    assert_eq!(probes(), 1, "{:#?}", server.log());
+    server.client().get("/healthz").await.expect(200);
+    server.client().get("/v2/").await.expect(200);
+    server.logged("version", |_| true).await;
+    assert_eq!(probes(), 1, "{:#?}", server.log());
+}
