@@ -9,7 +9,7 @@ use metrics::{
 const LOST_PINS: &str = "registry_lost_pins_total";
 const LAST_LOST_PINS: &str = "registry_lost_pins";
 const REMOVED: &str = "registry_collected_blocks_total";
-const WAITED: &str = "registry_collection_wait_seconds";
+pub(super) const WAITED: &str = "registry_collection_wait_seconds";
 
 pub(super) fn describe() {
     describe_counter!(
@@ -24,6 +24,8 @@ pub(super) fn describe() {
         Unit::Seconds,
         "Time for which pushes had to wait while blocks were removed."
     );
+    // The first lost pin should show as a rise.
+    counter!(LOST_PINS).increment(0);
 }
 
 /// Counts the lost pins that a comparison of pins with rows found.

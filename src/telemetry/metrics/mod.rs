@@ -65,7 +65,8 @@ pub const DURATION_BUCKETS: [f64; 14] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0, 120.0, 600.0];
 
 /// Histograms with bounds of their own. All others measure seconds by [`DURATION_BUCKETS`].
-pub const OWN_BUCKETS: [(&str, &[f64]); 4] = [
+pub const OWN_BUCKETS: [(&str, &[f64]); 5] = [
+    (collection::WAITED, &DURATION_BUCKETS),
     (transfer::DURATION, &transfer::TRANSFER_BUCKETS),
     (transfer::FIRST_BYTE, &transfer::TRANSFER_BUCKETS),
     (transfer::BLOB_PUSH, &transfer::TRANSFER_BUCKETS),
