@@ -16,7 +16,7 @@
 //! | 3 | [`registry`], [`auth`], [`accounts`] | the domain: content, who may do what, who exists |
 //! | 2 | [`acme`] | what the domain reads and fetches through; caches and upstream registries will stand here |
 //! | 1 | [`store`], [`ipfs`], [`outbound`], [`net`], [`embedded`], [`jobs`] | one partner or one mechanism each |
-//! | 0 | [`oci`], [`ipld`], [`rights`], [`seal`], [`stream`], [`config`], [`telemetry`] | words and rules without a partner |
+//! | 0 | [`oci`], [`ipld`], [`rights`], [`policy`], [`seal`], [`stream`], [`config`], [`telemetry`] | words and rules without a partner |
 //!
 //! # Rooms
 //!
@@ -25,6 +25,7 @@
 //! - [`oci`]: names, tags, digests, ranges, manifests and paths of the distribution specification.
 //! - [`ipld`]: CIDs, and the tree that `ipfs add` builds above the leaves of a file.
 //! - [`rights`]: actions, roles, patterns of repositories, scopes of tokens.
+//! - [`policy`]: rules that decide: how long untagged manifests stay.
 //! - [`seal`]: the signing secret, encryption under it, random bytes.
 //! - [`stream`]: `http_body::Body` wrappers that hash, verify, pace and time a body, and the buffer that gathers one.
 //! - [`store`]: PostgreSQL. One file of `sql/queries` is one statement and one function.
@@ -83,6 +84,7 @@ pub mod jobs;
 pub mod net;
 pub mod oci;
 pub mod outbound;
+pub mod policy;
 pub mod registry;
 pub mod rights;
 pub mod seal;

@@ -35,6 +35,9 @@ impl Background {
         jobs.start(domain.scrub.clone());
         jobs.start(registry.count_content());
         jobs.start(registry.watch_partners());
+        jobs.start(registry.find_untagged());
+        jobs.start(registry.review());
+        jobs.start(registry.forget_expired());
         jobs.start(TidyMetrics::new(recorder.clone()));
         if let Some(reload_keys) = auth.reload_keys() {
             jobs.start(reload_keys);

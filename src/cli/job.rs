@@ -16,9 +16,10 @@ use crate::auth::ReloadKeys;
 use crate::config::{self, Config};
 use crate::ipfs::Kubo;
 use crate::jobs::{Job, Nudge, Scope, TidyMetrics, Turn, run_now};
+use crate::registry::EndRules;
 use crate::registry::upkeep::{
-    Collect, CollectSettings, CountContent, DropPins, ExpireUploads, FollowCollections,
-    RemoveEmpty, Scrub, WatchPartners,
+    Collect, CollectSettings, CountContent, DropPins, ExpireUploads, FindUntagged,
+    FollowCollections, ForgetExpired, RemoveEmpty, Review, Scrub, WatchPartners,
 };
 use crate::registry::{Limits, Registry};
 use crate::seal::SigningSecret;
@@ -38,9 +39,12 @@ pub(super) enum Name {
     DropPins,
     ExpireUploads,
     FollowCollections,
+    FindUntagged,
+    ForgetExpired,
     KeepCertificate,
     ReloadKeys,
     RemoveEmpty,
+    Review,
     Scrub,
     TidyMetrics,
     WatchPartners,
@@ -102,15 +106,18 @@ impl Operation {
 }
 
 impl Name {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 14] = [
         Self::Collect,
         Self::CountContent,
         Self::DropPins,
         Self::ExpireUploads,
         Self::FollowCollections,
+        Self::FindUntagged,
+        Self::ForgetExpired,
         Self::KeepCertificate,
         Self::ReloadKeys,
         Self::RemoveEmpty,
+        Self::Review,
         Self::Scrub,
         Self::TidyMetrics,
         Self::WatchPartners,
@@ -123,9 +130,12 @@ impl Name {
             Self::DropPins => DropPins::NAME,
             Self::ExpireUploads => ExpireUploads::NAME,
             Self::FollowCollections => FollowCollections::NAME,
+            Self::FindUntagged => FindUntagged::NAME,
+            Self::ForgetExpired => ForgetExpired::NAME,
             Self::KeepCertificate => KeepCertificate::NAME,
             Self::ReloadKeys => ReloadKeys::NAME,
             Self::RemoveEmpty => RemoveEmpty::NAME,
+            Self::Review => Review::NAME,
             Self::Scrub => Scrub::NAME,
             Self::TidyMetrics => TidyMetrics::NAME,
             Self::WatchPartners => WatchPartners::NAME,
@@ -147,9 +157,12 @@ impl Name {
             Self::DropPins => DropPins::SCOPE,
             Self::ExpireUploads => ExpireUploads::SCOPE,
             Self::FollowCollections => FollowCollections::SCOPE,
+            Self::FindUntagged => FindUntagged::SCOPE,
+            Self::ForgetExpired => ForgetExpired::SCOPE,
             Self::KeepCertificate => KeepCertificate::SCOPE,
             Self::ReloadKeys => ReloadKeys::SCOPE,
             Self::RemoveEmpty => RemoveEmpty::SCOPE,
+            Self::Review => Review::SCOPE,
             Self::Scrub => Scrub::SCOPE,
             Self::TidyMetrics => TidyMetrics::SCOPE,
             Self::WatchPartners => WatchPartners::SCOPE,
@@ -164,9 +177,12 @@ impl Name {
             Self::DropPins => DropPins::PERIOD,
             Self::ExpireUploads => ExpireUploads::PERIOD.min(idle),
             Self::FollowCollections => FollowCollections::PERIOD,
+            Self::FindUntagged => FindUntagged::PERIOD,
+            Self::ForgetExpired => ForgetExpired::PERIOD,
             Self::KeepCertificate => KeepCertificate::LONGEST_PERIOD,
             Self::ReloadKeys => ReloadKeys::PERIOD,
             Self::RemoveEmpty => RemoveEmpty::PERIOD,
+            Self::Review => Review::PERIOD,
             Self::Scrub => Scrub::period_of(config.scrub.age),
             Self::TidyMetrics => TidyMetrics::PERIOD,
             Self::WatchPartners => WatchPartners::PERIOD,
@@ -180,7 +196,10 @@ impl Name {
                 Ok(Some(store.uploads().backlog(config.limits.upload_idle).await?))
             }
             Self::Scrub => Ok(Some(store.scrubs().backlog(config.scrub.age).await?.0)),
-            Self::Collect
+            Self::Review => Ok(Some(review_backlog(config, store).await?)),
+            Self::FindUntagged
+            | Self::ForgetExpired
+            | Self::Collect
             | Self::CountContent
             | Self::FollowCollections
             | Self::KeepCertificate
@@ -197,6 +216,7 @@ impl Name {
         store: &Store,
         kubo: Option<&config::Kubo>,
     ) -> Result<Answer, CliError> {
+        let ends = EndRules::of(config);
         match self {
             Self::Collect => run(&collect(config, store, kubo)?, store).await,
             Self::DropPins => {
@@ -213,7 +233,12 @@ impl Name {
                 let acme = Acme::new(store.clone(), settings, &SigningSecret::of(config)?);
                 run(&KeepCertificate::new(acme), store).await
             }
+            Self::FindUntagged => run(&FindUntagged::new(store.clone(), ends), store).await,
+            Self::ForgetExpired => {
+                run(&ForgetExpired::new(store.clone(), ends.refresh_token_life), store).await
+            }
             Self::RemoveEmpty => run(&RemoveEmpty::new(store.clone()), store).await,
+            Self::Review => run(&Review::new(store.clone(), ends, Nudge::default()), store).await,
             Self::Scrub => run(&scrub::scrub(config, store, kubo)?, store).await,
             Self::CountContent
             | Self::FollowCollections
@@ -224,7 +249,8 @@ impl Name {
     }
 }
 
-fn collect(
+/// The job of the server, in this process.
+pub(super) fn collect(
     config: &Config,
     store: &Store,
     kubo: Option<&config::Kubo>,
@@ -232,6 +258,12 @@ fn collect(
     let ipfs = Kubo::new(kubo.ok_or(CliError::NoKubo)?).map_err(CliError::KuboTrust)?;
     let registry = Registry::new(store.clone(), ipfs, Limits::of(config, None));
     Ok(registry.collect(CollectSettings::of(&config.collection)))
+}
+
+async fn review_backlog(config: &Config, store: &Store) -> Result<Backlog, CliError> {
+    let kinds = store.reviews().backlog(config.review.window).await?;
+    let items = kinds.iter().map(|kind| kind.due).sum();
+    Ok(Backlog { items, oldest: kinds.iter().filter_map(|kind| kind.oldest).max() })
 }
 
 async fn run<J: Job>(job: &J, store: &Store) -> Result<Answer, CliError> {

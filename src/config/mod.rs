@@ -22,6 +22,7 @@ mod network;
 mod postgres;
 mod proxies;
 mod read;
+mod review;
 mod scrub;
 mod secret;
 mod server_address;
@@ -46,6 +47,7 @@ pub use login::Login;
 pub use network::{Network, NetworkError, Networks};
 pub use postgres::{Postgres, PostgresServer, SslMode};
 pub use proxies::Proxies;
+pub use review::Review;
 pub use scrub::Scrub;
 pub use secret::Secret;
 pub use server_address::ServerAddress;
@@ -55,7 +57,7 @@ use login::Facts;
 use read::{Group, Source, command};
 
 /// All sections in the order of `--help`.
-const GROUPS: [&Group; 13] = [
+const GROUPS: [&Group; 14] = [
     &listen::GROUP,
     &tls::GROUP,
     &acme::GROUP,
@@ -67,6 +69,7 @@ const GROUPS: [&Group; 13] = [
     &collection::GROUP,
     &limits::GROUP,
     &scrub::GROUP,
+    &review::GROUP,
     &log::GROUP,
     &accepted::GROUP,
 ];
@@ -119,6 +122,8 @@ pub struct Config {
     pub proxies: Proxies,
     /// Bounds on what a client may do: sizes, times and counts.
     pub limits: Limits,
+    /// What a review removes, and when.
+    pub review: Review,
     /// The PostgreSQL to use. Without one the program starts a private PostgreSQL.
     pub postgres: Option<Postgres>,
     /// The Kubo to use. Without one the program starts a private Kubo.
@@ -184,6 +189,7 @@ impl Config {
             tls,
             proxies,
             limits: Limits::read(&source)?,
+            review: Review::read(&source)?,
             postgres,
             kubo: Kubo::read(&mut source)?,
             collection: Collection::read(&source)?,

@@ -43,6 +43,8 @@ fn nothing_set_gives_a_private_registry_on_loopback() {
     assert_eq!(config.limits.drain_delay, Duration::ZERO);
     assert_eq!(config.limits.upload_idle, Duration::from_secs(86_400));
     assert_eq!(config.limits.page, 1000);
+    assert_eq!(config.review.window, Duration::from_secs(86_400));
+    assert_eq!(config.review.retention.to_string(), "");
     assert!(config.data_dir.is_absolute());
     assert_eq!(config.data_dir_free, 512 << 20);
     assert_eq!(config.scrub.rate.unwrap().get(), 4 << 20);
@@ -139,11 +141,26 @@ fn a_bad_value_is_one_line_with_name_and_reason() {
         ("OPEN_REGISTRY_DFS_IPFS_API_URL", "ftp://kubo"),
         ("OPEN_REGISTRY_DFS_IPFS_GATEWAY_URL", "kubo"),
         ("OPEN_REGISTRY_METRICS_PORT", "5000"),
+        ("OPEN_REGISTRY_GC_WINDOW", "1"),
+        ("OPEN_REGISTRY_GC_UNTAGGED", "30d"),
+        ("OPEN_REGISTRY_GC_UNTAGGED", "acme*=30d"),
+        ("OPEN_REGISTRY_GC_UNTAGGED", "acme/*=soon"),
         ("RUST_LOG", "af_registry=loud"),
     ] {
         let line = refusal(&[(name, value)]);
         assert!(line.starts_with(&format!("{name}: ")), "{line}");
     }
+}
+
+#[test]
+fn untagged_manifests_are_kept_by_pattern() {
+    let config = load(&[
+        ("OPEN_REGISTRY_GC_WINDOW", "0"),
+        ("OPEN_REGISTRY_GC_UNTAGGED", "acme/*=30d, acme/site=keep,*=0"),
+    ]);
+    let review = config.unwrap().review;
+    assert_eq!(review.window, Duration::ZERO);
+    assert_eq!(review.retention.to_string(), "acme/*=30days,acme/site=keep,*=0s");
 }
 
 #[test]

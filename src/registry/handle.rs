@@ -11,6 +11,7 @@ use super::detached::Detached;
 use super::disk::FreeDisk;
 use super::namespace::{NamespaceLimits, Namespaces};
 use super::remembered::Remembered;
+use super::rules::EndRules;
 use super::traffic::{Moving, Traffic};
 use super::upload::{Transfers, Turns};
 use crate::config::Config;
@@ -33,6 +34,8 @@ pub struct Limits {
     pub blob_bytes: Option<u64>,
     /// What one namespace may hold.
     pub namespaces: NamespaceLimits,
+    /// When things end that nobody needs.
+    pub ends: EndRules,
     /// Largest number of entries on one page of a list.
     pub page: u32,
     /// Whether a manifest may name children and layers that the repository does not hold.
@@ -54,6 +57,7 @@ impl Limits {
                 repositories: config.limits.namespace_repositories,
                 bytes: config.limits.namespace_bytes,
             },
+            ends: EndRules::of(config),
             page: config.limits.page,
             allow_sparse_index: config.access.allow_sparse_index,
             disk,

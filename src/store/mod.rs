@@ -19,6 +19,7 @@ mod db;
 mod error;
 mod figures;
 mod jobs;
+mod review;
 mod uploads;
 
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 pub use accounts::access::AccessRights;
 pub use accounts::account::{Account, Accounts};
 pub use accounts::grant::{Grant, Granted, Grants};
+pub use accounts::recent_push::RecentPushes;
 pub use accounts::refresh_token::{NewRefreshToken, Presented, RefreshTokens, UsedRefreshToken};
 pub use accounts::signing_key::{SigningKey, SigningKeys};
 pub use backup::catalog::BackupTable;
@@ -50,6 +52,14 @@ pub use db::tls::Tls;
 pub use error::{Outage, StoreError};
 pub use jobs::backlog::Backlog;
 pub use jobs::job::{JobOutcome, JobRecord, JobRun, JobTurn, Jobs, LastRun};
+pub use review::deletion::{Deletion, Deletions};
+pub use review::explanation::{
+    BlobHolder, BlobName, ExplainedBlob, ExplainedManifest, Explanations, ManifestHolder,
+    UploadHolder,
+};
+pub use review::{
+    Foreseen, Judged, ReviewBacklog, ReviewItem, ReviewKind, Reviewed, Reviews, TaggedFacts, Walked,
+};
 pub use uploads::collection::{CollectionState, Collections, Epoch, Look, PinnedBlob, PinnedPart};
 pub use uploads::commit::{Commit, Committed, Stored};
 pub use uploads::pin::{Claim, Pins};
@@ -124,6 +134,14 @@ impl Store {
         Collections(&self.0)
     }
 
+    pub fn deletions(&self) -> Deletions<'_> {
+        Deletions(&self.0)
+    }
+
+    pub fn explanations(&self) -> Explanations<'_> {
+        Explanations(&self.0)
+    }
+
     pub fn grants(&self) -> Grants<'_> {
         Grants(&self.0)
     }
@@ -144,12 +162,20 @@ impl Store {
         Referrers(&self.0)
     }
 
+    pub fn recent_pushes(&self) -> RecentPushes<'_> {
+        RecentPushes(&self.0)
+    }
+
     pub fn refresh_tokens(&self) -> RefreshTokens<'_> {
         RefreshTokens(&self.0)
     }
 
     pub fn repositories(&self) -> Repositories<'_> {
         Repositories(&self.0)
+    }
+
+    pub fn reviews(&self) -> Reviews<'_> {
+        Reviews(&self.0)
     }
 
     pub fn scrubs(&self) -> Scrubs<'_> {

@@ -17,15 +17,26 @@ pub struct Blob {
 }
 
 impl Blobs<'_> {
-    /// Finds a blob without reading it: for `HEAD`, where Kubo is not asked.
+    /// Finds a blob without reading it: for `HEAD`, where Kubo is not asked. A client asks so whether it must push the blob,
+    /// so one that may push can rely on the answer for an hour.
     ///
     /// # Errors
     /// [`RegistryError::BlobUnknown`], also for a blob under quarantine. A client that checks whether it must push
     /// then pushes the blob again, which repairs it.
     pub async fn head(self, access: &Access, digest: &Digest) -> Result<Blob, RegistryError> {
-        match self.get(access, digest).await {
-            Err(RegistryError::Quarantined(digest)) => Err(RegistryError::BlobUnknown(digest)),
-            other => other,
+        let quiet = self.0.limits().ends.nearly_over();
+        let mut found = self.0.store().blobs().head(access, digest, quiet).await?;
+        if let Some((_, true)) = found
+            && !self.0.store().reviews().save(access, digest).await?
+        {
+            // The caller may only pull, or a review came first.
+            found = self.0.store().blobs().head(access, digest, quiet).await?;
+        }
+        match found {
+            Some((row, _)) if !row.quarantined => {
+                Ok(Blob { digest: digest.clone(), cid: row.cid, size: row.size })
+            }
+            _ => Err(RegistryError::BlobUnknown(digest.clone())),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Reading manifests. Takes one round trip to PostgreSQL and none to Kubo.
 
-use crate::oci::Reference;
+use crate::oci::{Digest, Reference};
+use crate::policy::Keep;
 use crate::registry::{Manifests, RegistryError};
 use crate::rights::Access;
 use crate::store::{ManifestHead, StoredManifest};
@@ -28,7 +29,31 @@ impl Manifests<'_> {
         access: &Access,
         reference: &Reference,
     ) -> Result<ManifestHead, RegistryError> {
-        let found = self.0.store().manifests().head(access, reference).await?;
+        let keep = self.0.limits().ends.retention.keep(access.repository.as_str());
+        let found = match reference {
+            Reference::Digest(digest) if keep != Keep::Always => {
+                self.head_and_save(access, digest).await?
+            }
+            _ => self.0.store().manifests().head(access, reference).await?,
+        };
         found.ok_or_else(|| RegistryError::ManifestUnknown(reference.to_string()))
+    }
+
+    /// Finds a manifest that a policy may remove. Who pushes an index asks so whether its children are there, and can rely on
+    /// the answer for an hour.
+    async fn head_and_save(
+        self,
+        access: &Access,
+        digest: &Digest,
+    ) -> Result<Option<ManifestHead>, RegistryError> {
+        let (store, quiet) = (self.0.store(), self.0.limits().ends.nearly_over());
+        let mut found = store.manifests().head_expiring(access, digest, quiet).await?;
+        if let Some((_, true)) = found
+            && !store.reviews().save_manifest(access, digest).await?
+        {
+            // The caller may only pull, or a review came first.
+            found = store.manifests().head_expiring(access, digest, quiet).await?;
+        }
+        Ok(found.map(|(head, _)| head))
     }
 }

@@ -4,4 +4,5 @@ mod delete;
 mod get;
 mod put;
 
+pub(in crate::registry) use put::described;
 pub use put::{Accepted, Pushed};

@@ -51,27 +51,9 @@ impl Manifests<'_> {
         let digest = digest_of(&pushed)?;
         let allow_sparse = self.0.limits().allow_sparse_index;
         self.0.namespaces().admit_repository(&pushed.repository).await?;
-        let references = References::of(&manifest, allow_sparse)?;
-        let mut tags = pushed.tags;
-        if let Reference::Tag(tag) = pushed.reference {
-            tags.push(tag);
-        }
         let subject = manifest.subject().map(|subject| subject.digest.clone());
         let size = pushed.raw.len() as u64;
-        let new = NewManifest {
-            repository: pushed.repository,
-            digest: digest.clone(),
-            media_type: manifest.media_type().to_owned(),
-            artifact_type: manifest.artifact_type().map(str::to_owned),
-            subject: subject.clone(),
-            annotations: manifest.annotations().cloned(),
-            blobs: references.blobs,
-            loose_blobs: references.loose_blobs,
-            children: references.children,
-            allow_sparse,
-            tags,
-            raw: pushed.raw,
-        };
+        let new = described(pushed, &manifest, &digest, allow_sparse)?;
         match self.0.store().manifests().put(&new).await? {
             Put::Done => Ok(Accepted { digest, subject, size }),
             Put::Missing(missing) => {
@@ -80,6 +62,37 @@ impl Manifests<'_> {
             }
         }
     }
+}
+
+/// The row of a manifest, with the digests that it names.
+///
+/// # Errors
+/// [`RegistryError::ReferencesUnknown`] for digests that no repository can hold.
+pub(in crate::registry) fn described(
+    pushed: Pushed,
+    manifest: &Manifest,
+    digest: &Digest,
+    allow_sparse: bool,
+) -> Result<NewManifest, RegistryError> {
+    let references = References::of(manifest, allow_sparse)?;
+    let mut tags = pushed.tags;
+    if let Reference::Tag(tag) = pushed.reference {
+        tags.push(tag);
+    }
+    Ok(NewManifest {
+        repository: pushed.repository,
+        digest: digest.clone(),
+        media_type: manifest.media_type().to_owned(),
+        artifact_type: manifest.artifact_type().map(str::to_owned),
+        subject: manifest.subject().map(|subject| subject.digest.clone()),
+        annotations: manifest.annotations().cloned(),
+        blobs: references.blobs,
+        loose_blobs: references.loose_blobs,
+        children: references.children,
+        allow_sparse,
+        tags,
+        raw: pushed.raw,
+    })
 }
 
 /// The digest of the bytes in the algorithm of the reference. Fails if the reference names another digest.

@@ -5,18 +5,26 @@ mod collect;
 mod count_content;
 mod drop_pins;
 mod expire_uploads;
+mod find_untagged;
 mod follow_collections;
+mod forget_expired;
 mod remove_empty;
+mod review;
 mod scrub;
+mod undelete;
 mod watch_partners;
 
 pub use collect::{Collect, CollectSettings};
 pub use count_content::CountContent;
 pub use drop_pins::DropPins;
 pub use expire_uploads::ExpireUploads;
+pub use find_untagged::FindUntagged;
 pub use follow_collections::FollowCollections;
+pub use forget_expired::ForgetExpired;
 pub use remove_empty::RemoveEmpty;
+pub use review::{Review, ReviewProgress, judge, of as policy_facts};
 pub use scrub::{Scrub, ScrubSettings, ScrubTally};
+pub use undelete::{Restored, undelete};
 pub use watch_partners::WatchPartners;
 
 use super::Registry;
@@ -61,5 +69,20 @@ impl Registry {
     /// The job that compares stored bytes with their digests.
     pub fn scrub(&self, settings: ScrubSettings) -> Scrub {
         Scrub::new(self.clone(), settings)
+    }
+
+    /// The job that removes what is needed no longer.
+    pub fn review(&self) -> Review {
+        Review::new(self.store().for_jobs(), self.limits().ends.clone(), self.pins().clone())
+    }
+
+    /// The job that finds untagged manifests for it.
+    pub fn find_untagged(&self) -> FindUntagged {
+        FindUntagged::new(self.store().for_jobs(), self.limits().ends.clone())
+    }
+
+    /// The job that removes rows that count for nothing any more.
+    pub fn forget_expired(&self) -> ForgetExpired {
+        ForgetExpired::new(self.store().for_jobs(), self.limits().ends.refresh_token_life)
     }
 }

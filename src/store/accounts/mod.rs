@@ -3,5 +3,6 @@
 pub(crate) mod access;
 pub(crate) mod account;
 pub(crate) mod grant;
+pub(crate) mod recent_push;
 pub(crate) mod refresh_token;
 pub(crate) mod signing_key;

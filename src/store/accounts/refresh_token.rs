@@ -57,7 +57,16 @@ pub struct UsedRefreshToken {
     pub ended: bool,
 }
 
+/// Most tokens that one call of [`RefreshTokens::forget`] removes.
+const FORGOTTEN_AT_ONCE: i64 = 1000;
+
 impl RefreshTokens<'_> {
+    /// Removes tokens that nobody has used for `life`, at most a thousand in one call. Returns their number.
+    pub async fn forget(self, life: Duration) -> Result<u64, StoreError> {
+        let params = [&life.as_secs_f64() as _, &FORGOTTEN_AT_ONCE as _];
+        self.0.count(Query::RefreshTokenForget, params).await
+    }
+
     /// Stores a refresh token. Stores nothing when the account has changed since it was read, and so the token is never
     /// valid. Of the tokens that the program holds for the account, those used last stay.
     pub async fn add(self, new: NewRefreshToken<'_>) -> Result<(), StoreError> {

@@ -87,6 +87,11 @@ impl SigningKeys<'_> {
         Ok(added > 0)
     }
 
+    /// Removes keys that have retired more than `age` ago. Returns their number.
+    pub async fn forget(self, age: Duration) -> Result<u64, StoreError> {
+        self.0.count(Query::SigningKeyForget, [&age.as_secs_f64()]).await
+    }
+
     /// Ends the trust in a key at once. Answers whether the key was trusted.
     pub async fn revoke(self, kid: &str) -> Result<bool, StoreError> {
         let revoked = self.0.retrying(|| async {

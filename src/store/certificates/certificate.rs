@@ -96,6 +96,11 @@ impl Certificates<'_> {
         Ok(self.0.count(Query::CertificatePut, params).await? > 0)
     }
 
+    /// Removes certificates that no instance has renewed or tried to order for `age`. Returns their number.
+    pub async fn forget(self, age: Duration) -> Result<u64, StoreError> {
+        self.0.count(Query::CertificateForget, [&age.as_secs_f64()]).await
+    }
+
     /// Releases the right to order. With a `pause`, no order was made, and the right can be claimed again after it.
     /// Without one, the right can be claimed again after the pause of a failed order.
     pub async fn release(

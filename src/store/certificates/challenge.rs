@@ -20,6 +20,11 @@ impl Challenges<'_> {
         self.0.count(Query::ChallengePut, [&name, &digest]).await.map(drop)
     }
 
+    /// Removes challenges that have expired. Returns their number.
+    pub async fn forget(self) -> Result<u64, StoreError> {
+        self.0.count(Query::ChallengeForget, []).await
+    }
+
     /// Removes the challenges of these names, and all that have expired.
     pub async fn remove(self, names: &[String]) -> Result<(), StoreError> {
         self.0.count(Query::ChallengeRemove, [&names]).await.map(drop)

@@ -1,5 +1,7 @@
 //! Blobs and the repositories that hold them.
 
+use std::time::Duration;
+
 use tokio_postgres::{Error, Row};
 use uuid::Uuid;
 
@@ -87,14 +89,25 @@ impl Blobs<'_> {
     ) -> Result<Option<LinkedBlob>, StoreError> {
         let digest = digest.as_str();
         let row = self.0.gated_read(Query::BlobGet, access, Action::Pull, [&digest]).await?;
-        if row.try_get::<_, Option<&str>>("ipfs_cid")?.is_none() {
-            return Ok(None);
-        }
-        Ok(Some(LinkedBlob {
-            cid: parsed(&row, "ipfs_cid")?,
-            size: unsigned(&row, "size")?,
-            quarantined: row.try_get("quarantined")?,
-        }))
+        LinkedBlob::read(&row)
+    }
+
+    /// As [`get`](Self::get), and whether the blob has been quiet for `quiet` and is not known to be needed: a review may
+    /// remove it soon, so a client that is told of it must be given time by [`Reviews::save`](super::super::Reviews::save).
+    ///
+    /// # Errors
+    /// [`StoreError::Denied`] when the caller may not pull from the repository.
+    pub async fn head(
+        self,
+        access: &Access,
+        digest: &Digest,
+        quiet: Duration,
+    ) -> Result<Option<(LinkedBlob, bool)>, StoreError> {
+        let (digest, quiet) = (digest.as_str(), quiet.as_secs_f64());
+        let own = [&digest as _, &quiet as _];
+        let row = self.0.gated_read(Query::BlobHead, access, Action::Pull, own).await?;
+        let Some(blob) = LinkedBlob::read(&row)? else { return Ok(None) };
+        Ok(Some((blob, row.try_get("expiring")?)))
     }
 
     /// Links a blob of `source` to `target`. Returns whether `target` holds the blob now, which it does not when the
@@ -166,6 +179,20 @@ impl Blobs<'_> {
     pub async fn quarantine(self, item: &ScrubItem) -> Result<bool, StoreError> {
         let (digest, cid) = (item.digest.as_str(), item.cid.to_string());
         Ok(self.0.count(Query::BlobQuarantine, [&digest, &cid, &item.version]).await? > 0)
+    }
+}
+
+impl LinkedBlob {
+    /// `None` for a row whose columns are NULL.
+    fn read(row: &Row) -> Result<Option<Self>, StoreError> {
+        if row.try_get::<_, Option<&str>>("ipfs_cid")?.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            cid: parsed(row, "ipfs_cid")?,
+            size: unsigned(row, "size")?,
+            quarantined: row.try_get("quarantined")?,
+        }))
     }
 }
 

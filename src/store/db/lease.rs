@@ -82,6 +82,15 @@ impl Lease {
         begun.await.map_err(StoreError::without_effect)
     }
 
+    /// Runs more statements of a transaction. When it fails, nothing has changed.
+    pub(crate) async fn within<T>(
+        &self,
+        statements: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, StoreError> {
+        let done = self.bounded(async { Ok(statements.await?) });
+        done.await.map_err(StoreError::without_effect)
+    }
+
     /// Runs the last statements of a transaction, and commits it in the same round trip.
     pub(crate) async fn commit<T>(
         &self,

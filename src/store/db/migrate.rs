@@ -109,6 +109,16 @@ const MIGRATIONS: &[Migration] = &[
         name: "collection",
         sql: include_str!("../../../sql/migrations/0015_collection.sql"),
     },
+    Migration {
+        version: 16,
+        name: "reviews",
+        sql: include_str!("../../../sql/migrations/0016_reviews.sql"),
+    },
+    Migration {
+        version: 17,
+        name: "fill_reviews",
+        sql: include_str!("../../../sql/migrations/0017_fill_reviews.sql"),
+    },
 ];
 
 /// Version of the newest migration of this program.

@@ -150,6 +150,11 @@ impl Jobs<'_> {
         self.0.count(Query::JobFinish, params).await.map(drop)
     }
 
+    /// Removes the records of jobs that no instance has run for `age`. Returns their number.
+    pub async fn forget(self, age: Duration) -> Result<u64, StoreError> {
+        self.0.count(Query::JobForget, [&age.as_secs_f64()]).await
+    }
+
     /// All jobs that ever ran on this database, by name.
     pub async fn list(self) -> Result<Vec<JobRecord>, StoreError> {
         let rows = self.0.rows(Query::JobList, []).await?;

@@ -11,6 +11,7 @@ mod queue;
 mod raised;
 mod refusal;
 mod repository;
+mod review;
 mod transfer;
 
 use std::time::{Duration, Instant};
@@ -26,6 +27,7 @@ pub use queue::{Cache, Queue, looked_up, queued};
 pub use raised::Raised;
 pub use refusal::{Refusal, refused};
 pub use repository::{count_repositories, repository_transfer};
+pub use review::{review_postponed, review_queue, reviewed};
 pub use transfer::{Content, Direction, Transfer, TransferEnd, blob_pushed};
 
 use metrics::{
@@ -176,6 +178,7 @@ pub fn describe() {
     queue::describe();
     refusal::describe();
     repository::describe();
+    review::describe();
     transfer::describe();
     gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION"), "revision" => REVISION).set(1.0);
     queue::publish_empty();
@@ -403,6 +406,7 @@ mod tests {
             include_str!("partner.rs"),
             include_str!("process.rs"),
             include_str!("queue.rs"),
+            include_str!("review.rs"),
             include_str!("raised.rs"),
             include_str!("refusal.rs"),
             include_str!("repository.rs"),

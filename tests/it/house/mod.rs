@@ -11,10 +11,11 @@ use std::fs;
 use source::{arrows, before_tests, cycle, files, root, sources};
 
 /// The floor of each room. A room may use rooms on lower floors.
-const FLOORS: [(&str, u8); 21] = [
+const FLOORS: [(&str, u8); 22] = [
     ("config", 0),
     ("ipld", 0),
     ("oci", 0),
+    ("policy", 0),
     ("rights", 0),
     ("seal", 0),
     ("stream", 0),
@@ -36,8 +37,9 @@ const FLOORS: [(&str, u8); 21] = [
 ];
 
 /// Arrows between rooms on the same floor.
-const SAME_FLOOR: [(&str, &str); 10] = [
+const SAME_FLOOR: [(&str, &str); 11] = [
     ("auth", "accounts"),
+    ("config", "policy"),
     ("config", "telemetry"),
     ("ipfs", "outbound"),
     ("jobs", "store"),

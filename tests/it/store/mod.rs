@@ -9,6 +9,7 @@ mod manifests;
 mod pages;
 mod pins;
 mod plans;
+mod reviews;
 mod schema;
 mod scrubs;
 mod tls;

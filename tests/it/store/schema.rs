@@ -44,6 +44,8 @@ async fn instances_that_start_at_once_migrate_once() {
         "scrubs",
         "pin_claims",
         "collection",
+        "reviews",
+        "fill_reviews",
     ];
     let brought = (1..).zip(brought).map(|(n, name)| (n, name.to_owned(), 64));
     assert_eq!(versions, brought.collect::<Vec<_>>());

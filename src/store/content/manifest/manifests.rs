@@ -1,5 +1,7 @@
 //! Finding and deleting manifests.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use tokio_postgres::{Error, Row};
 
@@ -73,14 +75,26 @@ impl Manifests<'_> {
             Reference::Digest(digest) => self.head_by_digest(access, digest.as_str()).await?,
             Reference::Tag(tag) => self.head_by_tag(access, tag.as_str()).await?,
         };
-        if row.try_get::<_, Option<&str>>("digest")?.is_none() {
-            return Ok(None);
-        }
-        Ok(Some(ManifestHead {
-            digest: parsed(&row, "digest")?,
-            media_type: row.try_get("content_type")?,
-            size: unsigned(&row, "size")?,
-        }))
+        ManifestHead::read(&row)
+    }
+
+    /// As [`head`](Self::head), and whether the manifest has been quiet for `quiet` and is not known to be needed: a review
+    /// may remove it soon, so a client that is told of it must be given time by
+    /// [`Reviews::save_manifest`](crate::store::Reviews::save_manifest).
+    ///
+    /// # Errors
+    /// [`StoreError::Denied`] when the caller may not pull from the repository.
+    pub async fn head_expiring(
+        self,
+        access: &Access,
+        digest: &Digest,
+        quiet: Duration,
+    ) -> Result<Option<(ManifestHead, bool)>, StoreError> {
+        let (digest, quiet) = (digest.as_str(), quiet.as_secs_f64());
+        let own = [&digest as _, &quiet as _];
+        let row = self.0.gated_read(Query::ManifestHeadExpiring, access, Action::Pull, own).await?;
+        let Some(head) = ManifestHead::read(&row)? else { return Ok(None) };
+        Ok(Some((head, row.try_get("expiring")?)))
     }
 
     async fn get_by_digest(self, access: &Access, digest: &str) -> Result<Row, StoreError> {
@@ -114,6 +128,20 @@ impl Manifests<'_> {
         let Settled { result: (_, deleted), in_doubt } = deleted.await?;
         // What a repetition does not find was removed by the attempt whose answer was lost.
         Ok(deleted > 0 || in_doubt)
+    }
+}
+
+impl ManifestHead {
+    /// `None` for a row whose columns are NULL.
+    fn read(row: &Row) -> Result<Option<Self>, StoreError> {
+        if row.try_get::<_, Option<&str>>("digest")?.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            digest: parsed(row, "digest")?,
+            media_type: row.try_get("content_type")?,
+            size: unsigned(row, "size")?,
+        }))
     }
 }
 
