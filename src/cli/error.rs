@@ -79,6 +79,19 @@ pub enum CliError {
     /// There is no blob with this digest.
     #[error("there is no blob {0}; the digest of a layer or a config stands in its manifest")]
     NoSuchBlob(String),
+    /// There is neither a blob nor a manifest with this digest.
+    #[error(
+        "there is no blob and no manifest {0}; what nobody needs is gone after OPEN_REGISTRY_GC_WINDOW"
+    )]
+    NoSuchDigest(String),
+    /// Nothing with this digest was deleted, or it is gone for good.
+    #[error(
+        "there is nothing to bring back: {0} was not deleted within OPEN_REGISTRY_GC_WINDOW, or its content is gone; push it again"
+    )]
+    NothingDeleted(String),
+    /// A deletion could not be undone.
+    #[error("it cannot be brought back: {0}")]
+    NotRestored(String),
     /// Stored bytes could not be compared with their digests.
     #[error("nothing can be said about the stored bytes: {0}")]
     ScrubFailed(String),

@@ -10,6 +10,7 @@ mod arguments;
 mod backup;
 mod doctor;
 mod error;
+mod gc;
 mod grant;
 mod healthcheck;
 mod job;
@@ -38,6 +39,7 @@ use crate::store::{Settings, Store};
 /// An operation with its parsed arguments.
 enum Operation {
     Backup(backup::Operation),
+    Gc(gc::Operation),
     Grant(grant::Operation),
     Job(job::Operation),
     Key(key::Operation),
@@ -59,6 +61,7 @@ pub fn commands() -> Vec<Command> {
         key::command(),
         token::command(),
         job::command(),
+        gc::command(),
         scrub::command(),
         backup,
         restore,
@@ -88,6 +91,7 @@ pub async fn run(
     let operation = match noun {
         "user" => Operation::User(user::Operation::read(verb, arguments)?),
         "robot" => Operation::Robot(robot::Operation::read(verb, arguments)?),
+        "gc" => Operation::Gc(gc::Operation::read(verb, arguments)?),
         "grant" => Operation::Grant(grant::Operation::read(verb, arguments)?),
         "repo" => Operation::Repository(repository::Operation::read(verb, arguments)?),
         "keys" => Operation::Key(key::Operation::read(verb, arguments)?),
@@ -99,6 +103,7 @@ pub async fn run(
     };
     let partners = match &operation {
         Operation::Backup(backup) if backup.needs_kubo() => CommandPartners::both(config).await?,
+        Operation::Gc(gc) if gc.needs_kubo() => CommandPartners::both(config).await?,
         Operation::Job(job) if job.needs_kubo() => CommandPartners::both(config).await?,
         Operation::Scrub(scrub) if scrub.needs_kubo() => CommandPartners::both(config).await?,
         _ => CommandPartners::postgres_only(config).await?,
@@ -118,6 +123,7 @@ async fn answer(
     let accounts = async || connect(partners).await.map(Accounts::new);
     match operation {
         Operation::Backup(backup) => backup.run(config, partners).await,
+        Operation::Gc(gc) => Box::pin(gc.run(config, &store().await?, partners.kubo())).await,
         Operation::Grant(grant) => grant.run(&accounts().await?).await,
         Operation::Job(job) => job.run(config, &store().await?, partners.kubo()).await,
         Operation::Key(key) => key.run(config, &store().await?).await,

@@ -28,6 +28,7 @@ mod outages;
 mod pull;
 mod quotas;
 mod remote;
+mod reviews;
 mod rig;
 mod slow;
 mod start;

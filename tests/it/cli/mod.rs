@@ -3,6 +3,7 @@
 mod accounts;
 mod backup;
 mod doctor;
+mod gc;
 mod jobs;
 mod private;
 mod rights;
@@ -21,7 +22,7 @@ use serde_json::Value;
 const PASSWORD: &str = "correct horse";
 
 /// Runs commands with the settings of one registry in the environment.
-pub(crate) struct Operator(Vec<(&'static str, String)>);
+pub(crate) struct Operator(pub(crate) Vec<(&'static str, String)>);
 
 /// Exit code and output of a command.
 #[derive(Debug)]

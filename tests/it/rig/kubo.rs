@@ -208,7 +208,7 @@ impl Node {
         self.block_file(cid).exists()
     }
 
-    fn ipfs(&self, arguments: &[&str]) -> String {
+    pub(crate) fn ipfs(&self, arguments: &[&str]) -> String {
         let secret = self.secret.as_ref().map(|secret| format!("--api-auth={secret}"));
         let arguments: Vec<&str> =
             secret.as_deref().into_iter().chain(arguments.iter().copied()).collect();
