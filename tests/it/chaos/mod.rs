@@ -2,6 +2,7 @@
 //! all clients are checked. `make chaos` runs it, for as long as `AF_REGISTRY_CHAOS_MINUTES` says.
 
 mod caller;
+mod collected;
 mod faults;
 mod worker;
 

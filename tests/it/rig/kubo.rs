@@ -222,6 +222,15 @@ impl Node {
         self.repo.join("blocks").join(shard).join(format!("{name}.data"))
     }
 
+    /// The bytes in all blocks.
+    pub(crate) fn stored_bytes(&self) -> usize {
+        let shards = std::fs::read_dir(self.repo.join("blocks")).unwrap().flatten();
+        let blocks = shards.filter_map(|shard| std::fs::read_dir(shard.path()).ok()).flatten();
+        // A block may be collected meanwhile.
+        let sizes = blocks.flatten().filter_map(|block| block.metadata().ok());
+        sizes.map(|block| usize::try_from(block.len()).unwrap()).sum()
+    }
+
     /// Kills the node, as a crash would.
     pub(crate) fn kill(&mut self) {
         for guard in &mut self.guards {

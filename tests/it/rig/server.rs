@@ -118,6 +118,16 @@ impl Builder {
 
     /// Starts the process and waits until it listens.
     pub(crate) async fn start(self) -> Server {
+        let mut command = self.command();
+        command.stdin(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the server starts");
+        let lines = follow(&mut child);
+        let (addr, metrics) = listening(&lines).await;
+        Server { addr, metrics, child, lines, builder: self }
+    }
+
+    /// The program with these settings.
+    fn command(&self) -> Command {
         let postgres = &self.database.settings;
         let mut command = Command::new(env!("CARGO_BIN_EXE_af-registry"));
         command
@@ -131,17 +141,12 @@ impl Builder {
             .env("OPEN_REGISTRY_DB_HOST", &postgres.host)
             .env("OPEN_REGISTRY_DB_PORT", postgres.port.to_string())
             .env("OPEN_REGISTRY_DB_USER", &postgres.user)
-            .env("OPEN_REGISTRY_DB_NAME", &postgres.database)
-            .stdin(Stdio::null())
-            .stderr(Stdio::piped());
+            .env("OPEN_REGISTRY_DB_NAME", &postgres.database);
         if let Some(gateway) = &self.kubo.gateway {
             command.env("OPEN_REGISTRY_DFS_IPFS_GATEWAY_URL", gateway.to_string());
         }
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
-        let mut child = command.spawn().expect("the server starts");
-        let lines = follow(&mut child);
-        let (addr, metrics) = listening(&lines).await;
-        Server { addr, metrics, child, lines, builder: self }
+        command
     }
 }
 
@@ -216,6 +221,13 @@ impl Server {
             assert!(began.elapsed() < PATIENCE, "no {event} in {:#?}", self.log());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// A command of the program, with the settings of this server.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.builder.command();
+        command.args(arguments).stdin(Stdio::null());
+        command
     }
 
     /// Kills the process by SIGKILL.
