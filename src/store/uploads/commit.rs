@@ -7,8 +7,10 @@ use super::pin::{self, Claim};
 use super::upload::{self, NewPart, Part, Recorded, SavedHash, Uploads};
 use crate::ipld::Cid;
 use crate::oci::{Digest, RepositoryName};
-use crate::store::content::blob::{self, NewBlob};
+use crate::rights::{Access, Grantee};
+use crate::store::content::blob::{self, Blobs, NewBlob};
 use crate::store::content::repository;
+use crate::store::db::retry::Settled;
 use crate::store::db::row::{parsed, signed, unsigned};
 use crate::store::error::StoreError;
 
@@ -88,7 +90,7 @@ impl Uploads<'_> {
             epoch,
             hash,
         };
-        let recorded = self.0.retrying(|| async {
+        let recorded = self.0.settling(|| async {
             let lease = self.0.lease().await?;
             let locks = async {
                 let (shared, current, locked, held) = tokio::join!(
@@ -113,7 +115,11 @@ impl Uploads<'_> {
             };
             lease.transaction(locks, write).await
         });
-        let ((current, locked, held), written) = recorded.await?;
+        let Settled { result: ((current, locked, held), written), in_doubt } = recorded.await?;
+        if in_doubt && written.is_none() && self.parts(id).await?.last() == Some(&part) {
+            // The attempt whose answer was lost has recorded it.
+            return Ok(Recorded::Done);
+        }
         if current.is_none() {
             return Ok(Recorded::Collected);
         }
@@ -148,7 +154,7 @@ impl Uploads<'_> {
             claim: claim.id,
             epoch: epoch.0,
         };
-        let committed = self.0.retrying(|| async {
+        let committed = self.0.settling(|| async {
             let lease = self.0.lease().await?;
             let locks = async {
                 let (shared, current, ensured, session, held, blob) = tokio::join!(
@@ -178,17 +184,25 @@ impl Uploads<'_> {
             };
             lease.transaction(locks, write).await
         });
-        let ((current, session, held), stored) = committed.await?;
+        let Settled { result: ((current, session, held), stored), in_doubt } = committed.await?;
         if let Some(row) = stored {
             return Ok(Committed::Done { cid: parsed(&row, "ipfs_cid")? });
         }
         let received = session.map(|row| unsigned(&row, "received")).transpose()?;
         match received {
+            None if commit.upload.is_some() && in_doubt => self.committed_before(commit).await,
             None if commit.upload.is_some() => Ok(Committed::Gone),
             Some(received) if received != commit.received => Ok(Committed::Moved { received }),
             _ if held.is_none() => Ok(Committed::Unclaimed),
             _ if current.is_none() => Ok(Committed::Collected),
             _ => Err(StoreError::Conflict(format!("repository {repository} was removed"))),
         }
+    }
+
+    /// Finds out whether an attempt whose answer was lost has committed the blob, when the upload has ended.
+    async fn committed_before(self, commit: &Commit) -> Result<Committed, StoreError> {
+        let access = Access { repository: commit.repository.clone(), grantee: Grantee::Everyone };
+        let blob = Blobs(self.0).get(&access, &commit.digest).await?;
+        Ok(blob.map_or(Committed::Gone, |blob| Committed::Done { cid: blob.cid }))
     }
 }

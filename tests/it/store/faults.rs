@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use af_registry::outbound::WAITING;
 use af_registry::rights::Grantee;
-use af_registry::store::{Epoch, Put, Settings, Started, Store, StoreError, Unlink};
+use af_registry::store::{
+    Commit, Committed, Epoch, Part, Put, Recorded, Settings, Started, Store, StoreError, Unlink,
+};
 
 use super::{
     anywhere, cid, commit, digest, manifest, open, put, reference, repository, start_upload,
@@ -182,7 +184,20 @@ async fn f12_a_commit_whose_answer_is_lost_is_answered_truly() {
     assert_eq!(lost!(0, store.blobs().unlink(&a, &digest(1))), Unlink::Done);
     assert_eq!(store.blobs().unlink(&a, &digest(1)).await.unwrap(), Unlink::Absent);
     let started = lost!(0, store.uploads().start(&a, "ann", None, 99));
-    assert!(matches!(started, Started::Open { .. }), "{started:?}");
+    let Started::Open { id, .. } = started else { panic!("{started:?}") };
+    let claim = lost!(0, store.pins().claim(&cid(5)));
+    let part = Part { offset: 0, size: 1, cid: cid(5) };
+    let uploads = store.uploads();
+    let recorded = lost!(0, uploads.record_part(id, 0, part, stored(claim), None));
+    assert_eq!(recorded, Recorded::Done);
+    let (repository, digest, upload) = (a.clone(), digest(6), Some(id));
+    let commit = Commit { repository, digest, size: 1, upload, received: 1 };
+    let claim = super::claim(&store, 6).await;
+    let committed = lost!(0, uploads.commit(&commit, claim, Epoch::NONE));
+    assert_eq!(committed, Committed::Done { cid: cid(6) });
+    let claim = super::claim(&store, 6).await;
+    let committed = uploads.commit(&commit, claim, Epoch::NONE).await.unwrap();
+    assert_eq!(committed, Committed::Gone);
 }
 
 /// Errors that belong to a connection cost that connection and nothing else.
@@ -375,11 +390,11 @@ async fn round_trips_are_as_few_as_promised() {
     costs!("uploads().parts", 1, store.uploads().parts(id));
     costs!("uploads().touch", 1, store.uploads().touch(id));
     costs!("uploads().get", 1, store.uploads().get(&a, id, "ann"));
-    let part = af_registry::store::Part { offset: 0, size: 1, cid: cid(5) };
+    let part = Part { offset: 0, size: 1, cid: cid(5) };
     let claim = costs!("pins().claim", 1, store.pins().claim(&cid(5)));
     costs!("record_part", 1, store.uploads().record_part(id, 1, part, stored(claim), None));
     let claim = super::claim(&store, 6).await;
-    let commit = af_registry::store::Commit {
+    let commit = Commit {
         repository: a.clone(),
         digest: digest(6),
         size: 1,
