@@ -6,14 +6,14 @@ use std::sync::Arc;
 use tracing::info;
 
 use super::error::AppError;
-use super::exposed;
+use super::{exposed, own_collection};
 use crate::accounts::Accounts;
 use crate::auth::Auth;
 use crate::config::{self, Config, Exposure, ServerAddress};
 use crate::embedded::Partners;
 use crate::ipfs::{IpfsError, Kubo, Spare};
 use crate::registry::upkeep::{Collect, CollectSettings, Scrub, ScrubSettings};
-use crate::registry::{FreeDisk, Limits, Registry};
+use crate::registry::{Collector, FreeDisk, Limits, Registry};
 use crate::store::{self, Store};
 
 /// The oldest version of Kubo whose `add` answers as this registry needs it.
@@ -42,6 +42,9 @@ impl Domain {
         let auth = Auth::configured(config, store.clone()).await?;
         if auth.asks_for_login() {
             make_first_admin(config, &store).await?;
+        }
+        if limits.collector == Collector::Node {
+            own_collection::tell(&ipfs).await;
         }
         let registry = Registry::new(store.clone(), ipfs, limits);
         let scrub = registry.scrub(scrub_settings(&config.scrub)?);

@@ -8,6 +8,7 @@ mod error;
 mod exposed;
 mod log_level;
 mod notify;
+mod own_collection;
 mod ports;
 mod recorder;
 mod serve;

@@ -257,7 +257,8 @@ pub(super) fn collect(
 ) -> Result<Collect, CliError> {
     let ipfs = Kubo::new(kubo.ok_or(CliError::NoKubo)?).map_err(CliError::KuboTrust)?;
     let registry = Registry::new(store.clone(), ipfs, Limits::of(config, None));
-    Ok(registry.collect(CollectSettings::of(&config.collection)))
+    let settings = CollectSettings::of(&config.collection);
+    Ok(registry.collect(CollectSettings { rest: Duration::ZERO, ..settings }))
 }
 
 async fn review_backlog(config: &Config, store: &Store) -> Result<Backlog, CliError> {

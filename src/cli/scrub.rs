@@ -160,7 +160,7 @@ async fn status(config: &Config, store: &Store) -> Result<Answer, CliError> {
     let (scrubs, settings) = (store.scrubs(), &config.scrub);
     let summary = scrubs.summary(scrubs.cutoff(settings.age).await?).await?;
     let now = scrubs.cutoff(Duration::ZERO).await?;
-    let pins = store.collections().state().await?;
+    let pins = store.collections().state(Duration::ZERO).await?;
     let compared = pins.compared_at.map(Timestamp::from);
     let suspects = scrubs.quarantined(now, ScrubPlace::START, NAMED).await?;
     let (oldest, newest) =

@@ -45,7 +45,7 @@ impl Registry {
     ) -> Result<Claim, RegistryError> {
         let claim = self.claim(cid).await?;
         let late = |_| Err(IpfsError::Unavailable(format!("pinning {cid} took over {CALLS:?}")));
-        match timeout(CALLS, self.pin_claimed(cid, content)).await.unwrap_or_else(late) {
+        match timeout(CALLS, Box::pin(self.pin_claimed(cid, content))).await.unwrap_or_else(late) {
             Ok(()) => Ok(claim),
             Err(error) => {
                 // The claim ends by itself if this fails.

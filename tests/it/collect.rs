@@ -24,6 +24,7 @@ use tokio::sync::mpsc;
 
 use crate::rig::client::random;
 use crate::rig::kubo::Node;
+use crate::rig::server::builder;
 use crate::rig::{self, Database};
 
 const MIB: usize = 1 << 20;
@@ -77,6 +78,7 @@ impl Instance {
         self.registry.collect(CollectSettings {
             period: Duration::from_secs(3600),
             pressing_bytes: 0,
+            rest: Duration::ZERO,
             notice: Duration::from_millis(1200),
             round: Duration::from_secs(15),
         })
@@ -184,12 +186,12 @@ async fn f07_a_lost_pin_is_set_again_before_anything_is_removed() {
     }
     here.store.collections().note_garbage().await.unwrap();
     here.collect_now().await;
-    assert_eq!(here.store.collections().state().await.unwrap().lost_pins, 2);
+    assert_eq!(here.store.collections().state(Duration::ZERO).await.unwrap().lost_pins, 2);
     for bytes in &blobs {
         assert!(here.pull(bytes).await == *bytes);
     }
     here.collect_now().await;
-    assert_eq!(here.store.collections().state().await.unwrap().lost_pins, 0);
+    assert_eq!(here.store.collections().state(Duration::ZERO).await.unwrap().lost_pins, 0);
 }
 
 /// The client of an upload pauses in the middle of a part. What it has sent is recorded before blocks are removed.
@@ -312,4 +314,15 @@ async fn f08_a_node_that_collects_by_itself_loses_nothing() {
     }
     let settings = config::Kubo { gateway: None, ..node.settings.clone() };
     assert!(Kubo::new(&settings).unwrap().pins().await.unwrap().len() >= pushed.len());
+}
+
+#[tokio::test]
+async fn a_start_tells_of_a_kubo_that_may_collect_by_itself() {
+    let full = Node::collecting();
+    let server = builder().await.on(&full).start().await;
+    assert!(server.log().iter().any(|line| line["event"] == "kubo_may_collect"));
+    let server = builder().await.start().await;
+    assert!(server.log().iter().any(|line| line["event"] == "kubo_not_collected"));
+    let server = builder().await.on(&full).env("OPEN_REGISTRY_DFS_IPFS_GC", "true").start().await;
+    assert!(!server.log().iter().any(|line| line["event"] == "kubo_not_collected"));
 }

@@ -1,4 +1,6 @@
--- What the last collections did, whether garbage is suspected, and whether an upload moves bytes now.
-SELECT compared_at, lost_pins, collected_at, removed, garbage,
+-- What the last collections did, whether garbage is to be removed, and whether an upload moves bytes now. $1 seconds since
+-- the last removal before which none is to be.
+SELECT compared_at, lost_pins, collected_at, removed,
+    garbage AND (collected_at + make_interval(secs => $1) < now()) IS NOT FALSE AS garbage,
     EXISTS (SELECT FROM uploads WHERE touched_at > now() - INTERVAL '5 seconds') AS busy
 FROM collection

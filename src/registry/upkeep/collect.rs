@@ -56,6 +56,8 @@ const STOPPING: Duration = Duration::from_millis(700);
 pub struct CollectSettings {
     /// Time between two runs.
     pub period: Duration,
+    /// Least time between two removals of blocks. A server that starts often does not remove some at each start.
+    pub rest: Duration,
     /// Size of the repository of Kubo from which on a run waits for no quiet moment.
     pub pressing_bytes: u64,
     /// Time for all instances to learn that nothing new is to be stored, and to record what they have.
@@ -69,6 +71,7 @@ impl CollectSettings {
     pub fn of(config: &config::Collection) -> Self {
         Self {
             period: config.period,
+            rest: config.period / 2,
             pressing_bytes: config.pressing_bytes,
             notice: Duration::from_secs(3),
             round: Duration::from_secs(15),
@@ -101,7 +104,8 @@ impl Collect {
         let lost = self.compare_pins().await?;
         self.collections().compared(lost).await?;
         metrics::pins_compared(lost);
-        if self.registry.limits().collector == Collector::Node || !self.has_garbage().await? {
+        let own = self.registry.limits().collector == Collector::Registry;
+        if !own || !self.collections().state(self.settings.rest).await?.garbage {
             return Ok(lost);
         }
         self.await_quiet().await?;
@@ -198,14 +202,10 @@ impl Collect {
         }
     }
 
-    async fn has_garbage(&self) -> Result<bool, RegistryError> {
-        Ok(self.collections().state().await?.garbage)
-    }
-
     /// Waits for a moment without uploads, unless the repository of Kubo is nearly full.
     async fn await_quiet(&self) -> Result<(), RegistryError> {
         let began = Instant::now();
-        while began.elapsed() < QUIET_WAIT && self.collections().state().await?.busy {
+        while began.elapsed() < QUIET_WAIT && self.collections().state(Duration::ZERO).await?.busy {
             let size = self.registry.ipfs().repository_size().await?;
             if size.bytes >= self.settings.pressing_bytes {
                 break;
@@ -305,7 +305,7 @@ impl Job for Collect {
     }
 
     async fn run(&self, stop: &CancellationToken) -> Result<Done, JobError> {
-        let ended = stop.run_until_cancelled(self.collect()).await;
+        let ended = stop.run_until_cancelled(Box::pin(self.collect())).await;
         // A run that was cut has left pushes waiting. Kubo stops when its call is cut.
         let _ = timeout(STOPPING, self.reopen()).await;
         self.collections().pause_unpins(Duration::ZERO).await?;

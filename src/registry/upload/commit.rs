@@ -120,10 +120,13 @@ impl Uploads<'_> {
         };
         let mut attempt = 1;
         let committed = loop {
-            match self.commit_once(&composed, &commit).await {
-                Err(RegistryError::Store(StoreError::Conflict(_)))
-                | Ok(Committed::Unclaimed | Committed::Collected)
+            // On the heap, because the states of the calls to Kubo are large.
+            match Box::pin(self.commit_once(&composed, &commit)).await {
+                Err(RegistryError::Store(StoreError::Conflict(_))) | Ok(Committed::Unclaimed)
                     if attempt < ATTEMPTS => {}
+                Ok(Committed::Collected) if attempt < ATTEMPTS => {
+                    self.0.collecting().look().await?;
+                }
                 committed => break committed?,
             }
             attempt += 1;

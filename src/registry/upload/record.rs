@@ -37,6 +37,7 @@ pub(super) async fn record_part(
         match uploads.record_part(id, received, part, stored, hash).await? {
             Recorded::Unclaimed => return Err(RegistryError::Claimed(part.cid)),
             Recorded::Collected => {
+                registry.collecting().look().await?;
                 epoch = registry.collecting().enter().await?;
                 let found = registry.ipfs().examine(&part.cid, part.size).await;
                 found.map_err(|error| removed(&part.cid, error.into()))?;

@@ -223,7 +223,9 @@ impl<'r, 'l> Writer<'r, 'l> {
         let hash = hasher.as_ref().map(saved);
         let (id, received) = (self.upload.id, self.upload.received);
         let registry = self.registry;
-        let recorded = record_part(registry, id, received, part, epoch, hash.as_ref()).await?;
+        // On the heap, because the states of the calls to Kubo are large.
+        let recorded = Box::pin(record_part(registry, id, received, part, epoch, hash.as_ref()));
+        let recorded = recorded.await?;
         self.check(recorded)?;
         (self.upload.last, self.upload.pieces) = (Some(part), 0);
         self.advance_to(offset + size, hash);

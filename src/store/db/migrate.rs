@@ -119,6 +119,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "fill_reviews",
         sql: include_str!("../../../sql/migrations/0017_fill_reviews.sql"),
     },
+    Migration {
+        version: 18,
+        name: "first_collection",
+        sql: include_str!("../../../sql/migrations/0018_first_collection.sql"),
+    },
 ];
 
 /// Version of the newest migration of this program.

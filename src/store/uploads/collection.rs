@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::ipld::Cid;
 use crate::oci::Digest;
-use crate::store::db::connection::Connection;
+use crate::store::db::connection::{Connection, Param};
 use crate::store::db::database::Database;
 use crate::store::db::row::{parsed, unsigned};
 use crate::store::db::statements::Query;
@@ -45,7 +45,7 @@ pub struct CollectionState {
     pub collected_at: Option<SystemTime>,
     /// Number of blocks that were removed then.
     pub removed: u64,
-    /// Whether something may have become garbage since.
+    /// Whether something may have become garbage since, and may be removed now.
     pub garbage: bool,
     /// Whether an upload moves bytes now.
     pub busy: bool,
@@ -77,13 +77,13 @@ impl Epoch {
 impl Collections<'_> {
     /// Looks whether a collection is under way.
     pub async fn look(self) -> Result<Look, StoreError> {
-        let row = self.one(Query::CollectionLook).await?;
+        let row = self.one(Query::CollectionLook, []).await?;
         Ok(Look { epoch: Epoch(Some(row.try_get("epoch")?)), closed: row.try_get("closed")? })
     }
 
-    /// What the last collections did.
-    pub async fn state(self) -> Result<CollectionState, StoreError> {
-        let row = self.one(Query::CollectionState).await?;
+    /// What the last collections did. Garbage is to be removed at the earliest `rest` after it was last removed.
+    pub async fn state(self, rest: Duration) -> Result<CollectionState, StoreError> {
+        let row = self.one(Query::CollectionState, [&rest.as_secs_f64()]).await?;
         Ok(CollectionState {
             compared_at: row.try_get("compared_at")?,
             lost_pins: unsigned(&row, "lost_pins")?,
@@ -135,8 +135,12 @@ impl Collections<'_> {
         self.0.count(Query::CollectionNoteGarbage, []).await.map(drop)
     }
 
-    async fn one(self, query: Query) -> Result<Row, StoreError> {
-        let row = self.0.rows(query, []).await?.into_iter().next();
+    async fn one<const N: usize>(
+        self,
+        query: Query,
+        params: [Param<'_>; N],
+    ) -> Result<Row, StoreError> {
+        let row = self.0.rows(query, params).await?.into_iter().next();
         row.ok_or_else(|| StoreError::Internal("the table `collection` is empty".into()))
     }
 }

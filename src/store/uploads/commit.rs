@@ -90,30 +90,33 @@ impl Uploads<'_> {
             epoch,
             hash,
         };
-        let recorded = self.0.settling(|| async {
-            let lease = self.0.lease().await?;
-            let locks = async {
-                let (shared, current, locked, held) = tokio::join!(
-                    biased;
-                    collection::share(&lease, epoch),
-                    collection::check(&lease, epoch),
-                    upload::lock(&lease, Some(id)),
-                    pin::hold(&lease, &cid, claim),
-                );
-                shared?;
-                Ok((current?, locked?, held?))
-            };
-            let write = async {
-                let (written, kept) = tokio::join!(
-                    biased;
-                    upload::record_part(&lease, &new),
-                    pin::keep(&lease, &cid, claim),
-                );
-                let written = written?;
-                kept?;
-                Ok(written)
-            };
-            lease.transaction(locks, write).await
+        // On the heap, because the state of a whole transaction is large.
+        let recorded = self.0.settling(|| {
+            Box::pin(async {
+                let lease = self.0.lease().await?;
+                let locks = async {
+                    let (shared, current, locked, held) = tokio::join!(
+                        biased;
+                        collection::share(&lease, epoch),
+                        collection::check(&lease, epoch),
+                        upload::lock(&lease, Some(id)),
+                        pin::hold(&lease, &cid, claim),
+                    );
+                    shared?;
+                    Ok((current?, locked?, held?))
+                };
+                let write = async {
+                    let (written, kept) = tokio::join!(
+                        biased;
+                        upload::record_part(&lease, &new),
+                        pin::keep(&lease, &cid, claim),
+                    );
+                    let written = written?;
+                    kept?;
+                    Ok(written)
+                };
+                lease.transaction(locks, write).await
+            })
         });
         let Settled { result: ((current, locked, held), written), in_doubt } = recorded.await?;
         if in_doubt && written.is_none() && self.parts(id).await?.last() == Some(&part) {
@@ -154,35 +157,37 @@ impl Uploads<'_> {
             claim: claim.id,
             epoch: epoch.0,
         };
-        let committed = self.0.settling(|| async {
-            let lease = self.0.lease().await?;
-            let locks = async {
-                let (shared, current, ensured, session, held, blob) = tokio::join!(
-                    biased;
-                    collection::share(&lease, epoch),
-                    collection::check(&lease, epoch),
-                    repository::ensure(&lease, repository),
-                    upload::lock(&lease, commit.upload),
-                    pin::hold(&lease, &cid, Some(claim.id)),
-                    blob::lock(&lease, digest),
-                );
-                shared?;
-                ensured?;
-                let rows = (current?, session?, held?);
-                blob?;
-                Ok(rows)
-            };
-            let write = async {
-                let (stored, kept) = tokio::join!(
-                    biased;
-                    blob::commit(&lease, &new),
-                    pin::keep(&lease, &cid, Some(claim.id)),
-                );
-                let stored = stored?;
-                kept?;
-                Ok(stored)
-            };
-            lease.transaction(locks, write).await
+        let committed = self.0.settling(|| {
+            Box::pin(async {
+                let lease = self.0.lease().await?;
+                let locks = async {
+                    let (shared, current, ensured, session, held, blob) = tokio::join!(
+                        biased;
+                        collection::share(&lease, epoch),
+                        collection::check(&lease, epoch),
+                        repository::ensure(&lease, repository),
+                        upload::lock(&lease, commit.upload),
+                        pin::hold(&lease, &cid, Some(claim.id)),
+                        blob::lock(&lease, digest),
+                    );
+                    shared?;
+                    ensured?;
+                    let rows = (current?, session?, held?);
+                    blob?;
+                    Ok(rows)
+                };
+                let write = async {
+                    let (stored, kept) = tokio::join!(
+                        biased;
+                        blob::commit(&lease, &new),
+                        pin::keep(&lease, &cid, Some(claim.id)),
+                    );
+                    let stored = stored?;
+                    kept?;
+                    Ok(stored)
+                };
+                lease.transaction(locks, write).await
+            })
         });
         let Settled { result: ((current, session, held), stored), in_doubt } = committed.await?;
         if let Some(row) = stored {

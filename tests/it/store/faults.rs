@@ -394,13 +394,8 @@ async fn round_trips_are_as_few_as_promised() {
     let claim = costs!("pins().claim", 1, store.pins().claim(&cid(5)));
     costs!("record_part", 1, store.uploads().record_part(id, 1, part, stored(claim), None));
     let claim = super::claim(&store, 6).await;
-    let commit = Commit {
-        repository: a.clone(),
-        digest: digest(6),
-        size: 1,
-        upload: Some(id),
-        received: 1,
-    };
+    let commit =
+        Commit { repository: a.clone(), digest: digest(6), size: 1, upload: Some(id), received: 1 };
     costs!("uploads().commit", 1, store.uploads().commit(&commit, claim, Epoch::NONE));
     let queued = costs!("unpins().claim", 1, store.unpins().claim());
     costs!("unpins().done", 1, store.unpins().done(&queued, &queued.cids));

@@ -241,7 +241,7 @@ const CASES: &[Case] = &[
     case!("collection/look", "", 1.0),
     case!("collection/check", "0", 1.0),
     case!("collection/unpinning", "", 1.0),
-    case!("collection/state", "", 3.0),
+    case!("collection/state", "0", 3.0),
     case!("blob/pinned_page", "500000", 5000.0),
     case!("upload/pinned_page", "md5('upload7')::UUID, 0", 5000.0),
     case!("upload/protect_parts", "", 500.0),
