@@ -63,8 +63,9 @@ pub use review::{
 pub use uploads::collection::{CollectionState, Collections, Epoch, Look, PinnedBlob, PinnedPart};
 pub use uploads::commit::{Commit, Committed, Stored};
 pub use uploads::pin::{Claim, Pins};
+pub use uploads::session::{Part, Recorded, SavedHash, Started, Upload};
 pub use uploads::unpin::{Queued, QueuedCid, Unpins};
-pub use uploads::upload::{Part, Recorded, SavedHash, Started, Upload, Uploads};
+pub use uploads::upload::Uploads;
 
 use db::database::Database;
 

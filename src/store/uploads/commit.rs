@@ -4,7 +4,8 @@ use uuid::Uuid;
 
 use super::collection::{self, Epoch};
 use super::pin::{self, Claim};
-use super::upload::{self, NewPart, Part, Recorded, SavedHash, Uploads};
+use super::session::{Part, Recorded, SavedHash};
+use super::upload::{self, NewPart, Uploads};
 use crate::ipld::Cid;
 use crate::oci::{Digest, RepositoryName};
 use crate::rights::{Access, Grantee};

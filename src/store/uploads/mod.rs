@@ -3,5 +3,6 @@
 pub(crate) mod collection;
 pub(crate) mod commit;
 pub(crate) mod pin;
+pub(crate) mod session;
 pub(crate) mod unpin;
 pub(crate) mod upload;

@@ -7,12 +7,14 @@ use tokio_postgres::{Error, Row};
 use uuid::Uuid;
 
 use super::collection::{Epoch, PinnedPart};
+use super::session::{Part, Recorded, SavedHash, Started, Upload};
 use crate::ipld::Cid;
 use crate::oci::{Algorithm, RepositoryName};
 use crate::store::content::repository;
 use crate::store::db::connection::Connection;
 use crate::store::db::database::Database;
 use crate::store::db::lease::Lease;
+use crate::store::db::retry::Settled;
 use crate::store::db::row::{parsed, signed, unsigned};
 use crate::store::db::statements::Query;
 use crate::store::error::StoreError;
@@ -24,86 +26,6 @@ const EXPIRED_AT_ONCE: i64 = 100;
 /// The upload sessions of all repositories.
 #[derive(Clone, Copy, Debug)]
 pub struct Uploads<'s>(pub(crate) &'s Database);
-
-/// A piece of an upload that Kubo holds and pins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Part {
-    /// Position of its first byte in the blob.
-    pub offset: u64,
-    /// Length in bytes.
-    pub size: u64,
-    /// CID under which Kubo stores the bytes.
-    pub cid: Cid,
-}
-
-/// An upload session.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the other fields are their names")]
-pub struct Upload {
-    pub id: Uuid,
-    /// Number of bytes that are durable; the next chunk begins there.
-    pub received: u64,
-    /// Algorithm that the client announced.
-    pub algorithm: Option<Algorithm>,
-    /// The part with the highest offset. Bytes after its end are in pieces.
-    pub last: Option<Part>,
-    /// Number of pieces.
-    pub pieces: u32,
-    /// The running hash of all bytes, if it is known.
-    pub hash: Option<SavedHash>,
-}
-
-/// A running hash that any instance can continue.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the other field is its name")]
-pub struct SavedHash {
-    pub algorithm: Algorithm,
-    /// As [`Hasher::save`](crate::stream::hashing::Hasher::save) returns it.
-    pub state: Vec<u8>,
-}
-
-/// Outcome of [`Uploads::start`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Started {
-    /// The session is open.
-    Open {
-        /// The id of the session.
-        id: Uuid,
-        /// Number of sessions that the subject had open before.
-        others: u64,
-    },
-    /// The subject has as many open sessions as it may have.
-    TooMany,
-}
-
-/// Outcome of writing a part or a piece.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Recorded {
-    /// The bytes belong to the upload.
-    Done,
-    /// The upload has another length than its writer expected.
-    Moved {
-        /// Number of bytes that are durable.
-        received: u64,
-    },
-    /// The upload has ended.
-    Gone,
-    /// The claim of the part's CID was lost, so its pin may be.
-    Unclaimed,
-    /// Another epoch has begun, so blocks of the part may be gone.
-    Collected,
-}
-
-impl Recorded {
-    /// Reads the answers of `upload/lock` and of the statement after it, which returns a row if it wrote.
-    pub(super) fn read(locked: Option<&Row>, written: Option<&Row>) -> Result<Self, StoreError> {
-        match (locked, written) {
-            (_, Some(_)) => Ok(Self::Done),
-            (Some(row), None) => Ok(Self::Moved { received: unsigned(row, "received")? }),
-            (None, None) => Ok(Self::Gone),
-        }
-    }
-}
 
 impl Uploads<'_> {
     /// Opens a session, unless the subject has `most` open ones.
@@ -209,12 +131,16 @@ impl Uploads<'_> {
         hash: Option<&SavedHash>,
     ) -> Result<Recorded, StoreError> {
         let expected = signed(expected_received)?;
-        let appended = self.0.retrying(|| async {
+        let appended = self.0.settling(|| async {
             let lease = self.0.lease().await?;
             let append = append_piece(&lease, id, expected, bytes, hash);
             lease.transaction(lock(&lease, Some(id)), append).await
         });
-        let (locked, written) = appended.await?;
+        let Settled { result: (locked, written), in_doubt } = appended.await?;
+        let end = expected_received.saturating_add(bytes.len() as u64);
+        if in_doubt && Recorded::has_ended_at(locked.as_ref(), end, hash)? {
+            return Ok(Recorded::Done);
+        }
         Recorded::read(locked.as_ref(), written.as_ref())
     }
 
@@ -231,25 +157,53 @@ impl Uploads<'_> {
         subject: &str,
     ) -> Result<bool, StoreError> {
         let repository = repository.as_str();
-        let cancelled = self.0.retrying(|| async {
+        let cancelled = self.0.settling(|| async {
             let lease = self.0.lease().await?;
             let locked = lease.begin(lock_own(&lease, repository, id, subject)).await?;
             discard_locked(lease, &locked).await
         });
-        Ok(cancelled.await? > 0)
+        let Settled { result, in_doubt } = cancelled.await?;
+        // A session that a repetition does not find was ended by the attempt whose answer was lost.
+        Ok(result > 0 || in_doubt)
     }
 
     /// Ends the sessions that have been idle for `idle`, the oldest first, and queues their parts for unpinning. Ends
-    /// at most a hundred in one call and returns their number.
+    /// at most a hundred in one call and returns their number. A session that cannot be ended is skipped.
+    ///
+    /// # Errors
+    /// That of a session that cannot be ended, when no other one is idle.
     pub async fn expire(self, idle: Duration) -> Result<u64, StoreError> {
+        let refused = match self.expire_some(idle, EXPIRED_AT_ONCE, 0).await {
+            // One of them is in the way of the others.
+            Err(refused @ (StoreError::Internal(_) | StoreError::Conflict(_))) => refused,
+            ended => return ended,
+        };
+        let (mut ended, mut skipped) = (0, 0);
+        while ended + skipped < EXPIRED_AT_ONCE {
+            match self.expire_some(idle, 1, skipped).await {
+                Ok(0) => break,
+                Ok(_) => ended += 1,
+                Err(error @ StoreError::Unavailable(_)) => return Err(error),
+                Err(_) => skipped += 1,
+            }
+        }
+        if ended > 0 { Ok(ended.unsigned_abs()) } else { Err(refused) }
+    }
+
+    /// Ends at most `limit` idle sessions after the `skipped` oldest ones.
+    async fn expire_some(
+        self,
+        idle: Duration,
+        limit: i64,
+        skipped: i64,
+    ) -> Result<u64, StoreError> {
         let idle = idle.as_secs_f64();
-        self.0
-            .retrying(|| async {
-                let lease = self.0.lease().await?;
-                let locked = lease.begin(lock_idle(&lease, idle)).await?;
-                discard_locked(lease, &locked).await
-            })
-            .await
+        let expired = self.0.retrying(|| async {
+            let lease = self.0.lease().await?;
+            let locked = lease.begin(lock_idle(&lease, idle, limit, skipped)).await?;
+            discard_locked(lease, &locked).await
+        });
+        expired.await
     }
 
     /// Ends the sessions of one subject as [`expire`](Self::expire) does.
@@ -323,8 +277,13 @@ async fn lock_own(
     connection.rows(Query::UploadLockOwn, &[&repository, &id, &subject]).await
 }
 
-async fn lock_idle(connection: &Connection, idle: f64) -> Result<Vec<Row>, Error> {
-    connection.rows(Query::UploadLockIdle, &[&idle, &EXPIRED_AT_ONCE]).await
+async fn lock_idle(
+    connection: &Connection,
+    idle: f64,
+    limit: i64,
+    skipped: i64,
+) -> Result<Vec<Row>, Error> {
+    connection.rows(Query::UploadLockIdle, &[&idle, &limit, &skipped]).await
 }
 
 async fn lock_idle_of(

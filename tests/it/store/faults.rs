@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use af_registry::oci::Algorithm;
 use af_registry::outbound::WAITING;
 use af_registry::rights::Grantee;
 use af_registry::store::{
-    Commit, Committed, Epoch, Part, Put, Recorded, Settings, Started, Store, StoreError, Unlink,
+    Commit, Committed, Epoch, Part, Put, Recorded, SavedHash, Settings, Started, Store, StoreError,
+    Unlink,
 };
 
 use super::{
@@ -185,10 +187,19 @@ async fn f12_a_commit_whose_answer_is_lost_is_answered_truly() {
     assert_eq!(store.blobs().unlink(&a, &digest(1)).await.unwrap(), Unlink::Absent);
     let started = lost!(0, store.uploads().start(&a, "ann", None, 99));
     let Started::Open { id, .. } = started else { panic!("{started:?}") };
+    let uploads = store.uploads();
+    let hash = |state: &[u8]| SavedHash { algorithm: Algorithm::Sha256, state: state.to_vec() };
+    let one = hash(b"one");
+    assert_eq!(lost!(0, uploads.append_piece(id, 0, b"x", Some(&one))), Recorded::Done);
+    // Other bytes of the same length are no repetition.
+    let other = uploads.append_piece(id, 0, b"y", Some(&hash(b"other"))).await.unwrap();
+    assert_eq!(other, Recorded::Moved { received: 1 });
+    let cancelled = start_upload(&store, &a, "bob").await;
+    assert!(lost!(1, uploads.cancel(&a, cancelled, "bob")));
+    assert!(!uploads.cancel(&a, cancelled, "bob").await.unwrap());
     let claim = lost!(0, store.pins().claim(&cid(5)));
     let part = Part { offset: 0, size: 1, cid: cid(5) };
-    let uploads = store.uploads();
-    let recorded = lost!(0, uploads.record_part(id, 0, part, stored(claim), None));
+    let recorded = lost!(0, uploads.record_part(id, 1, part, stored(claim), None));
     assert_eq!(recorded, Recorded::Done);
     let (repository, digest, upload) = (a.clone(), digest(6), Some(id));
     let commit = Commit { repository, digest, size: 1, upload, received: 1 };
