@@ -23,9 +23,13 @@ const TIME_IS_OVER: &str = "deadline exceeded";
 /// Longest line of an answer in bytes.
 const LINE: usize = 64 << 10;
 
-/// The CIDs that are pinned with everything below them. A CID takes 17 bytes, so a million of them fit into 17 MB.
+/// The CIDs that are pinned with everything below them, and which of them are needed. A million take 34 MB.
 #[derive(Debug, Default)]
-pub struct PinSet(Vec<[u8; 17]>);
+pub struct PinSet {
+    /// Sorted.
+    keys: Vec<[u8; 33]>,
+    needed: Vec<bool>,
+}
 
 /// What a collection of blocks did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,19 +43,23 @@ pub struct Collected {
 }
 
 impl PinSet {
-    /// Whether a CID is pinned.
-    pub fn contains(&self, cid: &Cid) -> bool {
-        self.0.binary_search(&key(cid)).is_ok()
+    fn new(mut keys: Vec<[u8; 33]>) -> Self {
+        keys.sort_unstable();
+        keys.dedup();
+        Self { needed: vec![false; keys.len()], keys }
     }
 
-    /// Number of CIDs.
-    pub fn len(&self) -> usize {
-        self.0.len()
+    /// Notes that a CID is needed. Returns whether it is pinned.
+    pub fn need(&mut self, cid: &Cid) -> bool {
+        let Ok(place) = self.keys.binary_search(&key(cid)) else { return false };
+        self.needed[place] = true;
+        true
     }
 
-    /// Whether nothing is pinned.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// The pinned CIDs that nobody has needed so far.
+    pub fn needless(&self) -> impl Iterator<Item = Cid> {
+        let pins = self.keys.iter().zip(&self.needed);
+        pins.filter(|(_, needed)| !**needed).map(|(key, _)| cid(key))
     }
 }
 
@@ -76,8 +84,7 @@ impl Kubo {
             lines.end()
         };
         call.end(listed.await)?;
-        keys.sort_unstable();
-        Ok(PinSet(keys))
+        Ok(PinSet::new(keys))
     }
 
     /// Removes the blocks that no pin holds. Kubo ends it by itself after `time`; nobody can pin meanwhile. What was removed
@@ -135,11 +142,17 @@ impl Kubo {
     }
 }
 
-fn key(cid: &Cid) -> [u8; 17] {
-    let mut key = [0; 17];
+fn key(cid: &Cid) -> [u8; 33] {
+    let mut key = [0; 33];
     key[0] = u8::from(cid.codec() == Codec::DagPb);
-    key[1..].copy_from_slice(&cid.sha256()[..16]);
+    key[1..].copy_from_slice(cid.sha256());
     key
+}
+
+fn cid(key: &[u8; 33]) -> Cid {
+    let mut sha256 = [0; 32];
+    sha256.copy_from_slice(&key[1..]);
+    Cid::new(if key[0] == 1 { Codec::DagPb } else { Codec::Raw }, sha256)
 }
 
 #[cfg(test)]
@@ -149,11 +162,9 @@ mod tests {
     #[test]
     fn a_set_tells_codecs_and_hashes_apart() {
         let (leaf, node) = (Cid::of_block(Codec::Raw, b"a"), Cid::of_block(Codec::DagPb, b"a"));
-        let mut keys = vec![key(&leaf), key(&Cid::of_block(Codec::Raw, b"b"))];
-        keys.sort_unstable();
-        let set = PinSet(keys);
-        assert!(set.contains(&leaf) && !set.contains(&node));
-        assert_eq!(set.len(), 2);
-        assert!(PinSet::default().is_empty());
+        let other = Cid::of_block(Codec::DagPb, b"b");
+        let mut set = PinSet::new(vec![key(&leaf), key(&other)]);
+        assert!(set.need(&leaf) && !set.need(&node));
+        assert_eq!(set.needless().collect::<Vec<_>>(), [other]);
     }
 }

@@ -4,8 +4,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use af_registry::config::{self, Config};
-use af_registry::ipfs::Kubo;
+use af_registry::config::Config;
+use af_registry::ipfs::{Block, Kubo};
 use af_registry::ipld::Cid;
 use af_registry::ipld::dag::Leaf;
 use af_registry::jobs::{Nudge, Turn, run_now};
@@ -312,8 +312,6 @@ async fn f08_a_node_that_collects_by_itself_loses_nothing() {
     for bytes in &pushed {
         assert!(here.pull(bytes).await == *bytes);
     }
-    let settings = config::Kubo { gateway: None, ..node.settings.clone() };
-    assert!(Kubo::new(&settings).unwrap().pins().await.unwrap().len() >= pushed.len());
 }
 
 #[tokio::test]
@@ -325,4 +323,46 @@ async fn a_start_tells_of_a_kubo_that_may_collect_by_itself() {
     assert!(server.log().iter().any(|line| line["event"] == "kubo_not_collected"));
     let server = builder().await.on(&full).env("OPEN_REGISTRY_DFS_IPFS_GC", "true").start().await;
     assert!(!server.log().iter().any(|line| line["event"] == "kubo_not_collected"));
+}
+
+/// A process died after it had pinned a blob, and PostgreSQL had not written the row of its claim to disk.
+#[tokio::test]
+async fn a_pin_that_no_row_knows_is_found_and_dropped() {
+    let (database, node) = (rig::database().await, Node::start());
+    let here = Instance::new(&database, &node, true);
+    let (kept, lost) = (random(6051, 5000), Block::raw(vec![random(6052, 5000)]));
+    let kept_cid = here.push(&kept).await;
+    here.kubo.put_pinned(&lost).await.unwrap();
+    here.collect_now().await;
+    assert!(node.is_pinned(&lost.cid().to_string()), "a row may be about to name it");
+    database.admin.batch_execute("UPDATE unpins SET next_try_at = now()").await.unwrap();
+    here.collect_now().await;
+    assert!(!node.is_pinned(&lost.cid().to_string()) && !node.has_block(&lost.cid()));
+    assert!(node.is_pinned(&kept_cid.to_string()));
+    assert!(here.pull(&kept).await == kept);
+}
+
+/// The instance that removes blocks dies in the middle. The next one goes on, though nothing became garbage since.
+#[tokio::test]
+async fn garbage_is_left_until_a_removal_has_ended() {
+    let Database { store, .. } = rig::database().await;
+    let collections = store.collections();
+    let garbage = async || collections.state(Duration::ZERO).await.unwrap().garbage;
+    assert!(!garbage().await, "a new database has none");
+    collections.note_garbage().await.unwrap();
+    assert!(garbage().await);
+    collections.advance().await.unwrap();
+    assert!(garbage().await, "it is being removed");
+    collections.collected(5, true).await.unwrap();
+    assert!(garbage().await, "the time was over");
+    collections.advance().await.unwrap();
+    collections.note_garbage().await.unwrap();
+    collections.collected(5, false).await.unwrap();
+    assert!(garbage().await, "an upload was cancelled meanwhile");
+    collections.advance().await.unwrap();
+    collections.collected(5, false).await.unwrap();
+    assert!(!garbage().await);
+    let rest = Duration::from_secs(3600);
+    collections.note_garbage().await.unwrap();
+    assert!(!collections.state(rest).await.unwrap().garbage, "it was removed a moment ago");
 }

@@ -272,6 +272,23 @@ async fn a_run_gives_up_when_every_call_to_kubo_fails() {
     assert_eq!(queued(&database).await.len(), 50);
 }
 
+/// Kubo may carry the call out later. It is not sent again meanwhile, and the row says that the pin may go.
+#[tokio::test]
+async fn a_call_to_kubo_that_gets_no_answer_is_in_doubt() {
+    let database = rig::database().await;
+    let pins = Pins::start(|_| Answer::Cut).await;
+    let job = DropPins::new(database.store.clone(), pins.client(), Nudge::default());
+    queue(&database, 0..2).await;
+    for _ in 0..2 {
+        let Turn::Had(run) = run_now(&job, &database.store).await.unwrap() else { panic!() };
+        let _ = run.result;
+    }
+    assert_eq!(pins.asked().len(), 1, "one call for both, and no second one");
+    let state = "SELECT count(*) FROM unpins
+        WHERE doubt_until > now() AND next_try_at > now() AND claimed_by IS NULL";
+    assert_eq!(database.admin.query_one(state, &[]).await.unwrap().get::<_, i64>(0), 2);
+}
+
 #[tokio::test]
 async fn a_run_stops_in_the_middle_of_a_call_to_kubo() {
     let database = rig::database().await;

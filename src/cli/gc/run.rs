@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use tokio::time::interval;
+use tokio::time::{interval, sleep};
 
 use crate::cli::answer::{Answer, or_dash};
 use crate::cli::error::CliError;
@@ -13,8 +13,11 @@ use crate::config::{self, Config};
 use crate::ipfs::Kubo;
 use crate::jobs::{Job, Nudge, Turn, run_now};
 use crate::registry::EndRules;
-use crate::registry::upkeep::{DropPins, FindUntagged, Review, ReviewProgress, judge};
+use crate::registry::upkeep::{Collect, DropPins, FindUntagged, Review, ReviewProgress, judge};
 use crate::store::{Judged, ReviewKind, Store};
+
+/// Longest wait for a collection of another process, or for the end of its pause if it has died.
+const COLLECTION_WAIT: Duration = Duration::from_secs(180);
 
 /// Most items of each kind that a dry run lists.
 const LISTED: u32 = 1000;
@@ -57,6 +60,7 @@ pub(super) async fn all(
     let progress = Progress::new();
     progress.show(|| "dropping pins that nobody needs, and collecting garbage".to_owned());
     let ipfs = Kubo::new(kubo.ok_or(CliError::NoKubo)?).map_err(CliError::KuboTrust)?;
+    await_collection(store).await?;
     let drop_pins = DropPins::new(store.clone(), ipfs, Nudge::default());
     ran.unpinned = Some(job(&drop_pins, store).await?);
     ran.collected = Some(job(&collect(config, store, kubo)?, store).await?);
@@ -96,6 +100,18 @@ impl Ran {
         }
         text
     }
+}
+
+/// Waits for a collection that another process runs, during which no pin is dropped.
+async fn await_collection(store: &Store) -> Result<(), CliError> {
+    let began = Instant::now();
+    while store.collections().state(Duration::ZERO).await?.paused {
+        if began.elapsed() > COLLECTION_WAIT {
+            return Err(CliError::JobRunning(Collect::NAME));
+        }
+        sleep(Duration::from_millis(500)).await;
+    }
+    Ok(())
 }
 
 /// Runs a job once, and returns how many items it dealt with.

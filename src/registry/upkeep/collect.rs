@@ -29,8 +29,8 @@ use crate::registry::{Collector, Registry, RegistryError};
 use crate::store::{Collections, PinnedBlob, Store};
 use crate::telemetry::metrics;
 
-/// How long pins are not dropped. It is extended with every step.
-const UNPINS_PAUSE: Duration = Duration::from_secs(300);
+/// How long pins are not dropped beyond the step that is under way, if this instance dies.
+const UNPINS_PAUSE: Duration = Duration::from_secs(150);
 
 /// Longest wait for callers who still drop pins.
 const UNPINS_WAIT: Duration = Duration::from_secs(70);
@@ -40,6 +40,9 @@ const QUIET_WAIT: Duration = Duration::from_secs(60);
 
 /// Time beyond that of a removal after which pushes go on even if this instance has died.
 const MARGIN: Duration = Duration::from_secs(10);
+
+/// Pins without a row that are queued by one statement.
+const ADOPTED_AT_ONCE: usize = 1000;
 
 /// Most rounds of a run, and the time of the longest.
 const ROUNDS: u32 = 8;
@@ -124,12 +127,13 @@ impl Collect {
 
     /// Pins what a row needs and Kubo does not pin. Returns the number of lost pins.
     async fn compare_pins(&self) -> Result<u64, RegistryError> {
-        let pins = self.registry.ipfs().pins().await?;
+        self.collections().pause_unpins(UNPINS_PAUSE).await?;
+        let mut pins = self.registry.ipfs().pins().await?;
         let mut lost = 0;
         let (mut blob, mut part) = (None, None);
         loop {
             let page = self.store.blobs().pinned_page(blob.as_ref()).await?;
-            for blob in page.iter().filter(|blob| !pins.contains(&blob.cid)) {
+            for blob in page.iter().filter(|blob| !pins.need(&blob.cid)) {
                 lost += u64::from(self.pin_blob(blob).await?);
             }
             let Some(last) = page.into_iter().next_back() else { break };
@@ -138,11 +142,26 @@ impl Collect {
         }
         loop {
             let page = self.store.uploads().pinned_page(part.as_ref()).await?;
-            lost += self.pin_all(&pins, page.iter().map(|part| part.cid)).await?;
+            lost += self
+                .pin_all(page.iter().map(|part| part.cid).filter(|cid| !pins.need(cid)))
+                .await?;
             let Some(last) = page.last() else { break };
             part = Some(*last);
         }
+        if self.registry.limits().collector == Collector::Registry {
+            self.adopt(&pins).await?;
+        }
         Ok(lost)
+    }
+
+    /// Queues the pins that no row names: those of a restored database, and of a process that died before the row of its
+    /// claim was on disk. An external Kubo that others use as well is not collected, so its other pins are left alone.
+    async fn adopt(&self, pins: &PinSet) -> Result<(), RegistryError> {
+        let needless: Vec<Cid> = pins.needless().collect();
+        for cids in needless.chunks(ADOPTED_AT_ONCE) {
+            self.store.unpins().adopt(cids).await?;
+        }
+        Ok(())
     }
 
     /// Pins a blob whose pin the list of pins does not have. Returns whether the pin was lost: the blob may have been pushed
@@ -166,14 +185,10 @@ impl Collect {
         Ok(true)
     }
 
-    /// Pins those of some CIDs that are not pinned. Returns their number.
-    async fn pin_all(
-        &self,
-        pins: &PinSet,
-        cids: impl Iterator<Item = Cid>,
-    ) -> Result<u64, RegistryError> {
+    /// Pins CIDs that rows name. Returns their number.
+    async fn pin_all(&self, cids: impl Iterator<Item = Cid>) -> Result<u64, RegistryError> {
         let mut pinned = 0;
-        for cid in cids.filter(|cid| !pins.contains(cid)) {
+        for cid in cids {
             match self.pin(&cid).await {
                 // A part whose bytes are lost cannot be protected, and its upload fails at the end.
                 Ok(()) | Err(RegistryError::Ipfs(IpfsError::Missing(_) | IpfsError::Broken(_))) => {
@@ -198,7 +213,7 @@ impl Collect {
             if cids.is_empty() {
                 return Ok(());
             }
-            self.pin_all(&PinSet::default(), cids.into_iter()).await?;
+            self.pin_all(cids.into_iter()).await?;
         }
     }
 
@@ -219,7 +234,7 @@ impl Collect {
     async fn remove_in_rounds(&self) -> Result<u64, RegistryError> {
         let (mut removed, mut time) = (0, self.settings.round);
         for _ in 0..ROUNDS {
-            self.collections().pause_unpins(UNPINS_PAUSE).await?;
+            self.collections().pause_unpins(self.settings.notice + time + UNPINS_PAUSE).await?;
             self.protect_uploads().await?;
             let began = Instant::now();
             let round = self.round(time).await;
@@ -248,7 +263,7 @@ impl Collect {
         self.collections().advance().await?;
         self.protect_uploads().await?;
         let doubtful = self.store.unpins().doubtful().await?;
-        self.pin_all(&PinSet::default(), doubtful.into_iter()).await?;
+        self.pin_all(doubtful.into_iter()).await?;
         // Pinning may have taken a while.
         self.collections().close(time + MARGIN).await?;
         Ok(self.registry.ipfs().collect(time).await?)

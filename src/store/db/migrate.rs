@@ -124,6 +124,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "first_collection",
         sql: include_str!("../../../sql/migrations/0018_first_collection.sql"),
     },
+    Migration {
+        version: 19,
+        name: "unfinished_collection",
+        sql: include_str!("../../../sql/migrations/0019_unfinished_collection.sql"),
+    },
 ];
 
 /// Version of the newest migration of this program.

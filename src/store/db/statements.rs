@@ -175,6 +175,7 @@ queries! {
     SigningKeyRevoke = "signing_key/revoke",
     TagDelete = "tag/delete",
     TagPage = "tag/page",
+    UnpinAdopt = "unpin/adopt",
     UnpinAwaitDoubt = "unpin/await_doubt",
     UnpinBacklog = "unpin/backlog",
     UnpinClaim = "unpin/claim",

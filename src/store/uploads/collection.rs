@@ -47,6 +47,8 @@ pub struct CollectionState {
     pub removed: u64,
     /// Whether something may have become garbage since, and may be removed now.
     pub garbage: bool,
+    /// Whether no pin may be dropped, because a collection is under way or has died.
+    pub paused: bool,
     /// Whether an upload moves bytes now.
     pub busy: bool,
 }
@@ -90,6 +92,7 @@ impl Collections<'_> {
             collected_at: row.try_get("collected_at")?,
             removed: unsigned(&row, "removed")?,
             garbage: row.try_get("garbage")?,
+            paused: row.try_get("paused")?,
             busy: row.try_get("busy")?,
         })
     }

@@ -95,6 +95,12 @@ impl Unpins<'_> {
         self.0.count(Query::UnpinPostpone, [&queued.claim, &cids, &seconds]).await.map(drop)
     }
 
+    /// Queues CIDs that are pinned although no row names them. They are due in an hour.
+    pub async fn adopt(self, cids: &[Cid]) -> Result<u64, StoreError> {
+        let cids: Vec<String> = cids.iter().map(Cid::to_string).collect();
+        self.0.count(Query::UnpinAdopt, [&cids]).await
+    }
+
     /// CIDs that a row names and whose pin an earlier call may still drop, up to a thousand.
     pub async fn doubtful(self) -> Result<Vec<Cid>, StoreError> {
         let rows = self.0.rows(Query::UnpinDoubtful, []).await?;

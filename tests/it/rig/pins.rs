@@ -14,6 +14,8 @@ pub(crate) enum Answer {
     Done,
     Trouble,
     Never,
+    /// The connection ends without an answer.
+    Cut,
 }
 
 /// A running fake. It ends with the runtime of the test.
@@ -79,6 +81,7 @@ impl Pins {
                 Answer::Done => ("200 OK", r#"{"Pins":[]}"#),
                 Answer::Trouble => ("500 Internal Server Error", r#"{"Message":"disk on fire"}"#),
                 Answer::Never => std::future::pending().await,
+                Answer::Cut => return,
             };
             let length = body.len();
             let head = format!(

@@ -230,7 +230,7 @@ const CASES: &[Case] = &[
     case!("upload/lock_idle_of", "'ann', 3600, 100", 201.0),
     case!("upload/lock", "md5('upload20000')::UUID", 1.0),
     case!("upload/lock_own", "'big', md5('upload20000')::UUID, 'ann'", 2.0),
-    case!("upload/lock_idle", "3600, 100", 201.0),
+    case!("upload/lock_idle", "3600, 100, 0", 201.0),
     case!(
         "upload/record_part",
         "md5('upload7')::UUID, 128, 64, 100, 'x', NULL, 'sha256', 'x', 0",
@@ -246,6 +246,7 @@ const CASES: &[Case] = &[
     case!("upload/pinned_page", "md5('upload7')::UUID, 0", 5000.0),
     case!("upload/protect_parts", "", 500.0),
     case!("unpin/doubtful", "", 1000.0),
+    case!("unpin/adopt", "ARRAY[cid_of('part', 7), 'x']", 4.0),
     case!("pin/claim", "cid_of('part', 7), md5('claim')::UUID, 10", 3.0),
     case!("pin/hold", "cid_of('part', 7), md5('claim')::UUID", 1.0),
     case!("pin/keep", "cid_of('part', 7), md5('claim')::UUID", 4.0),

@@ -47,6 +47,7 @@ async fn instances_that_start_at_once_migrate_once() {
         "reviews",
         "fill_reviews",
         "first_collection",
+        "unfinished_collection",
     ];
     let brought = (1..).zip(brought).map(|(n, name)| (n, name.to_owned(), 64));
     assert_eq!(versions, brought.collect::<Vec<_>>());
