@@ -26,7 +26,7 @@ const LINE: usize = 64 << 10;
 /// The CIDs that are pinned with everything below them, and which of them are needed. A million take 34 MB.
 #[derive(Debug, Default)]
 pub struct PinSet {
-    /// Sorted.
+    /// One for each CID, sorted.
     keys: Vec<[u8; 33]>,
     needed: Vec<bool>,
 }
