@@ -45,7 +45,7 @@ pub struct SavedHash {
     pub state: Vec<u8>,
 }
 
-/// Outcome of [`Uploads::start`].
+/// Outcome of opening a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Started {
     /// The session is open.
