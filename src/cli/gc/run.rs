@@ -16,7 +16,7 @@ use crate::registry::EndRules;
 use crate::registry::upkeep::{Collect, DropPins, FindUntagged, Review, ReviewProgress, judge};
 use crate::store::{Judged, ReviewKind, Store};
 
-/// Longest wait for a collection of another process, or for the end of its pause if it has died.
+/// Longest wait for a job of another process, and for the end of the pause of a collection that has died.
 const COLLECTION_WAIT: Duration = Duration::from_secs(180);
 
 /// Most items of each kind that a dry run lists.
@@ -114,10 +114,17 @@ async fn await_collection(store: &Store) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Runs a job once, and returns how many items it dealt with.
+/// Runs a job once, and returns how many items it dealt with. Waits for a server that runs it at the moment.
 async fn job<J: Job>(job: &J, store: &Store) -> Result<u64, CliError> {
-    let Turn::Had(run) = run_now(job, store).await? else {
-        return Err(CliError::JobRunning(J::NAME));
+    let began = Instant::now();
+    let run = loop {
+        match run_now(job, store).await? {
+            Turn::Had(run) => break run,
+            Turn::Wait(_) if began.elapsed() > COLLECTION_WAIT => {
+                return Err(CliError::JobRunning(J::NAME));
+            }
+            Turn::Wait(_) => sleep(Duration::from_millis(200)).await,
+        }
     };
     let reason = |error: crate::jobs::JobError| error.to_string();
     run.result
