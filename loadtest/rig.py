@@ -5,6 +5,7 @@ Everything uses 127.0.0.1 only. Every process that is started here is ended here
 
 import argparse
 import contextlib
+import glob
 import json
 import os
 import shutil
@@ -107,6 +108,14 @@ def started(options, scratch, settings):
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()
+
+
+def psql(data, sql):
+    """Executes statements in the private PostgreSQL of a data directory."""
+    program = shutil.which("psql") or max(glob.glob("/usr/lib/postgresql/*/bin/psql"), default="psql")
+    socket = os.path.join(data, "run")
+    command = [program, "-h", socket, "-U", "af_registry", "-d", "af_registry", "-q", "-v", "ON_ERROR_STOP=1"]
+    subprocess.run(command, input=sql, text=True, check=True)
 
 
 def reach(address, path):
