@@ -158,15 +158,21 @@ impl Kubo {
                 leaves.push(next);
                 continue;
             }
-            let links = parse_node(&self.block(&next.cid).await?)
-                .map_err(|error| IpfsError::Broken(format!("node {}: {error}", next.cid)))?;
-            if links.iter().map(|link| link.size).sum::<u64>() != next.size {
-                return Err(IpfsError::Broken(format!("{} has not {} bytes", next.cid, next.size)));
-            }
-            ahead.extend(links.iter().rev().map(|link| Leaf { cid: link.cid, size: link.size }));
+            let below = children(&next.cid, &self.block(&next.cid).await?, next.size)?;
+            ahead.extend(below.into_iter().rev());
         }
         Ok(leaves)
     }
+}
+
+/// The children of a node of `size` bytes, in order, each with the bytes of the file that are below it.
+pub(super) fn children(cid: &Cid, node: &[u8], size: u64) -> Result<Vec<Leaf>, IpfsError> {
+    let links =
+        parse_node(node).map_err(|error| IpfsError::Broken(format!("node {cid}: {error}")))?;
+    if links.iter().map(|link| link.size).sum::<u64>() != size {
+        return Err(IpfsError::Broken(format!("{cid} has not {size} bytes")));
+    }
+    Ok(links.iter().map(|link| Leaf { cid: link.cid, size: link.size }).collect())
 }
 
 fn other_cid(expected: &Cid, found: &Cid) -> IpfsError {

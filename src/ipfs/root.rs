@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use serde::de::IgnoredAny;
 
-use super::block::Block;
 use super::error::IpfsError;
 use super::kubo::Kubo;
 use super::rpc::Rpc;
@@ -21,8 +20,7 @@ impl Kubo {
         if self.is_pinned(cid).await? {
             return Ok(());
         }
-        let root = Block::received(cid, self.block(cid).await?)?;
-        self.put_pinned(&root).await
+        self.put_pinned(&self.stored(cid).await?).await
     }
 
     /// Pins a file and everything below it, and lets Kubo fetch from its peers what it does not hold.

@@ -7,14 +7,13 @@ use bytes::Bytes;
 use hyper::header::{ACCEPT, HeaderValue};
 use hyper::{Request, Uri};
 
-use super::block::Block;
+use super::block::{Block, children};
 use super::call::{FIRST_BYTE, call};
 use super::error::IpfsError;
 use super::kubo::Kubo;
 use super::multipart::Outgoing;
 use super::origin::Origin;
 use crate::config::ServerAddress;
-use crate::ipld::dag::parse_node;
 use crate::ipld::{Cid, Codec};
 use crate::outbound::{ClientTls, Trust, TrustError, Waiting};
 use crate::telemetry::metrics;
@@ -83,12 +82,8 @@ impl Kubo {
             if cid.codec() == Codec::Raw {
                 continue;
             }
-            let links = parse_node(&block)
-                .map_err(|error| IpfsError::Broken(format!("node {cid}: {error}")))?;
-            if links.iter().map(|link| link.size).sum::<u64>() != size {
-                return Err(IpfsError::Broken(format!("{cid} has not {size} bytes")));
-            }
-            ahead.extend(links.iter().rev().map(|link| (link.cid, link.size)));
+            let below = children(&cid, &block, size)?;
+            ahead.extend(below.iter().rev().map(|child| (child.cid, child.size)));
         }
         Ok(repaired)
     }

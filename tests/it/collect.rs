@@ -9,13 +9,13 @@ use af_registry::ipfs::{Block, Kubo};
 use af_registry::ipld::Cid;
 use af_registry::ipld::dag::Leaf;
 use af_registry::jobs::{Nudge, Turn, run_now};
-use af_registry::oci::{Algorithm, Digest, RepositoryName};
+use af_registry::oci::RepositoryName;
 use af_registry::registry::upkeep::{Collect, CollectSettings, DropPins};
 use af_registry::registry::upload::UploadKey;
 use af_registry::registry::{Limits, Registry};
 use af_registry::rights::{Access, Grantee};
 use af_registry::store::{Commit, Committed, Epoch, Part, Recorded, Store, Stored};
-use af_registry::stream::hashing::Hasher;
+use af_registry::stream::hashing::sha256 as digest;
 use bytes::Bytes;
 use http_body::Body;
 use http_body::Frame;
@@ -49,12 +49,6 @@ impl Body for Frames {
     ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
         self.0.poll_recv(cx).map(|frame| frame.map(|bytes| Ok(Frame::data(bytes))))
     }
-}
-
-fn digest(bytes: &[u8]) -> Digest {
-    let mut hasher = Hasher::new(Algorithm::Sha256);
-    hasher.update(bytes);
-    hasher.finish()
 }
 
 fn name() -> RepositoryName {

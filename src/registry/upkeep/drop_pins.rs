@@ -121,13 +121,7 @@ impl DropPins {
         one: QueuedCid,
         tally: &mut Tally,
     ) -> Result<(), JobError> {
-        let pinned = async {
-            if self.ipfs.is_pinned(&one.cid).await? {
-                return Ok(());
-            }
-            self.ipfs.put_pinned(&self.ipfs.stored(&one.cid).await?).await
-        };
-        match pinned.await {
+        match self.ipfs.pin_root(&one.cid).await {
             Ok(()) => self.store.unpins().await_doubt(queued, &[one]).await?,
             Err(error) => {
                 self.store.unpins().postpone(queued, &[one], Duration::ZERO).await?;
