@@ -14,7 +14,7 @@
 //! | 5 | [`cli`], [`http`] | parse what comes in, ask the domain, render what goes out |
 //! | 4 | none yet | guests that read events and act outside: webhooks, replication, scanning, signatures, usage |
 //! | 3 | [`registry`], [`auth`], [`accounts`] | the domain: content, who may do what, who exists |
-//! | 2 | [`acme`] | what the domain reads and fetches through; caches and upstream registries will stand here |
+//! | 2 | [`content`], [`acme`] | what the domain reads and fetches through; upstream registries will stand here |
 //! | 1 | [`store`], [`ipfs`], [`outbound`], [`net`], [`embedded`], [`jobs`] | one partner or one mechanism each |
 //! | 0 | [`oci`], [`ipld`], [`rights`], [`policy`], [`seal`], [`stream`], [`config`], [`telemetry`] | words and rules without a partner |
 //!
@@ -35,6 +35,7 @@
 //! - [`net`]: listeners, TLS, connections and shutdown. It knows no route.
 //! - [`embedded`]: the private PostgreSQL and Kubo of a server that was given none.
 //! - [`jobs`]: runs what has to happen by itself. A job lives in the room that it works for.
+//! - [`content`]: the bytes of blobs as clients read them: it chooses their source and verifies them.
 //! - [`acme`]: orders and renews the server's certificate.
 //! - [`accounts`]: users, robots, passwords and grants, and what an operator does with them.
 //! - [`auth`]: finds out who the caller is and issues [`Authorized`](auth::Authorized) values; tokens and their keys.
@@ -63,10 +64,11 @@
 //!
 //! # The way of a pull
 //!
-//! GET of a blob takes steps 1 to 3 in the same way. `registry/blob/find` looks up the digest in one round trip; the
-//! statement checks the right too (`sql/queries/blob/get.sql`). `registry/blob/read` opens the bytes (`ipfs/read`, which
-//! goes on where it was when Kubo has restarted) and wraps them in `stream/verified`, which holds the last frame back until
-//! the digest matches. `http/edge/record` writes one log line and one count when the answer has ended.
+//! GET of a blob takes steps 1 to 3 in the same way. `registry/blob/get` looks up the digest in one round trip; the
+//! statement checks the right too (`sql/queries/blob/get.sql`). `registry/blob/read` opens the bytes by `content/door`,
+//! which reads them from Kubo (`ipfs/read`, which goes on where it was when Kubo has restarted) and wraps them in
+//! `stream/verified`, which holds the last frame back until the digest matches. `http/edge/record` writes one log line and
+//! one count when the answer has ended.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -76,6 +78,7 @@ pub mod app;
 pub mod auth;
 pub mod cli;
 pub mod config;
+pub mod content;
 pub mod embedded;
 pub mod http;
 pub mod ipfs;

@@ -15,6 +15,7 @@ use super::rules::EndRules;
 use super::traffic::{Moving, Traffic};
 use super::upload::{Transfers, Turns};
 use crate::config::Config;
+use crate::content::Content;
 use crate::ipfs::Kubo;
 use crate::jobs::Nudge;
 use crate::store::Store;
@@ -72,6 +73,7 @@ pub struct Registry(Arc<Parts>);
 struct Parts {
     store: Store,
     ipfs: Kubo,
+    content: Content,
     limits: Limits,
     turns: Turns,
     transfers: Transfers,
@@ -114,6 +116,7 @@ impl Registry {
             suspicion: Suspicion::default(),
             namespaces: Namespaces::new(store.clone(), limits.namespaces),
             store,
+            content: Content::new(ipfs.clone()),
             ipfs,
             limits,
         }))
@@ -165,6 +168,11 @@ impl Registry {
 
     pub(super) fn ipfs(&self) -> &Kubo {
         &self.0.ipfs
+    }
+
+    /// The bytes of blobs, as clients read them.
+    pub(super) fn content(&self) -> &Content {
+        &self.0.content
     }
 
     /// Fails when the disk of private partners has no room for an upload.

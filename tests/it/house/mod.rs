@@ -11,7 +11,7 @@ use std::fs;
 use source::{arrows, before_tests, cycle, files, root, sources};
 
 /// The floor of each room. A room may use rooms on lower floors.
-const FLOORS: [(&str, u8); 22] = [
+const FLOORS: [(&str, u8); 23] = [
     ("config", 0),
     ("ipld", 0),
     ("oci", 0),
@@ -27,6 +27,7 @@ const FLOORS: [(&str, u8); 22] = [
     ("outbound", 1),
     ("store", 1),
     ("acme", 2),
+    ("content", 2),
     ("accounts", 3),
     ("auth", 3),
     ("registry", 3),
@@ -52,9 +53,10 @@ const SAME_FLOOR: [(&str, &str); 11] = [
 ];
 
 /// Rooms and crates that only some rooms may name. Other lower rooms are open to all above them.
-const CONFINED: [(&str, &[&str]); 10] = [
+const CONFINED: [(&str, &[&str]); 11] = [
+    ("crate::content", &["registry"]),
     ("crate::embedded", &["app", "cli"]),
-    ("crate::ipfs", &["app", "cli", "registry"]),
+    ("crate::ipfs", &["app", "cli", "content", "registry"]),
     ("crate::net", &["acme", "app", "cli", "http"]),
     ("crate::store", &["accounts", "acme", "app", "auth", "cli", "jobs", "registry"]),
     ("bb8", &["store"]),
