@@ -3,7 +3,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .NOTPARALLEL:
-.PHONY: help run run-three test chaos lint fuzz watch deploy-test install-run install-test install-fuzz install-deploy clean
+.PHONY: help run run-three test chaos lint fuzz watch deploy-test compare install-run install-test install-fuzz install-deploy \
+	install-load clean
 
 # Programs that are built from source are kept outside the tree, so that all clones share them.
 export AF_REGISTRY_CACHE := $(abspath $(or $(AF_REGISTRY_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/af-registry))
@@ -52,6 +53,10 @@ deploy-test: install-deploy ## test what deploy/ holds, with the real programs
 	cargo build --locked
 	@for test in deploy/test/*; do [ ! -x "$$test" ] || "$$test" --server "$${CARGO_TARGET_DIR:-target}/debug/af-registry"; done
 
+compare: install-run install-load ## measure beside distribution and Kubo (ARGS="--quick" takes 3 minutes instead of 20)
+	cargo build --locked --release
+	loadtest/compare --server "$${CARGO_TARGET_DIR:-target}/release/af-registry" $(ARGS)
+
 install-run: ## install what `make run` needs: the programs of PostgreSQL, and Kubo
 	@.ci/install run
 
@@ -63,6 +68,9 @@ install-fuzz: ## install what `make fuzz` needs: cargo-fuzz and a C++ compiler
 
 install-deploy: ## install what `make watch` and `make deploy-test` need
 	@.ci/install deploy
+
+install-load: ## install what `make compare` and `make flamegraph` need
+	@.ci/install load
 
 clean: ## delete what was built in the tree (the cache in ~/.cache/af-registry stays)
 	cargo clean

@@ -5,12 +5,16 @@ import os
 
 from rig import MIB
 
+# What a client of Kubo sends to get the tree that the registry stores, as a file of its own that is pinned.
+ADD = ("/api/v0/add?cid-version=1&raw-leaves=true&chunker=size-1048576&max-file-links=1024"
+       "&pin=true&progress=false&fast-provide-root=false")
+
 
 class Layer:
     """A file of random bytes. No block of 1 MiB occurs twice, also after `renew`."""
 
     def __init__(self, path, size):
-        self.path, self.size = path, size
+        self.path, self.size, self.digest = path, size, None
         with open(path, "wb") as file:
             for _ in range(size // MIB):
                 file.write(os.urandom(MIB))
@@ -22,4 +26,5 @@ class Layer:
                 file.seek(at)
                 file.write(os.urandom(16))
         with open(self.path, "rb") as file:
-            return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+            self.digest = f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+        return self.digest
