@@ -22,6 +22,7 @@ mod instances;
 mod ipfs;
 mod jobs;
 mod lists;
+mod loads;
 mod manifest;
 mod metrics;
 mod outages;
