@@ -61,7 +61,7 @@ fn main() {
             // The order alternates.
             let which = (turn + turn / 2) % 2;
             let began = Instant::now();
-            let pulled = runtime.block_on(store.manifests().get(&places[which], &latest));
+            let pulled = runtime.block_on(store.manifests().get(&places[which], &latest, None));
             pulls[which].push(began.elapsed());
             assert!(matches!(pulled, Err(StoreError::Denied)));
             let began = Instant::now();

@@ -9,6 +9,7 @@ use super::collecting::Collecting;
 use super::collector::Collector;
 use super::detached::Detached;
 use super::disk::FreeDisk;
+use super::manifest::Bodies;
 use super::namespace::{NamespaceLimits, Namespaces};
 use super::remembered::Remembered;
 use super::rules::EndRules;
@@ -84,6 +85,7 @@ struct Parts {
     detached: Detached,
     suspicion: Suspicion,
     namespaces: Namespaces,
+    bodies: Bodies,
 }
 
 /// The operations on blobs: get, read, mount and delete.
@@ -114,6 +116,7 @@ impl Registry {
             readiness: Remembered::default(),
             detached: Detached::default(),
             suspicion: Suspicion::default(),
+            bodies: Bodies::default(),
             namespaces: Namespaces::new(store.clone(), limits.namespaces),
             store,
             content: Content::new(ipfs.clone()),
@@ -221,6 +224,11 @@ impl Registry {
     /// Looks at blobs that a client could not read.
     pub(super) fn suspicion(&self) -> &Suspicion {
         &self.0.suspicion
+    }
+
+    /// Bytes of manifests that were read before.
+    pub(super) fn bodies(&self) -> &Bodies {
+        &self.0.bodies
     }
 
     /// What is known of the collection of garbage that is under way.

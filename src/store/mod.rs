@@ -5,10 +5,11 @@
 //! `store.blobs().quarantine(..)` is a method of [`Blobs`] in `content/blob.rs`, sends `sql/queries/blob/quarantine.sql`,
 //! and is measured as `blob/quarantine`.
 //!
-//! Point reads share two pipelined connections (`db/reads`), everything else borrows one from a pool (`db/pool`); jobs have
-//! a small pool of their own ([`Store::for_jobs`]). Each function returns within [`CALL`] or fails with [`StoreError::Unavailable`]. A connection whose call did not complete
-//! is closed and never used again. All functions can fail with [`StoreError`]; the docs of a function name an error only
-//! when it has a special meaning there.
+//! Point reads share two pipelined connections (`db/reads`), and lookups of manifests that come together share a statement
+//! (`db/rounds`). Everything else borrows a connection from a pool (`db/pool`); jobs have a small pool of their own
+//! ([`Store::for_jobs`]). Each function returns within [`CALL`] or fails with [`StoreError::Unavailable`]. A connection whose
+//! call did not complete is closed and never used again. All functions can fail with [`StoreError`]; the docs of a function
+//! name an error only when it has a special meaning there.
 
 mod accounts;
 mod backup;
@@ -40,7 +41,9 @@ pub use certificates::certificate::{
 pub use certificates::challenge::Challenges;
 pub use checkup::{Checkup, LateJob, RowFault, ServerFacts};
 pub use content::blob::{Blobs, LinkedBlob, MountSource, Unlink};
-pub use content::manifest::{ManifestHead, Manifests, NewManifest, Put, StoredManifest};
+pub use content::manifest::{
+    KnownManifest, ManifestHead, Manifests, NewManifest, Put, StoredManifest,
+};
 pub use content::referrer::{Referrer, ReferrerPage, Referrers};
 pub use content::repository::{Repositories, RepositorySummary, Swept};
 pub use content::scrub::{ScrubItem, ScrubPlace, ScrubSummary, Scrubs};

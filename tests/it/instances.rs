@@ -11,17 +11,25 @@
 //! | `auth/key/shared`: the keys | they are read again each minute and for an unknown key, and a new one signs after ten |
 //! | `auth/last_use`: accounts whose use was noted | the note is for the hour |
 //! | `registry/namespace`: the bytes of a namespace | counted again each minute, as the README says |
+//! | `registry/manifest/bodies`: bytes of manifests | a digest has the same bytes for ever; each request asks the rows for the digest and the right |
+//! | `store/db/rounds`: lookups that go out together | a lookup joins none that was sent before it (`a_tag_is_never_older_than_the_last_push_on_another_instance`) |
 //! | `registry/remembered`: readiness and free disk of the last second | of this instance |
 //! | `net/tls`, `acme/keep`: the certificate | from its files or its row (`acme::two_instances_order_one_certificate_and_a_restart_none`); tickets follow from the secret (`tls::handshake::instances_with_one_signing_secret_resume_each_others_sessions`) |
 //! | `outbound`, `store/db`: connections | each has its own |
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use af_registry::rights::Role;
 use af_registry::stream::hashing::sha256;
 use bytes::Bytes;
+use serde_json::json;
 
 use crate::access::{PASSWORD, basic, guarded, token_for, user};
 use crate::rig::client::{Client, full, nothing, random, request};
 use crate::rig::server::{Builder, Server, builder, server};
+
+const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
 /// Three instances with one database and the settings of the first.
 async fn beside(first: Server) -> [Server; 3] {
@@ -77,6 +85,55 @@ async fn what_one_instance_changes_the_others_show_at_once() {
         one.client().delete(&path).await.expect(202);
         two.client().get(&path).await.refused(404, "BLOB_UNKNOWN");
     }
+}
+
+/// An index that names nothing and tells which push it is.
+fn numbered(n: u64) -> Bytes {
+    let index = json!({
+        "schemaVersion": 2,
+        "mediaType": INDEX,
+        "manifests": [],
+        "annotations": { "number": n.to_string() },
+    });
+    index.to_string().into()
+}
+
+/// The number of the push that the tag names on this instance.
+async fn seen(client: &Client) -> u64 {
+    let index = client.get("/v2/fresh/manifests/latest").await.expect(200).json();
+    index["annotations"]["number"].as_str().unwrap().parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tag_is_never_older_than_the_last_push_on_another_instance() {
+    const PUSHES: u64 = 1000;
+    let first = server().await;
+    let second = Builder::beside(&first).start().await;
+    let pushed = Arc::new(AtomicU64::new(0));
+    first.client().push_manifest("fresh", "latest", INDEX, numbered(0)).await;
+    // Readers whose lookups are under way, and shared, whenever the next push comes.
+    let readers: Vec<_> = (0..8)
+        .map(|_| {
+            let (client, pushed) = (second.client(), Arc::clone(&pushed));
+            tokio::spawn(async move {
+                while pushed.load(Ordering::SeqCst) < PUSHES {
+                    let before = pushed.load(Ordering::SeqCst);
+                    let seen = seen(&client).await;
+                    assert!(seen >= before, "push {seen} was served after push {before}");
+                }
+            })
+        })
+        .collect();
+    for n in 1..=PUSHES {
+        first.client().push_manifest("fresh", "latest", INDEX, numbered(n)).await;
+        pushed.store(n, Ordering::SeqCst);
+        assert_eq!(seen(&second.client()).await, n);
+    }
+    for reader in readers {
+        reader.await.unwrap();
+    }
+    second.client().delete("/v2/fresh/manifests/latest").await.expect(202);
+    first.client().get("/v2/fresh/manifests/latest").await.refused(404, "MANIFEST_UNKNOWN");
 }
 
 #[tokio::test]

@@ -1,10 +1,12 @@
-//! Reading manifests. Takes one round trip to PostgreSQL and none to Kubo.
+//! Reading manifests. Takes one round trip to PostgreSQL and none to Kubo. Requests of the same moment share it
+//! (`store/db/rounds.rs`).
 
 use crate::oci::{Digest, Reference};
 use crate::policy::Keep;
 use crate::registry::{Manifests, RegistryError};
 use crate::rights::Access;
-use crate::store::{ManifestHead, StoredManifest};
+use crate::store::{KnownManifest, ManifestHead, StoredManifest};
+use crate::telemetry::metrics;
 
 impl Manifests<'_> {
     /// Finds a manifest and returns its bytes exactly as they were pushed.
@@ -16,7 +18,18 @@ impl Manifests<'_> {
         access: &Access,
         reference: &Reference,
     ) -> Result<StoredManifest, RegistryError> {
-        let found = self.0.store().manifests().get(access, reference).await?;
+        let (bodies, repository) = (self.0.bodies(), &access.repository);
+        let guess = bodies.guess(repository, reference);
+        let guessed = guess.as_ref().map(|guess| guess.digest.clone());
+        let found = self.0.store().manifests().get(access, reference, guess).await?;
+        if let Some(StoredManifest { digest, raw, .. }) = &found {
+            let hit = guessed.as_ref() == Some(digest);
+            metrics::looked_up(metrics::Cache::Manifests, hit);
+            if !hit {
+                let read = KnownManifest { digest: digest.clone(), raw: raw.clone() };
+                bodies.keep(repository, reference, read);
+            }
+        }
         found.ok_or_else(|| RegistryError::ManifestUnknown(reference.to_string()))
     }
 

@@ -10,6 +10,7 @@ use tokio_postgres::Row;
 
 use super::connection::Param;
 use super::gate::Gate;
+use super::gathered::{Gathered, Lookup, SharedRow};
 use super::lease::Lease;
 use super::pool::Pool;
 use super::reads::Reads;
@@ -28,6 +29,7 @@ const JOBS: u32 = 3;
 pub(crate) struct Database {
     pool: Pool,
     reads: Arc<Reads>,
+    gathered: Arc<Gathered>,
     waiting: Waiting,
     /// The connections of background jobs; `None` in themselves.
     jobs: Option<Arc<Self>>,
@@ -37,14 +39,16 @@ impl Database {
     /// Opens each connection when it is first needed.
     pub(crate) fn new(settings: &Settings) -> Self {
         let (reads, waiting) = (Arc::new(Reads::new(settings)), Waiting::default());
+        let gathered = Arc::new(Gathered::new(&reads));
         let few = Settings { pool_size: settings.pool_size.min(JOBS), ..settings.clone() };
         let jobs = Self {
             pool: Pool::new(&few),
             reads: Arc::clone(&reads),
+            gathered: Arc::clone(&gathered),
             waiting: waiting.clone(),
             jobs: None,
         };
-        Self { pool: Pool::new(settings), reads, waiting, jobs: Some(Arc::new(jobs)) }
+        Self { pool: Pool::new(settings), reads, gathered, waiting, jobs: Some(Arc::new(jobs)) }
     }
 
     /// The database over the connections of background jobs, which thereby wait for no request, nor requests for them.
@@ -88,6 +92,16 @@ impl Database {
         let row = persist(&self.waiting, Again::Always, || self.reads.row(query, &params)).await?;
         Gate::check(row.as_ref())?;
         row.ok_or(StoreError::Denied)
+    }
+
+    /// The row of a lookup, which goes out in one statement with those of others.
+    ///
+    /// # Errors
+    /// [`StoreError::Denied`] when the caller may not pull.
+    pub(crate) async fn gathered_read(&self, lookup: &Lookup) -> Result<SharedRow, StoreError> {
+        let row = persist(&self.waiting, Again::Always, || self.gathered.row(lookup)).await?;
+        Gate::check(Some(row.as_ref()))?;
+        Ok(row)
     }
 
     /// The rows of a statement that reads, or that may run twice.

@@ -3,6 +3,7 @@
 pub(crate) mod connection;
 pub(crate) mod database;
 pub(crate) mod gate;
+pub(crate) mod gathered;
 pub(crate) mod lease;
 pub(crate) mod migrate;
 mod negotiate;
@@ -11,6 +12,7 @@ pub(crate) mod others;
 pub(crate) mod pool;
 pub(crate) mod reads;
 pub(crate) mod retry;
+mod rounds;
 pub(crate) mod row;
 pub(crate) mod settings;
 pub(crate) mod statements;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 use tokio::time::timeout;
-use tokio_postgres::Row;
+use tokio_postgres::{Error, Row};
 
 use super::connection::{Connection, Param};
 use super::settings::{Purpose, Settings};
@@ -41,9 +41,26 @@ impl Reads {
         query: Query,
         params: &[Param<'_>],
     ) -> Result<Option<Row>, StoreError> {
+        self.read(|connection| async move { connection.row(query, params).await }).await
+    }
+
+    /// The rows of a reading statement, which are few.
+    pub(crate) async fn rows(
+        &self,
+        query: Query,
+        params: &[Param<'_>],
+    ) -> Result<Vec<Row>, StoreError> {
+        self.read(|connection| async move { connection.rows(query, params).await }).await
+    }
+
+    /// Reads from one of the connections.
+    async fn read<T, F>(&self, read: impl FnOnce(Arc<Connection>) -> F) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
         let slot = &self.slots[self.next.fetch_add(1, Ordering::Relaxed) % self.slots.len()];
         let connection = slot.connection().await?;
-        match timeout(READ, connection.row(query, params)).await {
+        match timeout(READ, read(Arc::clone(&connection))).await {
             Ok(read) => {
                 let read = read.map_err(StoreError::from);
                 if read.as_ref().is_err_and(StoreError::spoils_connection) {

@@ -10,7 +10,7 @@ use tokio_postgres::{Client, Error, Statement};
 macro_rules! queries {
     ($($query:ident = $file:literal,)+) => {
         /// A statement below `sql/queries`.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub(crate) enum Query {
             $($query,)+
         }
@@ -107,10 +107,8 @@ queries! {
     JobList = "job/list",
     ManifestChildren = "manifest/children",
     ManifestDelete = "manifest/delete",
-    ManifestGetByDigest = "manifest/get_by_digest",
-    ManifestGetByTag = "manifest/get_by_tag",
-    ManifestHeadByDigest = "manifest/head_by_digest",
-    ManifestHeadByTag = "manifest/head_by_tag",
+    ManifestFindByDigest = "manifest/find_by_digest",
+    ManifestFindByTag = "manifest/find_by_tag",
     ManifestHeadExpiring = "manifest/head_expiring",
     ManifestHoldLink = "manifest/hold_link",
     ManifestLockBlobs = "manifest/lock_blobs",

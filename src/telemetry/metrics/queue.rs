@@ -25,6 +25,8 @@ pub enum Cache {
     Tokens,
     /// Passwords that were compared.
     Logins,
+    /// Bytes of manifests.
+    Manifests,
 }
 
 impl Queue {
@@ -47,6 +49,7 @@ pub fn looked_up(cache: Cache, hit: bool) {
     let name = match cache {
         Cache::Tokens => "tokens",
         Cache::Logins => "logins",
+        Cache::Manifests => "manifests",
     };
     counter!(CACHE, "cache" => name, "outcome" => if hit { "hit" } else { "miss" }).increment(1);
 }

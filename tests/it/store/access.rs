@@ -337,11 +337,11 @@ async fn removing_a_repository_removes_its_links_and_no_others() {
     assert!(store.repositories().remove(&a).await.unwrap());
     assert!(!store.repositories().remove(&a).await.unwrap());
     assert!(store.blobs().get(&open(&a), &digest(1)).await.unwrap().is_none());
-    assert!(store.manifests().get(&open(&a), &reference("v1")).await.unwrap().is_none());
+    assert!(store.manifests().get(&open(&a), &reference("v1"), None).await.unwrap().is_none());
     assert!(store.uploads().get(&a, id, "ann").await.unwrap().is_none());
     assert_eq!(due(&admin).await, [cid(5)], "only the upload needed the CID");
     assert!(store.blobs().get(&open(&b), &digest(1)).await.unwrap().is_some());
-    assert!(store.manifests().get(&open(&b), &reference("all")).await.unwrap().is_some());
+    assert!(store.manifests().get(&open(&b), &reference("all"), None).await.unwrap().is_some());
     let left = "SELECT count(*) FROM repositories";
     assert_eq!(admin.query_one(left, &[]).await.unwrap().get::<_, i64>(0), 1);
 }

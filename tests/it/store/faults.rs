@@ -385,11 +385,15 @@ async fn round_trips_are_as_few_as_promised() {
         }};
     }
     costs!("blobs().get", 1, store.blobs().get(&open(&a), &digest(1)));
-    costs!("manifests().get by tag", 1, store.manifests().get(&open(&a), &reference("latest")));
+    costs!(
+        "manifests().get by tag",
+        1,
+        store.manifests().get(&open(&a), &reference("latest"), None)
+    );
     costs!(
         "manifests().get by digest",
         1,
-        store.manifests().get(&open(&a), &reference(digest(1000).as_str()))
+        store.manifests().get(&open(&a), &reference(digest(1000).as_str()), None)
     );
     costs!("manifests().head", 1, store.manifests().head(&open(&a), &reference("latest")));
     costs!("blobs().mount", 1, store.blobs().mount(&repository("b"), &digest(1), &anywhere()));

@@ -29,7 +29,7 @@ async fn a_manifest_comes_back_byte_for_byte_by_tag_and_by_digest() {
     for name in ["v1", "latest", digest(1000).as_str()] {
         let name = reference(name);
         assert_eq!(
-            store.manifests().get(&open(&a), &name).await.unwrap(),
+            store.manifests().get(&open(&a), &name, None).await.unwrap(),
             Some(stored.clone()),
             "{name}"
         );
@@ -39,7 +39,7 @@ async fn a_manifest_comes_back_byte_for_byte_by_tag_and_by_digest() {
             "{name}"
         );
         assert_eq!(
-            store.manifests().get(&open(&repository("b")), &name).await.unwrap(),
+            store.manifests().get(&open(&repository("b")), &name, None).await.unwrap(),
             None,
             "{name}"
         );
@@ -49,7 +49,7 @@ async fn a_manifest_comes_back_byte_for_byte_by_tag_and_by_digest() {
             "{name}"
         );
     }
-    assert_eq!(store.manifests().get(&open(&a), &reference("v2")).await.unwrap(), None);
+    assert_eq!(store.manifests().get(&open(&a), &reference("v2"), None).await.unwrap(), None);
     // Another repository holds the same bytes only after they are pushed to it.
     let mut again = manifest("b", 1000);
     again.raw = new.raw.clone();
@@ -57,11 +57,11 @@ async fn a_manifest_comes_back_byte_for_byte_by_tag_and_by_digest() {
     put(&store, &again).await;
     let by_digest = reference(digest(1000).as_str());
     assert_eq!(
-        store.manifests().get(&open(&repository("b")), &by_digest).await.unwrap(),
+        store.manifests().get(&open(&repository("b")), &by_digest, None).await.unwrap(),
         Some(stored)
     );
     assert_eq!(
-        store.manifests().get(&open(&repository("b")), &reference("v1")).await.unwrap(),
+        store.manifests().get(&open(&repository("b")), &reference("v1"), None).await.unwrap(),
         None
     );
 }
@@ -76,7 +76,7 @@ async fn a_manifest_of_four_mebibytes_fits() {
     put(&store, &new).await;
     let name = reference(digest(1000).as_str());
     assert_eq!(
-        store.manifests().get(&open(&repository("a")), &name).await.unwrap().unwrap().raw,
+        store.manifests().get(&open(&repository("a")), &name, None).await.unwrap().unwrap().raw,
         new.raw
     );
 }
@@ -106,7 +106,7 @@ async fn the_repository_must_hold_what_a_manifest_names() {
     index.allow_sparse = true;
     put(&store, &index).await;
     let name = reference(digest(1001).as_str());
-    assert!(store.manifests().get(&open(&repository("a")), &name).await.unwrap().is_some());
+    assert!(store.manifests().get(&open(&repository("a")), &name, None).await.unwrap().is_some());
 }
 
 #[tokio::test]
@@ -124,7 +124,7 @@ async fn each_repository_serves_the_types_that_its_own_pusher_said() {
         let access = open(&repository(name));
         let mut types = Vec::new();
         for named in ["v1", digest(1000).as_str()].map(reference) {
-            let got = store.manifests().get(&access, &named).await.unwrap().unwrap();
+            let got = store.manifests().get(&access, &named, None).await.unwrap().unwrap();
             let head = store.manifests().head(&access, &named).await.unwrap().unwrap();
             assert_eq!(got.media_type, head.media_type);
             types.push(got.media_type);
@@ -182,7 +182,7 @@ async fn an_index_outlives_its_child_and_is_linked_to_a_later_child() {
     assert!(
         store
             .manifests()
-            .get(&open(&a), &reference(digest(1001).as_str()))
+            .get(&open(&a), &reference(digest(1001).as_str()), None)
             .await
             .unwrap()
             .is_some()
@@ -229,7 +229,7 @@ async fn deleting_a_tag_keeps_the_manifest_and_deleting_the_manifest_takes_its_t
     assert!(
         store
             .manifests()
-            .get(&open(&a), &reference(digest(1000).as_str()))
+            .get(&open(&a), &reference(digest(1000).as_str()), None)
             .await
             .unwrap()
             .is_some()
@@ -242,7 +242,12 @@ async fn deleting_a_tag_keeps_the_manifest_and_deleting_the_manifest_takes_its_t
         ["v1", "v3"]
     );
     assert!(
-        store.manifests().get(&open(&repository("b")), &reference("v3")).await.unwrap().is_some()
+        store
+            .manifests()
+            .get(&open(&repository("b")), &reference("v3"), None)
+            .await
+            .unwrap()
+            .is_some()
     );
 }
 
@@ -261,7 +266,7 @@ async fn one_of_many_pushes_wins_a_tag_and_readers_see_only_complete_moves() {
         .collect();
     let (a, latest) = (repository("a"), reference("latest"));
     while moves.iter().any(|one| !one.is_finished()) {
-        if let Some(seen) = store.manifests().get(&open(&a), &latest).await.unwrap() {
+        if let Some(seen) = store.manifests().get(&open(&a), &latest, None).await.unwrap() {
             let n = u64::from_be_bytes(seen.digest.hash()[..8].try_into().unwrap());
             assert_eq!(seen.raw, format!("{{\"n\":{n}}}"));
         }

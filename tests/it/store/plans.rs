@@ -166,10 +166,46 @@ const CASES: &[Case] = &[
     case!("scrub/passed", "digest_of('blob', 7), cid_of('blob', 7), NULL", 1.0),
     case!("scrub/failed", "digest_of('blob', 7), cid_of('blob', 7)", 1.0),
     case!("scrub/backlog", "0, 1000", 1002.0),
-    case!("manifest/get_by_tag", "'big', 'v77777', WHO", 8.0),
-    case!("manifest/get_by_digest", "'big', digest_of('manifest', 77777), WHO", 8.0),
-    case!("manifest/head_by_tag", "'big', 'v77777', WHO", 8.0),
-    case!("manifest/head_by_digest", "'big', digest_of('manifest', 77777), WHO", 8.0),
+    case!(
+        "manifest/find_by_tag",
+        "'{big,big,big}', '{v77777,v7,none}', '{NULL,\"\",x}', '{0,0,0}', '{\"\",\"\",\"\"}', '{}'",
+        30.0
+    ),
+    case!(
+        "manifest/find_by_tag",
+        "'{big,big,big}', '{v77777,v7,none}', '{NULL,\"\",x}', '{7,7,7}', '{\"* big\",\"* big\",\"* big\"}', '{public,pull}'",
+        30.0
+    ),
+    case!(
+        "manifest/find_by_tag",
+        "'{big,big,big}', '{v77777,v7,none}', '{NULL,\"\",x}', '{7,7,7}', '{\"* other\",other,other}', '{public,pull}'",
+        30.0
+    ),
+    case!(
+        "manifest/find_by_tag",
+        "'{big,big,big}', '{v77777,v7,none}', '{NULL,\"\",x}', '{NULL,NULL,NULL}', '{* big,*,*}', '{public,pull}'",
+        30.0
+    ),
+    case!(
+        "manifest/find_by_digest",
+        "'{big,big,big}', first_digests('manifest', 3), '{NULL,\"\",x}', '{0,0,0}', '{\"\",\"\",\"\"}', '{}'",
+        30.0
+    ),
+    case!(
+        "manifest/find_by_digest",
+        "'{big,big,big}', first_digests('manifest', 3), '{NULL,\"\",x}', '{7,7,7}', '{\"* big\",\"* big\",\"* big\"}', '{public,pull}'",
+        30.0
+    ),
+    case!(
+        "manifest/find_by_digest",
+        "'{big,big,big}', first_digests('manifest', 3), '{NULL,\"\",x}', '{7,7,7}', '{\"* other\",other,other}', '{public,pull}'",
+        30.0
+    ),
+    case!(
+        "manifest/find_by_digest",
+        "'{big,big,big}', first_digests('manifest', 3), '{NULL,\"\",x}', '{NULL,NULL,NULL}', '{* big,*,*}', '{public,pull}'",
+        30.0
+    ),
     case!("manifest/head_expiring", "'big', digest_of('manifest', 77777), 3600, WHO", 9.0),
     case!("manifest/hold_link", "'big', digest_of('manifest', 77777)", 3.0),
     case!("manifest/lock_link", "'big', digest_of('manifest', 77777)", 3.0),
@@ -399,7 +435,9 @@ async fn everything(store: &Store) {
     (index.children, index.subject) = (vec![digest(1000), digest(2)], Some(digest(1).to_string()));
     index.tags = vec![tag("latest")];
     put(store, &index).await;
-    assert!(store.manifests().get(&open(&big), &reference("latest")).await.unwrap().is_some());
+    assert!(
+        store.manifests().get(&open(&big), &reference("latest"), None).await.unwrap().is_some()
+    );
     assert!(store.blobs().mount(&repository("new"), &digest(1), &anywhere()).await.unwrap());
     assert!(store.tags().delete(&big, &tag("latest")).await.unwrap());
     assert_eq!(store.blobs().unlink(&big, &digest(2)).await.unwrap(), Unlink::Referenced);

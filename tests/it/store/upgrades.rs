@@ -126,7 +126,7 @@ async fn databases_of_all_earlier_versions_are_migrated_and_served() {
         let store = Store::connect(&restored("schema-0004.sql", version).await).await.unwrap();
         let (web, small) = (repository("acme/web"), sha256(&stored(1, 3000)));
         assert!(store.blobs().get(&open(&web), &small).await.unwrap().is_some(), "{version}");
-        let found = store.manifests().get(&open(&web), &reference("v1")).await.unwrap();
+        let found = store.manifests().get(&open(&web), &reference("v1"), None).await.unwrap();
         assert!(found.is_some(), "{version}");
         commit(&store, "acme/web", 7).await;
     }
@@ -260,7 +260,7 @@ async fn the_previous_version_pushes_and_pulls_beside_this_one() {
     previous.push_blob("a", 1).await;
     previous.push_manifest("a", 1000, 1, "old").await;
     assert!(store.blobs().get(&open(&a), &digest(1)).await.unwrap().is_some());
-    let found = store.manifests().get(&open(&a), &reference("old")).await.unwrap().unwrap();
+    let found = store.manifests().get(&open(&a), &reference("old"), None).await.unwrap().unwrap();
     assert_eq!(found.raw, manifest("a", 1000).raw);
     // That version pulls what this one pushes, and each builds on what the other has stored.
     commit(&store, "a", 2).await;
@@ -271,13 +271,13 @@ async fn the_previous_version_pushes_and_pulls_beside_this_one() {
     assert_eq!(previous.pull("a", "new").await.as_deref(), Some(digest(1001).as_str()));
     previous.push_manifest("a", 1002, 2, "both").await;
     previous.push_manifest("a", 1001, 2, "old").await;
-    let moved = store.manifests().get(&open(&a), &reference("old")).await.unwrap().unwrap();
+    let moved = store.manifests().get(&open(&a), &reference("old"), None).await.unwrap().unwrap();
     assert_eq!(moved.raw, new.raw);
     // Each removes what the other has stored.
     assert!(store.manifests().delete(&a, &digest(1002)).await.unwrap());
     assert_eq!(previous.pull("a", "both").await, None);
     previous.rows("tag/delete", &[&"a", &"new"]).await;
-    assert!(store.manifests().get(&open(&a), &reference("new")).await.unwrap().is_none());
+    assert!(store.manifests().get(&open(&a), &reference("new"), None).await.unwrap().is_none());
     // A push of what is stored already, by either.
     previous.push_blob("a", 2).await;
     commit(&store, "a", 1).await;

@@ -5,10 +5,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio_postgres::{Error, Row};
 
-use crate::oci::{Digest, Reference, RepositoryName};
+use crate::oci::{Digest, Reference, RepositoryName, Tag};
 use crate::rights::{Access, Action};
 use crate::store::db::connection::Connection;
 use crate::store::db::database::Database;
+use crate::store::db::gathered::{Lookup, SharedRow};
 use crate::store::db::retry::Settled;
 use crate::store::db::row::{parsed, unsigned};
 use crate::store::db::statements::Query;
@@ -28,6 +29,14 @@ pub struct StoredManifest {
     pub raw: Bytes,
 }
 
+/// A manifest whose bytes the caller has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the fields are their names")]
+pub struct KnownManifest {
+    pub digest: Digest,
+    pub raw: Bytes,
+}
+
 /// The properties of a manifest, without its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the other fields are their names")]
@@ -39,7 +48,7 @@ pub struct ManifestHead {
 }
 
 impl Manifests<'_> {
-    /// Finds a manifest of a repository.
+    /// Finds a manifest of a repository. If it is the `known` one, its bytes are not read again.
     ///
     /// # Errors
     /// [`StoreError::Denied`] when the caller may not pull from the repository.
@@ -47,19 +56,18 @@ impl Manifests<'_> {
         self,
         access: &Access,
         reference: &Reference,
+        known: Option<KnownManifest>,
     ) -> Result<Option<StoredManifest>, StoreError> {
-        let row = match reference {
-            Reference::Digest(digest) => self.get_by_digest(access, digest.as_str()).await?,
-            Reference::Tag(tag) => self.get_by_tag(access, tag.as_str()).await?,
+        let digest = known.as_ref().map_or("", |known| known.digest.as_str());
+        let found = self.find(access, reference, Some(digest)).await?;
+        let row = found.as_ref();
+        let Some(head) = ManifestHead::read(row)? else { return Ok(None) };
+        let raw = match (known, row.try_get::<_, Option<&[u8]>>("raw")?) {
+            (_, Some(raw)) => Bytes::copy_from_slice(raw),
+            (Some(known), None) if known.digest == head.digest => known.raw,
+            _ => return Err(StoreError::Internal("a manifest came without its bytes".into())),
         };
-        if row.try_get::<_, Option<&str>>("digest")?.is_none() {
-            return Ok(None);
-        }
-        Ok(Some(StoredManifest {
-            digest: parsed(&row, "digest")?,
-            media_type: row.try_get("content_type")?,
-            raw: row.try_get::<_, Vec<u8>>("raw")?.into(),
-        }))
+        Ok(Some(StoredManifest { digest: head.digest, media_type: head.media_type, raw }))
     }
 
     /// As [`get`](Self::get), without the bytes.
@@ -71,11 +79,39 @@ impl Manifests<'_> {
         access: &Access,
         reference: &Reference,
     ) -> Result<Option<ManifestHead>, StoreError> {
-        let row = match reference {
-            Reference::Digest(digest) => self.head_by_digest(access, digest.as_str()).await?,
-            Reference::Tag(tag) => self.head_by_tag(access, tag.as_str()).await?,
-        };
-        ManifestHead::read(&row)
+        ManifestHead::read(self.find(access, reference, None).await?.as_ref())
+    }
+
+    async fn find(
+        self,
+        access: &Access,
+        reference: &Reference,
+        known: Option<&str>,
+    ) -> Result<SharedRow, StoreError> {
+        match reference {
+            Reference::Digest(digest) => self.find_by_digest(access, digest, known).await,
+            Reference::Tag(tag) => self.find_by_tag(access, tag, known).await,
+        }
+    }
+
+    async fn find_by_digest(
+        self,
+        access: &Access,
+        digest: &Digest,
+        known: Option<&str>,
+    ) -> Result<SharedRow, StoreError> {
+        let query = Query::ManifestFindByDigest;
+        self.0.gathered_read(&Lookup::new(query, access, digest.as_str(), known)).await
+    }
+
+    async fn find_by_tag(
+        self,
+        access: &Access,
+        tag: &Tag,
+        known: Option<&str>,
+    ) -> Result<SharedRow, StoreError> {
+        let query = Query::ManifestFindByTag;
+        self.0.gathered_read(&Lookup::new(query, access, tag.as_str(), known)).await
     }
 
     /// As [`head`](Self::head), and whether the manifest has been quiet for `quiet` and is not known to be needed: a review
@@ -95,22 +131,6 @@ impl Manifests<'_> {
         let row = self.0.gated_read(Query::ManifestHeadExpiring, access, Action::Pull, own).await?;
         let Some(head) = ManifestHead::read(&row)? else { return Ok(None) };
         Ok(Some((head, row.try_get("expiring")?)))
-    }
-
-    async fn get_by_digest(self, access: &Access, digest: &str) -> Result<Row, StoreError> {
-        self.0.gated_read(Query::ManifestGetByDigest, access, Action::Pull, [&digest]).await
-    }
-
-    async fn get_by_tag(self, access: &Access, tag: &str) -> Result<Row, StoreError> {
-        self.0.gated_read(Query::ManifestGetByTag, access, Action::Pull, [&tag]).await
-    }
-
-    async fn head_by_digest(self, access: &Access, digest: &str) -> Result<Row, StoreError> {
-        self.0.gated_read(Query::ManifestHeadByDigest, access, Action::Pull, [&digest]).await
-    }
-
-    async fn head_by_tag(self, access: &Access, tag: &str) -> Result<Row, StoreError> {
-        self.0.gated_read(Query::ManifestHeadByTag, access, Action::Pull, [&tag]).await
     }
 
     /// Removes a manifest from a repository, with its tags there. Returns whether the repository held it.

@@ -3,5 +3,5 @@
 mod manifests;
 mod put;
 
-pub use manifests::{ManifestHead, Manifests, StoredManifest};
+pub use manifests::{KnownManifest, ManifestHead, Manifests, StoredManifest};
 pub use put::{NewManifest, Put};
