@@ -5,6 +5,7 @@ use std::ffi::c_void;
 use std::process::ExitCode;
 
 use af_registry::config::{Config, ConfigError, Invocation};
+use af_registry::net::Inherited;
 use af_registry::telemetry::log;
 use af_registry::{app, cli};
 use tokio::runtime::{Builder, Runtime};
@@ -43,7 +44,8 @@ fn run() -> Result<ExitCode, Box<dyn Error>> {
 
 fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     log::init(config.log.format, &config.log.filter)?;
-    Ok(runtime()?.block_on(app::run(config))?)
+    let inherited = Inherited::of_process()?;
+    Ok(runtime()?.block_on(app::run(config, inherited))?)
 }
 
 /// A runtime that polls its sockets after each task, so that a large body does not keep small requests waiting.

@@ -4,13 +4,14 @@ use tokio::task::JoinHandle;
 use tracing::info;
 
 use super::error::AppError;
-use super::ports::bind;
+use super::ports::open;
 use super::side_port::SidePort;
 use crate::acme::Acme;
 use crate::config::{self, Config};
 use crate::http::RedirectService;
 use crate::net::{
-    CertificateFile, ClientRoots, ConnectionLimits, Listener, ServerTls, TlsOptions, serve,
+    CertificateFile, ClientRoots, ConnectionLimits, Inherited, Listener, ServerTls, TlsOptions,
+    serve,
 };
 use crate::outbound::Trust;
 use crate::seal::{EpochSealer, SigningSecret};
@@ -31,7 +32,10 @@ enum Certified {
 
 impl Https {
     /// `None` when the configuration names no certificate and none is to be ordered.
-    pub(super) fn open(config: &Config) -> Result<Option<Self>, AppError> {
+    pub(super) fn open(
+        config: &Config,
+        inherited: &mut Inherited,
+    ) -> Result<Option<Self>, AppError> {
         let tls = &config.tls;
         let certificate = match (&tls.files, &config.acme) {
             (Some(files), _) => Certified::File(CertificateFile::open(files.clone())?),
@@ -42,8 +46,9 @@ impl Https {
             (None, None) => return Ok(None),
         };
         let client_roots = tls.clients.clone().map(ClientRoots::read).transpose()?;
-        let bind = |port| bind(config.listen.host, port, "OPEN_REGISTRY_HTTP_REDIRECT_PORT");
-        let redirect = tls.redirect_port.map(bind).transpose()?;
+        let name = "OPEN_REGISTRY_HTTP_REDIRECT_PORT";
+        let open = |port| open(config.listen.host, port, name, inherited);
+        let redirect = tls.redirect_port.map(open).transpose()?;
         Ok(Some(Self { certificate, client_roots, redirect }))
     }
 }

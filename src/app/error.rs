@@ -5,7 +5,7 @@ use thiserror::Error;
 use crate::accounts::AccountsError;
 use crate::auth::AuthError;
 use crate::embedded::EmbeddedError;
-use crate::net::{BindError, TlsError};
+use crate::net::{BindError, InheritedError, TlsError};
 use crate::outbound::TrustError;
 use crate::seal::SecretError;
 use crate::store::StoreError;
@@ -21,6 +21,9 @@ pub enum AppError {
         /// Settings to change.
         settings: &'static str,
     },
+    /// A socket that systemd passes cannot be used.
+    #[error(transparent)]
+    Inherited(#[from] InheritedError),
     /// Signals cannot be handled, or the recorder of the metrics cannot be installed.
     #[error("cannot set up the process: {0}")]
     Setup(String),

@@ -21,18 +21,19 @@ pub use error::AppError;
 
 use crate::config::Config;
 use crate::embedded::Partners;
-use crate::net::Shutdown;
+use crate::net::{Inherited, Shutdown};
 use clients::{Clients, Https};
 use domain::Domain;
 use ending::wait_for;
 use ports::Ports;
 use serve::serve_until_stopped;
 
-/// Runs the server until SIGTERM or SIGINT, and then answers the requests that are under way.
+/// Runs the server until SIGTERM or SIGINT, and then answers the requests that are under way. Sockets that another process
+/// has opened on the configured addresses are `inherited`; the others are bound.
 ///
 /// # Errors
 /// The server cannot start. Everything that was started before the error is stopped again.
-pub async fn run(config: Config) -> Result<(), AppError> {
+pub async fn run(config: Config, mut inherited: Inherited) -> Result<(), AppError> {
     for warning in &config.warnings {
         warn!(event = "setting", "{warning}");
     }
@@ -40,9 +41,10 @@ pub async fn run(config: Config) -> Result<(), AppError> {
         .map_err(|error| AppError::Setup(error.to_string()))?;
     let level = log_level::follow_signal().map_err(|error| AppError::Setup(error.to_string()))?;
     // Ports come first, so that nothing is started for a server that cannot listen.
-    let ports = Ports::bind(&config)?;
+    let ports = Ports::open(&config, &mut inherited)?;
     let recorder = recorder::install(&config)?;
-    let https = Https::open(&config)?;
+    let https = Https::open(&config, &mut inherited)?;
+    inherited.check_taken()?;
     let partners = tokio::select! {
         started = Partners::start(&config) => started?,
         () = shutdown.begun() => return Ok(()),

@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use super::entrance::Entrance;
+use super::inherited::Inherited;
 use super::limits::ConnectionLimits;
 use super::peer::Peer;
 use super::places::{Full, Places};
@@ -50,11 +51,24 @@ pub struct BindError {
 pub struct Listener {
     inner: TcpListener,
     address: SocketAddr,
+    /// Another process keeps the socket open, so what waits in it is not lost when this one stops.
+    kept_open: bool,
     tls: Option<ServerTls>,
     proxies: Proxies,
 }
 
 impl Listener {
+    /// Takes the socket on `address` from `inherited`, or binds one. Must be called within the Tokio runtime.
+    pub fn inherit(address: SocketAddr, inherited: &mut Inherited) -> Result<Self, BindError> {
+        let Some(socket) = inherited.take(address) else { return Self::bind(address) };
+        let adopt = || {
+            socket.set_nonblocking(true)?;
+            let inner = TcpListener::from_std(socket)?;
+            Ok(Self { inner, address, kept_open: true, tls: None, proxies: Proxies::default() })
+        };
+        adopt().map_err(|source| BindError { address, source })
+    }
+
     /// Binds `address`. Port 0 takes a free port. Must be called within the Tokio runtime.
     pub fn bind(address: SocketAddr) -> Result<Self, BindError> {
         let bind = || {
@@ -64,7 +78,7 @@ impl Listener {
             socket.bind(address)?;
             let inner = socket.listen(BACKLOG)?;
             let address = inner.local_addr()?;
-            Ok(Self { inner, address, tls: None, proxies: Proxies::default() })
+            Ok(Self { inner, address, kept_open: false, tls: None, proxies: Proxies::default() })
         };
         bind().map_err(|source| BindError { address, source })
     }
@@ -144,8 +158,10 @@ pub async fn serve(
             }
         }
     }
-    // Closing the socket would reset connections that wait in the kernel, so they are accepted first.
-    for _ in 0..BACKLOG {
+    // Closing the socket would reset connections that wait in the kernel, so they are accepted first. In a socket that
+    // another process keeps open they wait for the next server.
+    let waiting = if listener.kept_open { 0 } else { BACKLOG };
+    for _ in 0..waiting {
         let Ok(Ok((stream, address))) = timeout(BACK_OFF, listener.inner.accept()).await else {
             break;
         };

@@ -17,6 +17,7 @@ mod activity;
 mod connection;
 mod entrance;
 mod http2;
+mod inherited;
 mod limits;
 mod listener;
 mod peer;
@@ -36,6 +37,7 @@ mod crowd_tests;
 #[cfg(test)]
 mod tests;
 
+pub use inherited::{Inherited, InheritedError};
 pub use limits::ConnectionLimits;
 pub use listener::{BindError, Drained, Listener, serve};
 pub use peer::{Peer, Secured};

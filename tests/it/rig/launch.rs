@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::activation::{program, program_on};
 use super::client::Client;
 use super::kubo::binary;
 pub(crate) use super::postgres::working_below;
@@ -51,14 +52,19 @@ pub(crate) struct Refusal {
 
 impl Launch {
     pub(crate) fn new() -> Self {
-        Self::of(Command::new(env!("CARGO_BIN_EXE_af-registry")))
+        Self::of(program())
     }
 
     /// A process that another program starts.
     pub(crate) fn through(program: &str, arguments: &[&str]) -> Self {
         let mut command = Command::new(program);
-        command.args(arguments).arg(env!("CARGO_BIN_EXE_af-registry"));
+        command.args(arguments).arg(env!("CARGO_BIN_EXE_af-registry")).stdin(Stdio::null());
         Self::of(command)
+    }
+
+    /// Gives the process this socket instead of its standard input.
+    pub(crate) fn with_socket(socket: impl Into<std::os::fd::OwnedFd>) -> Self {
+        Self::of(program_on(socket.into()))
     }
 
     fn of(mut command: Command) -> Self {
@@ -66,7 +72,7 @@ impl Launch {
         for name in ours.filter(|name| name.to_string_lossy().starts_with("OPEN_REGISTRY_")) {
             command.env_remove(name);
         }
-        command.env_remove("RUST_LOG").stdin(Stdio::null());
+        command.env_remove("RUST_LOG");
         Self(command)
             .env("OPEN_REGISTRY_PORT", "0")
             .env("OPEN_REGISTRY_METRICS_PORT", "0")

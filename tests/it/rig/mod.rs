@@ -1,6 +1,7 @@
 //! The parts that tests are built from: real partners, which are started once and end with the test process, real servers
 //! that use them, and a client.
 
+pub(crate) mod activation;
 pub(crate) mod authority;
 #[path = "../../../loadtest/three/balance.rs"]
 pub(crate) mod balance;

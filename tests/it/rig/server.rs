@@ -1,7 +1,8 @@
 //! Real `af-registry` processes, each with a database of its own and the shared Kubo.
 
 use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -11,6 +12,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::Database;
+use super::activation::{program, program_on};
 use super::authority::Authority;
 use super::client::Client;
 use super::kubo::Node;
@@ -24,6 +26,8 @@ pub(crate) struct Builder {
     env: Vec<(String, String)>,
     database: Arc<Database>,
     kubo: config::Kubo,
+    /// A socket that it takes over.
+    socket: Option<Arc<TcpListener>>,
     /// The directory with its certificate.
     certified: Option<Arc<TempDir>>,
 }
@@ -48,13 +52,20 @@ pub(crate) async fn server() -> Server {
 /// As [`server`], but not started, so that settings can be changed.
 pub(crate) async fn builder() -> Builder {
     let (database, kubo) = (Arc::new(super::database().await), super::kubo().await);
-    Builder { env: Vec::new(), database, kubo, certified: None }
+    Builder { env: Vec::new(), database, kubo, socket: None, certified: None }
 }
 
 impl Builder {
     /// Sets one environment variable.
     pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Gives the server this socket to listen on. Servers beside it get it too.
+    pub(crate) fn on_socket(mut self, socket: TcpListener) -> Self {
+        self = self.env("OPEN_REGISTRY_PORT", &socket.local_addr().unwrap().port().to_string());
+        self.socket = Some(Arc::new(socket));
         self
     }
 
@@ -112,6 +123,7 @@ impl Builder {
             env: builder.env.clone(),
             database: Arc::clone(&builder.database),
             kubo: builder.kubo.clone(),
+            socket: builder.socket.clone(),
             certified: builder.certified.clone(),
         }
     }
@@ -119,8 +131,7 @@ impl Builder {
     /// Starts the process and waits until it listens.
     pub(crate) async fn start(self) -> Server {
         let mut command = self.command();
-        command.stdin(Stdio::null()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("the server starts");
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("the server starts");
         let lines = follow(&mut child);
         let (addr, metrics) = listening(&lines).await;
         Server { addr, metrics, child, lines, builder: self }
@@ -129,7 +140,8 @@ impl Builder {
     /// The program with these settings.
     fn command(&self) -> Command {
         let postgres = &self.database.settings;
-        let mut command = Command::new(env!("CARGO_BIN_EXE_af-registry"));
+        let socket = self.socket.as_ref().map(|socket| OwnedFd::from(socket.try_clone().unwrap()));
+        let mut command = socket.map_or_else(program, program_on);
         command
             .env_remove("RUST_LOG")
             .env("OPEN_REGISTRY_PORT", "0")
