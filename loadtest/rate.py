@@ -20,8 +20,8 @@ TYPE = "application/vnd.oci.image.manifest.v1+json"
 TAG = "/v2/load/manifests/manifests/latest"
 
 
-def fill(address, authorization=None):
-    """Pushes an image under `TAG`. Its config is also each of its layers."""
+def fill(address, authorization=None, tags=0):
+    """Pushes an image under `TAG`, and others under `tags` more tags, t0, t1, ... Its config is also each of its layers."""
     login = {"Authorization": authorization} if authorization else {}
     connection = http.client.HTTPConnection(address, timeout=60)
 
@@ -38,6 +38,9 @@ def fill(address, authorization=None):
     part = {"mediaType": "application/vnd.oci.empty.v1+json", "digest": digest, "size": len(blob)}
     manifest = {"schemaVersion": 2, "mediaType": TYPE, "config": part, "layers": [part] * 12}
     call("PUT", TAG, json.dumps(manifest), TYPE)
+    for n in range(tags):
+        manifest["annotations"] = {"number": str(n)}
+        call("PUT", TAG.replace("latest", f"t{n}"), json.dumps(manifest), TYPE)
 
 
 def drive(host, port, path, authorization, until, times):

@@ -133,9 +133,16 @@ def listening(server):
         with contextlib.suppress(ValueError, AttributeError):
             entry = json.loads(line)
             if entry.get("event") == "listening":
-                threading.Thread(target=lambda: [None for _ in server.stderr], daemon=True).start()
+                threading.Thread(target=discard, args=(server.stderr.fileno(),), daemon=True).start()
                 return entry["address"]
     sys.exit("the server did not start:\n" + "".join(seen[-20:]))
+
+
+def discard(pipe):
+    """Reads to the end in large pieces, because reading lines would cost as much CPU as a small request."""
+    with contextlib.suppress(OSError):
+        while os.read(pipe, MIB):
+            pass
 
 
 def stat(pid):
