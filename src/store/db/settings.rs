@@ -64,9 +64,14 @@ pub(crate) enum Purpose {
 impl Purpose {
     /// The limits in milliseconds, as command-line options of the server. A transaction may be idle for a minute, because
     /// a claim stays open while a CID is pinned again in Kubo.
+    ///
+    /// Reads keep their first plan. By itself PostgreSQL plans a statement over arrays anew each time, which takes longer than
+    /// its execution.
     fn options(self) -> &'static str {
         match self {
-            Self::Read => "-c statement_timeout=2000 -c lock_timeout=2000",
+            Self::Read => {
+                "-c statement_timeout=2000 -c lock_timeout=2000 -c plan_cache_mode=force_generic_plan"
+            }
             Self::Write => {
                 "-c statement_timeout=4000 -c lock_timeout=3000 \
                  -c idle_in_transaction_session_timeout=60000"
