@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tracing::info;
 
 use super::error::AppError;
-use super::{exposed, own_collection};
+use super::{cached, exposed, own_collection};
 use crate::accounts::Accounts;
 use crate::auth::Auth;
 use crate::config::{self, Config, Exposure, ServerAddress};
@@ -46,7 +46,8 @@ impl Domain {
         if limits.collector == Collector::Node {
             own_collection::tell(&ipfs).await;
         }
-        let registry = Registry::new(store.clone(), ipfs, limits);
+        let content = cached::content(config, &ipfs).await;
+        let registry = Registry::reading(store.clone(), ipfs, content, limits);
         let scrub = registry.scrub(scrub_settings(&config.scrub)?);
         let collect = registry.collect(CollectSettings::of(&config.collection));
         Ok(Self { store, registry, auth, exposures, scrub, collect })

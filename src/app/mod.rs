@@ -1,6 +1,7 @@
 //! Builds the parts of the server, runs them, and stops them again in the reverse order.
 
 mod background;
+mod cached;
 mod clients;
 mod domain;
 mod ending;

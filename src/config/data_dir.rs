@@ -10,7 +10,7 @@ const DATA_DIR: Setting = Setting {
     env: "OPEN_REGISTRY_DATA_DIR",
     kind: Kind::Value("DIR"),
     default: None,
-    help: "Directory for the data of the private PostgreSQL and Kubo. The default is $XDG_DATA_HOME/af-registry, or \
+    help: "Directory for the data of the private PostgreSQL and Kubo, and for copies of layers. The default is $XDG_DATA_HOME/af-registry, or \
            ~/.local/share/af-registry. For root and for a user without a home it is /var/lib/af-registry: PostgreSQL \
            does not run as root, and another user cannot enter root's home.",
 };

@@ -8,6 +8,7 @@
 mod accepted;
 mod access;
 mod acme;
+mod cache;
 mod collection;
 mod data_dir;
 mod error;
@@ -57,13 +58,14 @@ use login::Facts;
 use read::{Group, Source, command};
 
 /// All sections in the order of `--help`.
-const GROUPS: [&Group; 14] = [
+const GROUPS: [&Group; 15] = [
     &listen::GROUP,
     &tls::GROUP,
     &acme::GROUP,
     &proxies::GROUP,
     &access::GROUP,
     &data_dir::GROUP,
+    &cache::GROUP,
     &postgres::GROUP,
     &kubo::GROUP,
     &collection::GROUP,
@@ -134,6 +136,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Bytes that stay free on its disk when a partner is private; 0 for none.
     pub data_dir_free: u64,
+    /// Most bytes of copies of layers in the data directory; 0 for none, `None` for as many as suit its disk.
+    pub cache_bytes: Option<u64>,
     /// Comparing stored bytes with their digests.
     pub scrub: Scrub,
     /// Login, tokens and the first administrator.
@@ -197,6 +201,7 @@ impl Config {
             readable_secrets,
             data_dir: data_dir::read(&source)?,
             data_dir_free: data_dir::free(&source)?,
+            cache_bytes: cache::read(&source)?,
             scrub: Scrub::read(&source)?,
             log: Log::read(&source)?,
             warnings: source.warnings,

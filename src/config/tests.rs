@@ -47,6 +47,7 @@ fn nothing_set_gives_a_private_registry_on_loopback() {
     assert_eq!(config.review.retention.to_string(), "");
     assert!(config.data_dir.is_absolute());
     assert_eq!(config.data_dir_free, 512 << 20);
+    assert_eq!(config.cache_bytes, None);
     assert_eq!(config.scrub.rate.unwrap().get(), 4 << 20);
     assert_eq!(config.scrub.age, Duration::from_secs(30 * 86_400));
     assert!(config.scrub.repair.is_none());

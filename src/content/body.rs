@@ -1,15 +1,16 @@
 //! The body that reads a blob from one of its sources.
 
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use crate::ipfs::{IpfsError, ReadBody};
+use super::hot::Reader;
+use super::rest::Rest;
+use crate::ipfs::IpfsError;
 use crate::stream::StreamError;
-use crate::stream::verified::Verified;
 
 pin_project! {
     /// The bytes of a blob or of a range of it. A whole blob ends only after its digest matched. After an error the server
@@ -23,23 +24,23 @@ pin_project! {
 pin_project! {
     #[project = SourceProjection]
     enum Source {
-        Empty,
-        Whole { #[pin] body: Verified<ReadBody> },
-        Range { #[pin] body: ReadBody },
+        Memory { bytes: Bytes },
+        Copy { #[pin] reader: Reader },
+        Origin { #[pin] rest: Rest },
     }
 }
 
 impl ContentBody {
-    pub(super) fn empty() -> Self {
-        Self { source: Source::Empty }
+    pub(super) fn memory(bytes: Bytes) -> Self {
+        Self { source: Source::Memory { bytes } }
     }
 
-    pub(super) fn whole(body: Verified<ReadBody>) -> Self {
-        Self { source: Source::Whole { body } }
+    pub(super) fn copy(reader: Reader) -> Self {
+        Self { source: Source::Copy { reader } }
     }
 
-    pub(super) fn range(body: ReadBody) -> Self {
-        Self { source: Source::Range { body } }
+    pub(super) fn origin(rest: Rest) -> Self {
+        Self { source: Source::Origin { rest } }
     }
 }
 
@@ -52,28 +53,28 @@ impl Body for ContentBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         match self.project().source.project() {
-            SourceProjection::Empty => Poll::Ready(None),
-            SourceProjection::Whole { body } => body.poll_frame(cx),
-            SourceProjection::Range { body } => {
-                let frame = ready!(body.poll_frame(cx));
-                Poll::Ready(frame.map(|frame| frame.map_err(StreamError::Inner)))
+            SourceProjection::Memory { bytes } if bytes.is_empty() => Poll::Ready(None),
+            SourceProjection::Memory { bytes } => {
+                Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes)))))
             }
+            SourceProjection::Copy { reader } => reader.poll_frame(cx),
+            SourceProjection::Origin { rest } => rest.poll_frame(cx),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.source {
-            Source::Empty => SizeHint::with_exact(0),
-            Source::Whole { body } => body.size_hint(),
-            Source::Range { body } => body.size_hint(),
+            Source::Memory { bytes } => SizeHint::with_exact(bytes.len() as u64),
+            Source::Copy { reader } => reader.size_hint(),
+            Source::Origin { rest } => rest.size_hint(),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.source {
-            Source::Empty => true,
-            Source::Whole { body } => body.is_end_stream(),
-            Source::Range { body } => body.is_end_stream(),
+            Source::Memory { bytes } => bytes.is_empty(),
+            Source::Copy { reader } => reader.is_end_stream(),
+            Source::Origin { rest } => rest.is_end_stream(),
         }
     }
 }

@@ -1,11 +1,18 @@
-//! The bytes of blobs. [`Content::open`] is the one way by which clients read them: it chooses the source, and whatever the
-//! source is, a whole blob ends only after its digest matched.
+//! The bytes of blobs. [`Content::open`] is the one way by which clients read them. It chooses the source: a small blob in
+//! memory (`memory`), a copy on the local disk ([`hot`]), or the origin. Whatever the source is, a whole blob ends only after
+//! its digest matched.
 //!
 //! Who may read a blob is decided before, from the rows: this room asks nobody. It knows digests, sizes and CIDs, and
 //! neither repositories nor HTTP.
 
 mod body;
 mod door;
+mod hot;
+mod memory;
+mod origin;
+mod rest;
+mod wanted;
 
 pub use body::ContentBody;
 pub use door::Content;
+pub use wanted::Wanted;

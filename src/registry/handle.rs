@@ -107,6 +107,12 @@ pub struct Lists<'r>(pub(super) &'r Registry);
 impl Registry {
     /// Puts the parts together. Nothing runs yet: the jobs in [`upkeep`](super::upkeep) do.
     pub fn new(store: Store, ipfs: Kubo, limits: Limits) -> Self {
+        let content = Content::new(ipfs.clone());
+        Self::reading(store, ipfs, content, limits)
+    }
+
+    /// As [`Registry::new`], with a cache through which clients read.
+    pub fn reading(store: Store, ipfs: Kubo, content: Content, limits: Limits) -> Self {
         Self(Arc::new(Parts {
             transfers: Transfers::new(limits.uploads),
             turns: Turns::default(),
@@ -119,7 +125,7 @@ impl Registry {
             bodies: Bodies::default(),
             namespaces: Namespaces::new(store.clone(), limits.namespaces),
             store,
-            content: Content::new(ipfs.clone()),
+            content,
             ipfs,
             limits,
         }))

@@ -16,6 +16,7 @@ mod exposed;
 mod faults;
 mod health;
 mod history;
+mod hot;
 mod house;
 mod hygiene;
 mod instances;

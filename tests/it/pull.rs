@@ -1,4 +1,4 @@
-//! Pulling blobs: whole, in ranges and with conditions, both through Kubo's gateway and through its `cat`.
+//! Pulling blobs: whole, in ranges and with conditions, through Kubo's gateway, through its `cat`, and from copies.
 
 use af_registry::stream::hashing::sha256;
 use bytes::Bytes;
@@ -9,8 +9,12 @@ use crate::rig::server::{Server, builder, server};
 
 const MIB: usize = 1 << 20;
 
-async fn with_and_without_gateway() -> [Server; 2] {
-    [server().await, builder().await.without_gateway().start().await]
+async fn with_and_without_gateway() -> [Server; 3] {
+    [
+        server().await,
+        builder().await.without_gateway().start().await,
+        builder().await.cached().start().await,
+    ]
 }
 
 #[tokio::test]
@@ -78,6 +82,8 @@ async fn ranges_are_exact_through_gateway_and_cat() {
         let digest = client.push_blob("range", &bytes).await;
         let path = format!("/v2/range/blobs/{digest}");
         let size = bytes.len();
+        // A server that keeps copies has one after the first pull.
+        assert_eq!(client.get(&path).await.expect(200).body, bytes);
         for (range, first, last) in [
             ("bytes=0-0", 0, 0),
             ("bytes=500-1499", 500, 1499),
@@ -96,8 +102,10 @@ async fn ranges_are_exact_through_gateway_and_cat() {
             let answer = answer.refused(416, "BLOB_UPLOAD_INVALID");
             assert_eq!(answer.header("content-range"), format!("bytes */{size}"), "{range}");
         }
-        let whole = client.get_with(&path, &[("range", "lines=1-2")]).await.expect(200);
-        assert_eq!(whole.body, bytes);
+        for _ in 0..2 {
+            let whole = client.get_with(&path, &[("range", "lines=1-2")]).await.expect(200);
+            assert_eq!(whole.body, bytes);
+        }
     }
 }
 

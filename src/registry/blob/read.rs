@@ -9,7 +9,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use super::Blob;
-use crate::content::ContentBody;
+use crate::content::{ContentBody, Wanted};
 use crate::ipfs::IpfsError;
 use crate::registry::traffic::Moving;
 use crate::registry::{Blobs, Registry, RegistryError};
@@ -26,17 +26,12 @@ impl Blobs<'_> {
         blob: &Blob,
         range: Option<Range<u64>>,
     ) -> Result<BlobBody, RegistryError> {
-        let content = self.0.content();
-        match content.open(&blob.cid, &blob.digest, blob.size, range).await {
-            Ok(content) => Ok(BlobBody {
-                content,
-                report_to: Some((self.0.clone(), blob.clone())),
-                moving: self.0.moving(),
-            }),
-            Err(error) => {
-                self.suspect(blob);
-                Err(error.into())
-            }
+        let Blob { digest, cid, size } = blob.clone();
+        let opened = self.0.content().open(&Wanted { cid, digest, size }, range).await;
+        let report_to = Some((self.0.clone(), blob.clone()));
+        match opened {
+            Ok(content) => Ok(BlobBody { content, report_to, moving: self.0.moving() }),
+            Err(error) => Err(fault(report_to, error)),
         }
     }
 }

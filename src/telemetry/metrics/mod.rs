@@ -3,6 +3,7 @@
 //! The values of labels are bounded: methods, endpoint names, status codes, call names, outcomes. A repository, a tag, a
 //! digest or a user never becomes a label.
 
+mod cache;
 mod collection;
 mod failure;
 mod partner;
@@ -16,6 +17,10 @@ mod transfer;
 
 use std::time::{Duration, Instant};
 
+pub use cache::{
+    BlobSource, FillEnd, blob_cache_damaged, blob_cache_evicted, blob_cache_filled,
+    blob_cache_holds, blob_cache_read, blob_read,
+};
 pub use collection::{collected, pins_compared};
 pub use failure::{Cause, error_answered, failed};
 pub use partner::{
@@ -171,6 +176,7 @@ pub fn describe() {
         Unit::Count,
         "Always 1. The labels name the version and the commit that the program was built from"
     );
+    cache::describe();
     collection::describe();
     failure::describe();
     partner::describe();
@@ -183,6 +189,7 @@ pub fn describe() {
     gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION"), "revision" => REVISION).set(1.0);
     queue::publish_empty();
     transfer::publish_zero();
+    cache::publish_zero();
     failure::publish_zero();
     counter!(QUARANTINED).increment(0);
 }

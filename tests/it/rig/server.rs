@@ -30,6 +30,8 @@ pub(crate) struct Builder {
     socket: Option<Arc<TcpListener>>,
     /// The directory with its certificate.
     certified: Option<Arc<TempDir>>,
+    /// Its data directory, with copies of layers.
+    cache: Option<Arc<TempDir>>,
 }
 
 /// A server name that no resolver knows.
@@ -52,7 +54,7 @@ pub(crate) async fn server() -> Server {
 /// As [`server`], but not started, so that settings can be changed.
 pub(crate) async fn builder() -> Builder {
     let (database, kubo) = (Arc::new(super::database().await), super::kubo().await);
-    Builder { env: Vec::new(), database, kubo, socket: None, certified: None }
+    Builder { env: Vec::new(), database, kubo, socket: None, certified: None, cache: None }
 }
 
 impl Builder {
@@ -91,6 +93,14 @@ impl Builder {
         self
     }
 
+    /// Keeps copies of layers, which other servers do not: most tests look at what Kubo stores.
+    pub(crate) fn cached(mut self) -> Self {
+        let directory = scratch();
+        let path = directory.path().to_str().unwrap().to_owned();
+        self.cache = Some(Arc::new(directory));
+        self.env("OPEN_REGISTRY_DATA_DIR", &path).env("OPEN_REGISTRY_CACHE_SIZE", "64MiB")
+    }
+
     /// Uses this database instead of a new one in the shared PostgreSQL.
     pub(crate) fn at(mut self, database: Database) -> Self {
         self.database = Arc::new(database);
@@ -125,6 +135,7 @@ impl Builder {
             kubo: builder.kubo.clone(),
             socket: builder.socket.clone(),
             certified: builder.certified.clone(),
+            cache: builder.cache.clone(),
         }
     }
 
@@ -147,6 +158,7 @@ impl Builder {
             .env("OPEN_REGISTRY_PORT", "0")
             .env("OPEN_REGISTRY_METRICS_PORT", "0")
             .env("OPEN_REGISTRY_LOG_FORMAT", "json")
+            .env("OPEN_REGISTRY_CACHE_SIZE", "0")
             .env("OPEN_REGISTRY_AUTH", "none")
             .env("OPEN_REGISTRY_INSECURE_ANONYMOUS", self.anonymous())
             .env("OPEN_REGISTRY_DFS_IPFS_API_URL", self.kubo.api.to_string())
@@ -211,6 +223,11 @@ impl Server {
     /// The database of this server.
     pub(crate) fn database(&self) -> &Database {
         &self.builder.database
+    }
+
+    /// The folder with the copies of a server that keeps some.
+    pub(crate) fn copies(&self) -> std::path::PathBuf {
+        self.builder.cache.as_ref().expect("a cache").path().join("cache/0")
     }
 
     /// The process id of this server.
