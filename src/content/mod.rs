@@ -1,5 +1,5 @@
 //! The bytes of blobs. [`Content::open`] is the one way by which clients read them. It chooses the source: a small blob in
-//! memory (`memory`), a copy on the local disk ([`hot`]), or the origin. Whatever the source is, a whole blob ends only after
+//! memory (`memory`), a copy on the local disk (`hot`), or the origin. Whatever the source is, a whole blob ends only after
 //! its digest matched.
 //!
 //! Who may read a blob is decided before, from the rows: this room asks nobody. It knows digests, sizes and CIDs, and

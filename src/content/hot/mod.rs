@@ -1,6 +1,6 @@
 //! Copies of layers on the local disk.
 //!
-//! A copy is a plain file, named by its digest: the bytes of the blob, then a checksum of each [piece](layout). It gets its
+//! A copy is a plain file, named by its digest: the bytes of the blob, then a checksum of each piece (`layout`). It gets its
 //! name when its digest has matched. There is no index on the disk: names, lengths and times of the files are the index, so
 //! a process that was killed leaves nothing that disagrees. Nothing is synced, because everything can be read again; the
 //! checksums find what a power cut left, and what a disk changes later.
