@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .NOTPARALLEL:
-.PHONY: help run run-three test chaos lint fuzz watch deploy-test compare install-run install-test install-fuzz install-deploy \
+.PHONY: help run run-three test chaos lint fuzz watch deploy-test compare flamegraph install-run install-test install-fuzz install-deploy \
 	install-load clean
 
 # Programs that are built from source are kept outside the tree, so that all clones share them.
@@ -56,6 +56,11 @@ deploy-test: install-deploy ## test what deploy/ holds, with the real programs
 compare: install-run install-load ## measure beside distribution and Kubo (ARGS="--quick" takes 3 minutes instead of 20)
 	cargo build --locked --release
 	loadtest/compare --server "$${CARGO_TARGET_DIR:-target}/release/af-registry" $(ARGS)
+
+flamegraph: install-run install-load ## draw where CPU goes (CASE=push|pull|hot|manifest|small|tls-pull) into flamegraphs/
+	cargo build --locked --release
+	loadtest/flamegraph --server "$${CARGO_TARGET_DIR:-target}/release/af-registry" $(ARGS) \
+		$(or $(CASE),push) flamegraphs/$(or $(CASE),push)-$$(date +%F).svg
 
 install-run: ## install what `make run` needs: the programs of PostgreSQL, and Kubo
 	@.ci/install run
