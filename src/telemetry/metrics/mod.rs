@@ -409,6 +409,7 @@ mod tests {
         with_local_recorder(&described, describe);
         let files = [
             include_str!("mod.rs"),
+            include_str!("cache.rs"),
             include_str!("collection.rs"),
             include_str!("failure.rs"),
             include_str!("partner.rs"),
