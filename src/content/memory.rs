@@ -4,13 +4,11 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use quick_cache::Weighter;
-use quick_cache::sync::Cache;
 
+use super::kept::{Kept, kept};
 use super::origin::Origin;
 use super::wanted::Wanted;
 use crate::ipfs::IpfsError;
-use crate::oci::Digest;
 use crate::stream::StreamError;
 use crate::stream::gather::{GatherError, gather};
 use crate::stream::verified::Verified;
@@ -22,25 +20,13 @@ const SMALL: u64 = 64 * 1024;
 /// Most bytes that are kept: the configurations of some thousand images, in half of what a thousand pulls may hold.
 const MOST: u64 = 32 << 20;
 
-/// What an entry takes beside its bytes: its key, its digest and its place in the cache.
-const BESIDE: u64 = 300;
-
 /// Small blobs whose digest matched. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct Memory(Arc<Cache<Digest, Bytes, ByBytes>>);
-
-#[derive(Clone)]
-struct ByBytes;
-
-impl Weighter<Digest, Bytes> for ByBytes {
-    fn weight(&self, _: &Digest, bytes: &Bytes) -> u64 {
-        bytes.len() as u64 + BESIDE
-    }
-}
+pub(super) struct Memory(Arc<Kept>);
 
 impl Default for Memory {
     fn default() -> Self {
-        Self(Arc::new(Cache::with_weighter(4096, MOST, ByBytes)))
+        Self(Arc::new(kept(MOST)))
     }
 }
 

@@ -3,11 +3,12 @@
 //! its digest matched.
 //!
 //! Who may read a blob is decided before, from the rows: this room asks nobody. It knows digests, sizes and CIDs, and
-//! neither repositories nor HTTP.
+//! neither repositories nor HTTP. Manifests are looked up elsewhere, and stay in memory in the same way ([`Kept`]).
 
 mod body;
 mod door;
 mod hot;
+mod kept;
 mod memory;
 mod origin;
 mod rest;
@@ -15,4 +16,5 @@ mod wanted;
 
 pub use body::ContentBody;
 pub use door::Content;
+pub use kept::{Kept, kept};
 pub use wanted::Wanted;

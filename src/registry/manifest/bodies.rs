@@ -1,10 +1,9 @@
 //! Bytes of manifests in memory. Who may read a manifest, and which one a tag names, is asked in PostgreSQL for each request;
 //! only the bytes, which a digest fixes for ever, need not be read again.
 
-use bytes::Bytes;
-use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
+use crate::content::{Kept, kept};
 use crate::oci::{Digest, Reference, RepositoryName};
 use crate::store::KnownManifest;
 
@@ -12,28 +11,13 @@ use crate::store::KnownManifest;
 /// a thousand pulls may take.
 const KEPT: u64 = 64 << 20;
 
-/// What an entry takes beside its bytes.
-const ENTRY: u64 = 256;
-
-/// Entries for which room is made at the start.
-const EXPECTED: usize = 4096;
-
 /// Tags of which the last digest is remembered. It is a guess, which spares PostgreSQL the bytes when it is right.
 const GUESSED: usize = 20_000;
 
 /// The manifests that were read last.
 pub(in crate::registry) struct Bodies {
-    raw: Cache<Digest, Bytes, ByBytes>,
+    raw: Kept,
     guesses: Cache<String, Digest>,
-}
-
-#[derive(Clone, Copy)]
-struct ByBytes;
-
-impl Weighter<Digest, Bytes> for ByBytes {
-    fn weight(&self, _: &Digest, raw: &Bytes) -> u64 {
-        raw.len() as u64 + ENTRY
-    }
 }
 
 impl Default for Bodies {
@@ -44,8 +28,7 @@ impl Default for Bodies {
 
 impl Bodies {
     fn of(bytes: u64) -> Self {
-        let raw = Cache::with_weighter(EXPECTED, bytes, ByBytes);
-        Self { raw, guesses: Cache::new(GUESSED) }
+        Self { raw: kept(bytes), guesses: Cache::new(GUESSED) }
     }
 
     /// The manifest that this reference will probably turn out to name, if its bytes are here.
