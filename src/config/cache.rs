@@ -16,15 +16,9 @@ pub(super) const GROUP: Group = Group { title: "Cache", settings: &[&SIZE] };
 
 /// The most bytes in the cache of layers; 0 for no cache. `None` leaves it to the size of the disk.
 pub(super) fn read(source: &Source) -> Result<Option<u64>, ConfigError> {
+    let size = value::size_or_off(
+        1 << 20..=1 << 50,
+        "out of bounds; write at least 1MiB, or 0 to turn the cache off",
+    );
     source.read_optional(&SIZE, size)
-}
-
-fn size(text: &str) -> Result<u64, String> {
-    match value::size(0..=1 << 50)(text)? {
-        0 => Ok(0),
-        small if small < 1 << 20 => {
-            Err("out of bounds; write at least 1MiB, or 0 to turn the cache off".to_owned())
-        }
-        size => Ok(size as u64),
-    }
 }

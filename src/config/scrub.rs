@@ -44,20 +44,14 @@ pub struct Scrub {
 
 impl Scrub {
     pub(super) fn read(source: &Source) -> Result<Self, ConfigError> {
+        let rate = value::size_or_off(
+            64 << 10..=1 << 40,
+            "out of bounds; write at least 64KiB, or 0 to turn the scrub off",
+        );
         Ok(Self {
             rate: NonZeroU64::new(source.read(&RATE, rate)?),
             age: source.read(&AGE, value::time)?,
             repair: source.read_optional(&REPAIR_URL, ServerAddress::parser(8080))?,
         })
-    }
-}
-
-fn rate(text: &str) -> Result<u64, String> {
-    match value::size(0..=1 << 40)(text)? {
-        0 => Ok(0),
-        slow if slow < 64 << 10 => {
-            Err("out of bounds; write at least 64KiB, or 0 to turn the scrub off".to_owned())
-        }
-        rate => Ok(rate as u64),
     }
 }

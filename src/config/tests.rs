@@ -76,6 +76,16 @@ fn the_scrub_has_a_rate_and_an_age() {
 }
 
 #[test]
+fn the_cache_has_a_size_or_is_off() {
+    let bytes = |size| load(&[("OPEN_REGISTRY_CACHE_SIZE", size)]).unwrap().cache_bytes;
+    assert_eq!((bytes("0"), bytes("1MiB")), (Some(0), Some(1 << 20)));
+    for size in ["1KiB", "-1", "2PiB", "much"] {
+        let refusal = refusal(&[("OPEN_REGISTRY_CACHE_SIZE", size)]);
+        assert!(refusal.contains("OPEN_REGISTRY_CACHE_SIZE"), "{size}: {refusal}");
+    }
+}
+
+#[test]
 fn settings_of_existing_deployments_are_read() {
     let config = load(&[
         ("OPEN_REGISTRY_DOMAIN", "registry.example"),

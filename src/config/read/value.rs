@@ -58,6 +58,18 @@ pub(crate) fn size(bounds: RangeInclusive<usize>) -> impl Fn(&str) -> Result<usi
     }
 }
 
+/// A number of bytes within bounds, or 0, which turns something off. `hint` is the error for a size that is less.
+pub(crate) fn size_or_off(
+    bounds: RangeInclusive<usize>,
+    hint: &'static str,
+) -> impl Fn(&str) -> Result<u64, String> {
+    move |text| match size(0..=*bounds.end())(text)? {
+        0 => Ok(0),
+        small if small < *bounds.start() => Err(hint.to_owned()),
+        size => Ok(size as u64),
+    }
+}
+
 /// A whole number within bounds.
 pub(crate) fn count<T>(bounds: RangeInclusive<T>) -> impl Fn(&str) -> Result<T, String>
 where
