@@ -81,7 +81,9 @@ where
         }
         Ok(answer)
     }
+}
 
+impl<Q, A> Rounds<Q, A> {
     fn waiting(&self) -> MutexGuard<'_, Waiting<Q, A>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -148,8 +150,7 @@ impl<Q, A> Drop for Runner<Q, A> {
     /// After a panic nobody else may come to run the round of those who wait. Dropping their senders tells them.
     fn drop(&mut self) {
         if !self.idle {
-            let waiting = self.rounds.waiting.lock();
-            let mut waiting = waiting.unwrap_or_else(PoisonError::into_inner);
+            let mut waiting = self.rounds.waiting();
             waiting.runners -= 1;
             (waiting.questions, waiting.callers) = (HashMap::new(), 0);
         }
