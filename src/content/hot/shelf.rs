@@ -95,7 +95,7 @@ impl Shelf {
         Room { bytes, taken: Arc::clone(&self.taken) }
     }
 
-    /// Takes what a restart found, the oldest first. The caller makes room afterwards, in case the capacity is less now.
+    /// Takes what a restart found, the oldest first. The caller has left out what exceeds the capacity.
     pub(super) fn restore(&self, found: Vec<Found>) {
         for Found { digest, size, .. } in found {
             let room = self.room(layout::file_length(size));

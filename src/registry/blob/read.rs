@@ -17,7 +17,7 @@ use crate::stream::StreamError;
 
 impl Blobs<'_> {
     /// Opens the bytes of a blob, or of one range of it. The last frame of a whole read is held back until the digest
-    /// matches. A range can only be counted.
+    /// matches. A range of a copy is compared with its checksums; one from Kubo can only be counted.
     ///
     /// # Errors
     /// Those of Kubo. A blob whose bytes prove lost or wrong is put under quarantine.
