@@ -154,13 +154,13 @@ impl Client {
 
     /// Gets a path and checks the digest of what comes: the given one, or the one that the answer names.
     async fn get(&mut self, path: &str, digest: Option<&str>) -> Result<Answer, Failure> {
-        for _ in 1..ATTEMPTS {
+        let mut attempt = 0;
+        loop {
             match self.get_once(path, digest).await {
-                Err(Failure::Busy(pause)) => self.rest(pause).await,
-                got => return got,
+                Ok(answer) => return Ok(answer),
+                Err(failure) => self.rest(&mut attempt, failure).await?,
             }
         }
-        self.get_once(path, digest).await
     }
 
     async fn get_once(&mut self, path: &str, digest: Option<&str>) -> Result<Answer, Failure> {
@@ -193,12 +193,12 @@ impl Client {
         let manifest = Image::manifest(&config, &layers);
         let path = format!("/v2/{}/manifests/{}", image.repository, image.tag);
         let begun = Instant::now();
-        for attempt in 1.. {
+        let mut attempt = 0;
+        loop {
             let body = Full::new(manifest.clone()).boxed();
             match self.call("PUT", &path, MANIFEST, body, false).await {
-                Err(Failure::Busy(pause)) if attempt < ATTEMPTS => self.rest(pause).await,
-                Err(failure) => return Err(failure),
                 Ok(_) => break,
+                Err(failure) => self.rest(&mut attempt, failure).await?,
             }
         }
         self.note(Step::PushManifest, begun, manifest.len() as u64);
@@ -212,17 +212,16 @@ impl Client {
         layer: Option<(usize, u64)>,
     ) -> Result<Pushed, Failure> {
         let begun = Instant::now();
-        for attempt in 1.. {
+        let mut attempt = 0;
+        loop {
             match self.push_once(image, layer).await {
-                Err(Failure::Busy(pause)) if attempt < ATTEMPTS => self.rest(pause).await,
-                Err(failure) => return Err(failure),
                 Ok(pushed) => {
                     self.note(Step::PushBlob, begun, pushed.size);
                     return Ok(pushed);
                 }
+                Err(failure) => self.rest(&mut attempt, failure).await?,
             }
         }
-        Err(Failure::of("no attempt is left"))
     }
 
     async fn push_once(
@@ -288,9 +287,17 @@ impl Client {
         Ok(connection)
     }
 
-    async fn rest(&mut self, pause: Duration) {
-        self.log.busy += 1;
-        sleep(pause).await;
+    /// Pauses after a 503, before the next attempt. Returns any other failure, and a 503 when no attempt is left.
+    async fn rest(&mut self, attempt: &mut u32, failure: Failure) -> Result<(), Failure> {
+        *attempt += 1;
+        match failure {
+            Failure::Busy(pause) if *attempt < ATTEMPTS => {
+                self.log.busy += 1;
+                sleep(pause).await;
+                Ok(())
+            }
+            failure => Err(failure),
+        }
     }
 
     fn note(&mut self, step: Step, begun: Instant, bytes: u64) {
