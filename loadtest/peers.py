@@ -17,7 +17,7 @@ import urllib.parse
 
 from layer import ADD
 from rate import TYPE
-from rig import children, curl, name_of, psql, reach, stat, started, TICK
+from rig import begin_upload, children, closing, name_of, psql, reach, stat, started, TICK
 
 CACHE = os.environ.get("AF_REGISTRY_CACHE") or os.path.join(
     os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "af-registry")
@@ -82,11 +82,7 @@ class Registry:
 
     def upload(self, digest):
         """Begins an upload and returns the address for the closing PUT."""
-        headers = curl("-D", "-", "-o", "/dev/null", "-X", "POST", f"{self.address}/v2/{REPOSITORY}/blobs/uploads/")
-        location = next(line.split(": ", 1)[1].strip() for line in headers.splitlines()
-                        if line.lower().startswith("location:"))
-        whole = urllib.parse.urljoin(self.address, location)
-        return whole + ("&" if "?" in whole else "?") + f"digest={digest}"
+        return closing(begin_upload(self.address, f"/v2/{REPOSITORY}/blobs/"), digest)
 
     def source(self):
         """Returns where curl gets the layer that was pushed last."""

@@ -201,6 +201,33 @@ def curl(*words):
     return done.stdout
 
 
+def begin_upload(registry, blobs, *words):
+    """Begins an upload and returns its address. `blobs` is the path of the blobs of a repository."""
+    headers = curl(*words, "-D", "-", "-o", "/dev/null", "-X", "POST", f"{registry}{blobs}uploads/")
+    location = next(line.split(": ", 1)[1].strip() for line in headers.splitlines()
+                    if line.lower().startswith("location:"))
+    return urllib.parse.urljoin(registry, location)
+
+
+def closing(upload, digest):
+    """Returns the address of the PUT that ends an upload."""
+    return upload + ("&" if "?" in upload else "?") + f"digest={digest}"
+
+
+def certificate(folder):
+    """Makes a self-signed certificate for 127.0.0.1 (ECDSA P-256), and its key. Returns the paths of both."""
+    cert, key = os.path.join(folder, "tls.crt"), os.path.join(folder, "tls.key")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                    "-days", "2", "-subj", "/CN=load", "-addext", "subjectAltName=IP:127.0.0.1",
+                    "-keyout", key, "-out", cert], check=True, stderr=subprocess.DEVNULL)
+    return cert, key
+
+
+def percentile(values, share):
+    """Returns the value that this share of all values does not exceed."""
+    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
+
+
 def medians(rows):
     return [statistics.median(column) for column in zip(*rows)]
 
