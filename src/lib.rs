@@ -1,7 +1,8 @@
 //! The Alternate Futures Registry: an OCI container registry that keeps its metadata in PostgreSQL and its bytes in
 //! IPFS.
 //!
-//! This page is the map of the source tree. `CONTRIBUTING.md` says how to add something to it.
+//! This page is the map of the source tree. `ARCHITECTURE.md` says why it is built so, and which
+//! files serve a request. `CONTRIBUTING.md` says how to add something to it.
 //!
 //! # Floors
 //!

@@ -5,12 +5,12 @@
 //! | What | Why another instance need not know it |
 //! |---|---|
 //! | `registry/upload/turns`: requests that write to one upload take turns | every statement that changes an upload compares its length; the slower instance gets 416 (`faults::instances::f20_…`) |
-//! | `registry/upload/transfers`, `net/places`, `auth/limits`: slots, places and rates | a limit of each instance, as the README says |
+//! | `registry/upload/transfers`, `net/places`, `auth/limits`: slots, places and rates | a limit of each instance, as `deploy/internet.md` says |
 //! | `auth/login`: logins of the last minute | the account's revision is compared with its row at each use |
 //! | `auth/token/verify`: tokens that were verified | a signature stays right; rights are asked for at each request |
 //! | `auth/key/shared`: the keys | they are read again each minute and for an unknown key, and a new one signs after ten |
 //! | `auth/last_use`: accounts whose use was noted | the note is for the hour |
-//! | `registry/namespace`: the bytes of a namespace | counted again each minute, as the README says |
+//! | `registry/namespace`: the bytes of a namespace | counted again each minute, as `deploy/internet.md` says |
 //! | `registry/manifest/bodies`: bytes of manifests | a digest has the same bytes for ever; each request asks the rows for the digest and the right |
 //! | `store/db/rounds`: lookups that go out together | a lookup joins none that was sent before it (`a_tag_is_never_older_than_the_last_push_on_another_instance`) |
 //! | `registry/remembered`: readiness and free disk of the last second | of this instance |

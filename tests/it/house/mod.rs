@@ -209,18 +209,18 @@ fn names(code: &str, name: &str) -> bool {
 }
 
 #[test]
-fn the_finder_of_the_readme_names_every_endpoint() {
-    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+fn the_finder_names_every_endpoint() {
+    let finder = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
     let endpoint = fs::read_to_string(root().join("src/http/v2/endpoint.rs")).unwrap();
-    let missing = papers::missing_endpoints(&endpoint, &readme);
-    assert!(missing.is_empty(), "endpoints without a row in the README's table: {missing:?}");
-    let statements = papers::statements_of_the_finder(&readme);
+    let missing = papers::missing_endpoints(&endpoint, &finder);
+    assert!(missing.is_empty(), "endpoints without a row in ARCHITECTURE.md: {missing:?}");
+    let statements = papers::statements_of_the_finder(&finder);
     assert!(statements.len() > 20, "the search for statements finds few: {statements:?}");
     let stale: Vec<_> = statements
         .iter()
         .filter(|name| !root().join(format!("sql/queries/{name}.sql")).exists())
         .collect();
-    assert!(stale.is_empty(), "the README's table names statements that do not exist: {stale:?}");
+    assert!(stale.is_empty(), "ARCHITECTURE.md names statements that do not exist: {stale:?}");
 }
 
 #[test]
@@ -236,8 +236,7 @@ fn the_help_text_names_every_setting() {
 fn the_papers_name_no_setting_that_does_not_exist() {
     let declared = papers::declared_settings(&sources());
     let mut stale = Vec::new();
-    for paper in ["README.md", "CONTRIBUTING.md", "loadtest/README.md"] {
-        let text = fs::read_to_string(root().join(paper)).unwrap();
+    for (paper, text) in papers::papers() {
         for name in papers::settings_in(&text) {
             let secret = name.strip_suffix("_FILE").unwrap_or(&name);
             let known = declared.contains(&name) || declared.contains(secret);
@@ -249,6 +248,19 @@ fn the_papers_name_no_setting_that_does_not_exist() {
         }
     }
     assert!(stale.is_empty(), "no such setting: {stale:?}");
+}
+
+#[test]
+fn links_in_the_papers_lead_to_files() {
+    let mut found = 0;
+    for (paper, text) in papers::papers() {
+        let folder = root().join(&paper).parent().unwrap().to_owned();
+        let links = papers::relative_links(&text);
+        found += links.len();
+        let broken: Vec<_> = links.iter().filter(|link| !folder.join(link).exists()).collect();
+        assert!(broken.is_empty(), "{paper} links to files that do not exist: {broken:?}");
+    }
+    assert!(found > 20, "the search for links finds only {found}");
 }
 
 #[test]

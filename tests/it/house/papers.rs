@@ -1,13 +1,14 @@
-//! What the papers must say: the README's table, the help text, and the help of metrics.
+//! What the papers must say: the table of ARCHITECTURE.md, the help text, and the help of metrics.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::process::Command;
 
-use super::source::Source;
+use super::source::{Source, files, root};
 
 /// Variants of the enums of endpoints that no row of the table names, as `Enum::Variant`.
-pub(super) fn missing_endpoints(endpoint: &str, readme: &str) -> Vec<String> {
-    let rows: String = readme.lines().filter(|line| line.starts_with('|')).collect();
+pub(super) fn missing_endpoints(endpoint: &str, finder: &str) -> Vec<String> {
+    let rows: String = finder.lines().filter(|line| line.starts_with('|')).collect();
     let mut missing = Vec::new();
     for block in endpoint.split("\npub enum ").skip(1) {
         let name = block.split([' ', '<', '{']).next().unwrap_or_default();
@@ -27,9 +28,9 @@ pub(super) fn missing_endpoints(endpoint: &str, readme: &str) -> Vec<String> {
 }
 
 /// Statements in the last column of the table. An entry without a noun takes the noun of the entry before it.
-pub(super) fn statements_of_the_finder(readme: &str) -> Vec<String> {
+pub(super) fn statements_of_the_finder(finder: &str) -> Vec<String> {
     let mut found = Vec::new();
-    for row in readme.lines().filter(|line| line.starts_with("| ") && line.contains("::")) {
+    for row in finder.lines().filter(|line| line.starts_with("| ") && line.contains("::")) {
         let cell = row.trim_end_matches('|').rsplit('|').next().unwrap_or_default();
         let mut noun = "";
         for entry in cell.split('`').skip(1).step_by(2) {
@@ -44,6 +45,30 @@ pub(super) fn statements_of_the_finder(readme: &str) -> Vec<String> {
         }
     }
     found
+}
+
+/// The Markdown files that people read, by path. The changelog may name what no longer exists.
+pub(super) fn papers() -> Vec<(String, String)> {
+    let own = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md"]
+        .map(|name| root().join(name));
+    let folders = ["deploy", "loadtest", "flamegraphs"].map(|name| files(&root().join(name), "md"));
+    let paths = own.into_iter().chain(folders.into_iter().flatten());
+    paths
+        .map(|path| {
+            let text = fs::read_to_string(&path).unwrap();
+            (path.strip_prefix(root()).unwrap().display().to_string(), text)
+        })
+        .collect()
+}
+
+/// Targets of links to files of the repository, without the part after `#`.
+pub(super) fn relative_links(text: &str) -> Vec<&str> {
+    text.split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split(')').next())
+        .filter(|target| !target.contains("://") && !target.starts_with('#'))
+        .filter_map(|target| target.split('#').next())
+        .collect()
 }
 
 /// What `--help` prints.
