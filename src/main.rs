@@ -45,7 +45,9 @@ fn run() -> Result<ExitCode, Box<dyn Error>> {
 fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     log::init(config.log.format, &config.log.filter)?;
     let inherited = Inherited::of_process()?;
-    Ok(runtime()?.block_on(app::run(config, inherited))?)
+    let served = runtime()?.block_on(app::run(config, inherited));
+    log::flush();
+    Ok(served?)
 }
 
 /// A runtime that polls its sockets after each task, so that a large body does not keep small requests waiting.

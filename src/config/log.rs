@@ -14,9 +14,10 @@ const FORMAT: Setting = Setting {
 };
 const LEVEL: Setting = Setting {
     env: "OPEN_REGISTRY_LOG_LEVEL",
-    kind: Kind::Value("error|warn|info|debug|trace"),
+    kind: Kind::Value("off|error|warn|info|debug|trace"),
     default: None,
-    help: "Least important level that is logged. The default is info. RUST_LOG, in its own syntax, wins over this setting.",
+    help: "Least important level that is logged. The default is info; off logs nothing. RUST_LOG, in its own syntax, wins over \
+           this setting.",
 };
 const DEBUG: Setting = Setting {
     env: "OPEN_REGISTRY_DEBUG",
@@ -64,7 +65,7 @@ fn format(text: &str) -> Result<Format, String> {
 
 fn level(text: &str) -> Result<&'static str, String> {
     let text = text.to_ascii_lowercase();
-    let levels = ["error", "warn", "info", "debug", "trace"];
+    let levels = ["off", "error", "warn", "info", "debug", "trace"];
     let level = levels.into_iter().find(|level| *level == text);
-    level.ok_or_else(|| "not a level; write error, warn, info, debug or trace".into())
+    level.ok_or_else(|| "not a level; write off, error, warn, info, debug or trace".into())
 }

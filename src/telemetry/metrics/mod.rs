@@ -6,6 +6,7 @@
 mod cache;
 mod collection;
 mod failure;
+mod own;
 mod partner;
 mod process;
 mod queue;
@@ -23,6 +24,7 @@ pub use cache::{
 };
 pub use collection::{collected, pins_compared};
 pub use failure::{Cause, error_answered, failed};
+pub use own::log_line_lost;
 pub use partner::{
     DatabaseFigures, Partner, data_disk, database, in_quarantine, kubo_bandwidth, kubo_objects,
     kubo_peers, kubo_pins, kubo_repository, partner_up, pool_in_use, pool_size, pool_waiting,
@@ -179,6 +181,7 @@ pub fn describe() {
     cache::describe();
     collection::describe();
     failure::describe();
+    own::describe();
     partner::describe();
     process::describe();
     queue::describe();
@@ -412,6 +415,7 @@ mod tests {
             include_str!("cache.rs"),
             include_str!("collection.rs"),
             include_str!("failure.rs"),
+            include_str!("own.rs"),
             include_str!("partner.rs"),
             include_str!("process.rs"),
             include_str!("queue.rs"),
