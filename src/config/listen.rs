@@ -39,6 +39,12 @@ const METRICS_PORT: Setting = Setting {
     help: "Port of the metrics listener, which answers GET /metrics. 0 takes a free port.",
 };
 
+const METRICS: Setting = Setting {
+    env: "OPEN_REGISTRY_METRICS",
+    kind: Kind::Switch,
+    default: Some("true"),
+    help: "Gather metrics. false saves a few percent of the CPU time; the metrics listener then still answers health checks.",
+};
 const METRICS_REPOSITORIES: Setting = Setting {
     env: "OPEN_REGISTRY_METRICS_REPOSITORIES",
     kind: Kind::Value("COUNT"),
@@ -49,7 +55,15 @@ const METRICS_REPOSITORIES: Setting = Setting {
 
 pub(super) const GROUP: Group = Group {
     title: "Listening",
-    settings: &[&HOST, &PORT, &DOMAIN, &METRICS_HOST, &METRICS_PORT, &METRICS_REPOSITORIES],
+    settings: &[
+        &HOST,
+        &PORT,
+        &DOMAIN,
+        &METRICS,
+        &METRICS_HOST,
+        &METRICS_PORT,
+        &METRICS_REPOSITORIES,
+    ],
 };
 
 /// Addresses to listen on, and the name that clients use.
@@ -59,6 +73,8 @@ pub struct Listen {
     pub host: IpAddr,
     /// Port of the registry. 0 takes a free port.
     pub port: u16,
+    /// Whether metrics are gathered.
+    pub metrics: bool,
     /// IP address of the metrics listener.
     pub metrics_host: IpAddr,
     /// Port of the metrics listener. 0 takes a free port.
@@ -74,6 +90,7 @@ impl Listen {
         let listen = Self {
             host: source.read(&HOST, value::ip)?,
             port: source.read(&PORT, value::count(0..=u16::MAX))?,
+            metrics: source.read(&METRICS, value::switch)?,
             metrics_host: source.read(&METRICS_HOST, value::ip)?,
             metrics_port: source.read(&METRICS_PORT, value::count(0..=u16::MAX))?,
             metrics_repositories: source

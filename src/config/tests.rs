@@ -26,6 +26,7 @@ fn nothing_set_gives_a_private_registry_on_loopback() {
     assert_eq!(config.listen.host.to_string(), "127.0.0.1");
     assert_eq!((config.listen.port, config.listen.metrics_port), (5000, 9464));
     assert_eq!(config.listen.metrics_repositories, 0);
+    assert!(config.listen.metrics);
     assert!(config.postgres.is_none() && config.kubo.is_none());
     assert!(config.access.login == Login::Local && !config.access.allow_sparse_index);
     assert_eq!(config.limits.header_bytes, 65_536);
@@ -469,6 +470,8 @@ fn acme_orders_a_list_of_public_names() {
 
 #[test]
 fn few_repositories_are_named_in_metrics() {
+    assert!(!load(&[("OPEN_REGISTRY_METRICS", "false")]).unwrap().listen.metrics);
+    assert!(refusal(&[("OPEN_REGISTRY_METRICS", "off")]).contains("true or false"));
     let named = |count| load(&[("OPEN_REGISTRY_METRICS_REPOSITORIES", count)]);
     assert_eq!(named("1000").unwrap().listen.metrics_repositories, 1000);
     assert!(

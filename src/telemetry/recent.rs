@@ -2,6 +2,7 @@
 //! how much is stored, and what the jobs did. It costs a quarter of a MiB and one lock for each request.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,9 @@ const SLOTS: usize = 120;
 const BUCKETS: usize = 64;
 const FIRST: f64 = 0.0005;
 const WIDER: f64 = 1.25;
+
+/// Whether nothing is noted.
+static STOPPED: AtomicBool = AtomicBool::new(false);
 
 static RECENT: LazyLock<Mutex<Recent>> = LazyLock::new(|| Mutex::new(Recent::new()));
 
@@ -124,7 +128,15 @@ fn recent() -> MutexGuard<'static, Recent> {
     RECENT.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Notes nothing from now on.
+pub fn stop() {
+    STOPPED.store(true, Ordering::Relaxed);
+}
+
 fn now(note: impl FnOnce(&mut Slot)) {
+    if STOPPED.load(Ordering::Relaxed) {
+        return;
+    }
     let recent = &mut *recent();
     recent.advance(recent.began.elapsed());
     if let Some(slot) = recent.slots.back_mut() {
