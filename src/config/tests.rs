@@ -1,5 +1,6 @@
 //! Settings as an operator writes them, and the errors in one line.
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::*;
@@ -103,6 +104,7 @@ fn settings_of_existing_deployments_are_read() {
         ("OPEN_REGISTRY_DFS_IPFS_ENABLED", "true"),
         ("OPEN_REGISTRY_DFS_IPFS_API_URL", "http://ipfs:5001"),
         ("OPEN_REGISTRY_DFS_IPFS_GATEWAY_URL", "http://ipfs"),
+        ("OPEN_REGISTRY_DFS_IPFS_REPO_DIR", "/data/ipfs"),
         ("OPEN_REGISTRY_DEBUG", "1"),
     ])
     .unwrap();
@@ -115,6 +117,7 @@ fn settings_of_existing_deployments_are_read() {
     let kubo = config.kubo.unwrap();
     assert_eq!(kubo.api.to_string(), "http://ipfs:5001");
     assert_eq!(kubo.gateway.unwrap().to_string(), "http://ipfs:8080");
+    assert_eq!(kubo.repository.unwrap(), Path::new("/data/ipfs"));
     assert!(config.warnings.is_empty(), "{:?}", config.warnings);
 }
 

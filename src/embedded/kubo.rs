@@ -50,7 +50,7 @@ impl Kubo {
         // Before `prepare` removes the sockets, which a running Kubo would still need.
         end_orphans(&repository.directory).await?;
         let sockets = sockets::KUBO.prepare(data, None)?;
-        let settings = settings(&sockets)?;
+        let settings = settings(&repository.directory, &sockets)?;
         let supervised = Supervised::start(Daemon { repository, sockets }).await?;
         Ok(Self { supervised, settings })
     }
@@ -73,17 +73,18 @@ pub(super) fn running(data: &Path) -> Result<Option<config::Kubo>, EmbeddedError
     if UnixStream::connect(sockets::KUBO.first(&sockets)).is_err() {
         return Ok(None);
     }
-    settings(&sockets).map(Some)
+    settings(&Repository::directory_below(&data), &sockets).map(Some)
 }
 
-fn settings(sockets: &Path) -> Result<config::Kubo, EmbeddedError> {
+fn settings(repository: &Path, sockets: &Path) -> Result<config::Kubo, EmbeddedError> {
     let Some(directory) = sockets.to_str() else {
         let reason = "is not valid UTF-8; set OPEN_REGISTRY_DATA_DIR to another directory";
         return Err(EmbeddedError::Unusable { path: sockets.to_owned(), reason: reason.into() });
     };
     let socket = |name| config::ServerAddress::of_socket(&format!("{directory}/{name}"));
     let (api, gateway) = (socket("api.sock"), Some(socket("gateway.sock")));
-    Ok(config::Kubo { api, gateway, authorities: None, login: None })
+    let repository = Some(repository.to_owned());
+    Ok(config::Kubo { api, gateway, repository, authorities: None, login: None })
 }
 
 async fn end_orphans(directory: &Path) -> Result<(), EmbeddedError> {

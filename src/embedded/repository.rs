@@ -27,7 +27,12 @@ pub(super) struct Repository {
 impl Repository {
     /// Finds the program for the repository below `data`. The repository need not exist yet.
     pub(super) async fn find(data: &DataDir) -> Result<Self, EmbeddedError> {
-        Ok(Self { directory: data.path().join("ipfs"), program: find::kubo().await? })
+        Ok(Self { directory: Self::directory_below(data.path()), program: find::kubo().await? })
+    }
+
+    /// Where the repository of a private Kubo is.
+    pub(super) fn directory_below(data: &Path) -> PathBuf {
+        data.join("ipfs")
     }
 
     /// Creates the repository under another name and renames it, so that a directory called `ipfs` is always complete.

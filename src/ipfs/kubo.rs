@@ -1,5 +1,6 @@
 //! A Kubo node: its two listeners, its version, and whether it answers.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ const READY: Duration = Duration::from_secs(2);
 pub struct Kubo {
     pub(super) api: Arc<Origin>,
     pub(super) gateway: Option<Arc<Origin>>,
+    repository: Option<Arc<Path>>,
 }
 
 impl Kubo {
@@ -28,7 +30,7 @@ impl Kubo {
     /// # Errors
     /// An address is `https://`, and the certificate authorities to verify it cannot be read.
     pub fn new(kubo: &config::Kubo) -> Result<Self, TrustError> {
-        let config::Kubo { api, gateway, authorities, login } = kubo;
+        let config::Kubo { api, gateway, repository, authorities, login } = kubo;
         let tls = if api.https || gateway.as_ref().is_some_and(|gateway| gateway.https) {
             ClientTls::verified_by(&Trust::of(authorities.as_deref())?)?
         } else {
@@ -40,7 +42,13 @@ impl Kubo {
             let login = login.as_ref().filter(|_| address == api);
             Arc::new(Origin::new(address.clone(), login, tls.clone(), waiting.clone()))
         };
-        Ok(Self { api: origin(api), gateway: gateway.as_ref().map(origin) })
+        let repository = repository.as_deref().map(Arc::from);
+        Ok(Self { api: origin(api), gateway: gateway.as_ref().map(origin), repository })
+    }
+
+    /// The directory of its repository, if that is on this host.
+    pub fn repository(&self) -> Option<&Path> {
+        self.repository.as_deref()
     }
 
     /// The version of the node, such as `0.43.0`.

@@ -100,6 +100,11 @@ impl Transfer {
 }
 
 impl ReadBody {
+    /// What the bytes come through: `gateway` or `cat`.
+    pub fn source(&self) -> &'static str {
+        self.source.name()
+    }
+
     fn new(source: Source, range: Range<u64>, answer: Answer, call: Call) -> Self {
         let transfer = Transfer::new(answer, call);
         let mut read = Self::none(source, range);

@@ -30,7 +30,14 @@ async fn scripted(script: Vec<(&'static str, String)>) -> Kubo {
         }
     });
     let api = ServerAddress { https: false, host: "127.0.0.1".into(), port };
-    Kubo::new(&config::Kubo { api, gateway: None, authorities: None, login: None }).unwrap()
+    Kubo::new(&config::Kubo {
+        api,
+        gateway: None,
+        repository: None,
+        authorities: None,
+        login: None,
+    })
+    .unwrap()
 }
 
 async fn wait_for(stream: &mut TcpStream, text: &str) {

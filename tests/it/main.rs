@@ -24,6 +24,7 @@ mod ipfs;
 mod jobs;
 mod lists;
 mod loads;
+mod local;
 mod manifest;
 mod metrics;
 mod outages;

@@ -28,7 +28,13 @@ fn https(host: &str, port: u16) -> ServerAddress {
 /// Settings of a Kubo without a gateway, behind TLS. Its certificate must be issued by the authority in `file`.
 fn certified(host: &str, port: u16, file: &Path) -> config::Kubo {
     let authorities = Some(file.to_owned());
-    config::Kubo { api: https(host, port), gateway: None, authorities, login: None }
+    config::Kubo {
+        api: https(host, port),
+        gateway: None,
+        repository: None,
+        authorities,
+        login: None,
+    }
 }
 
 async fn add(kubo: &Kubo, content: &Bytes) -> Result<Cid, IpfsError> {
@@ -160,7 +166,13 @@ async fn credentials_are_sent_to_the_gateway_only_if_it_is_the_api() {
         let api = if same { gateway.clone() } else { kubo().await.api };
         let told = tokio::spawn(record_head(listener));
         let login = Some(token("hunter2"));
-        let settings = config::Kubo { api, gateway: Some(gateway), authorities: None, login };
+        let settings = config::Kubo {
+            api,
+            gateway: Some(gateway),
+            repository: None,
+            authorities: None,
+            login,
+        };
         let kubo = Kubo::new(&settings).unwrap();
         assert!(read(&kubo, &cid, 7).await.is_err());
         let told = told.await.unwrap();

@@ -1,8 +1,11 @@
 //! Kubo: its version and settings, its peers, its space, and a sample of pins.
 
+use std::path::Path;
+
 use super::finding::{Findings, Level};
 use crate::cli::progress::size;
 use crate::config::{self, Config, Exposure};
+use crate::content::Repository;
 use crate::ipfs::{IpfsError, Kubo, NodeSettings};
 use crate::store::Checkup;
 
@@ -44,6 +47,9 @@ pub(super) async fn look(
                 "pulls through the RPC API take three times the processor time",
                 "set OPEN_REGISTRY_DFS_IPFS_GATEWAY_URL to the gateway of the same Kubo",
             );
+        }
+        if let Some(directory) = &kubo.repository {
+            files(directory, checkup, findings).await;
         }
         match checkup {
             Some(checkup) => pins(&ipfs, checkup, findings).await,
@@ -135,6 +141,31 @@ async fn space(ipfs: &Kubo, private: bool, findings: &mut Findings) -> Result<()
         "start Kubo without --enable-gc, and raise Datastore.StorageMax",
     );
     Ok(())
+}
+
+/// Looks whether the files of Kubo's repository can be read, by that of the root of a blob.
+async fn files(directory: &Path, checkup: Option<&Checkup>, findings: &mut Findings) {
+    let readable = async {
+        let repository = Repository::open(directory).map_err(|error| error.to_string())?;
+        match checkup {
+            Some(checkup) => match checkup.sample(1).await.unwrap_or_default().first() {
+                Some((_, cid)) => repository.try_block(cid),
+                None => Ok(()),
+            },
+            None => Ok(()),
+        }
+    };
+    let path = directory.display();
+    match readable.await {
+        Ok(()) => findings.fine("kubo", format!("blocks can be read from the files in {path}")),
+        Err(reason) => findings
+            .add(Level::Warning, "kubo", format!("blocks cannot be read from the files in {path}: {reason}"))
+            .means(
+                "pulls go through Kubo, which takes about twice the processor time of the machine",
+                "name the directory that is IPFS_PATH for this Kubo in OPEN_REGISTRY_DFS_IPFS_REPO_DIR, and let the user \
+                 of the registry read the files in it; or remove the setting",
+            ),
+    }
 }
 
 /// Looks for the pins and the roots of some blobs.

@@ -14,6 +14,7 @@ mod raised;
 mod refusal;
 mod repository;
 mod review;
+mod source;
 mod transfer;
 
 use std::time::{Duration, Instant};
@@ -35,6 +36,7 @@ pub use raised::Raised;
 pub use refusal::{Refusal, refused};
 pub use repository::{count_repositories, repository_transfer};
 pub use review::{review_postponed, review_queue, reviewed};
+pub use source::{local_block_missed, origin_read};
 pub use transfer::{Content, Direction, Transfer, TransferEnd, blob_pushed};
 
 use metrics::{
@@ -188,6 +190,7 @@ pub fn describe() {
     refusal::describe();
     repository::describe();
     review::describe();
+    source::describe();
     transfer::describe();
     gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION"), "revision" => REVISION).set(1.0);
     queue::publish_empty();
@@ -423,6 +426,7 @@ mod tests {
             include_str!("raised.rs"),
             include_str!("refusal.rs"),
             include_str!("repository.rs"),
+            include_str!("source.rs"),
             include_str!("transfer.rs"),
         ];
         let code = files.map(|file| file.split("#[cfg(test)]").next().unwrap());

@@ -54,7 +54,7 @@ const SAME_FLOOR: [(&str, &str); 11] = [
 
 /// Rooms and crates that only some rooms may name. Other lower rooms are open to all above them.
 const CONFINED: [(&str, &[&str]); 11] = [
-    ("crate::content", &["app", "registry"]),
+    ("crate::content", &["app", "cli", "registry"]),
     ("crate::embedded", &["app", "cli"]),
     ("crate::ipfs", &["app", "cli", "content", "registry"]),
     ("crate::net", &["acme", "app", "cli", "http"]),

@@ -124,7 +124,8 @@ impl Node {
         let guards = vec![daemon(&repo, mode)];
         let address = |name| listening(&repo, name);
         let (api, gateway) = (address("api"), Some(address("gateway")));
-        let settings = config::Kubo { api, gateway, authorities: None, login: None };
+        let settings =
+            config::Kubo { api, gateway, repository: None, authorities: None, login: None };
         Self { settings, repo, guards, secret }
     }
 
@@ -213,6 +214,11 @@ impl Node {
         let arguments: Vec<&str> =
             secret.as_deref().into_iter().chain(arguments.iter().copied()).collect();
         run(&self.repo, &arguments)
+    }
+
+    /// The directory of the repository, for a server that reads the files in it.
+    pub(crate) fn repository(&self) -> &str {
+        self.repo.to_str().unwrap()
     }
 
     /// The file that holds a block.

@@ -1,0 +1,29 @@
+//! Where the bytes of blobs come from.
+
+use metrics::{Unit, counter, describe_counter};
+
+const READS: &str = "registry_origin_reads_total";
+const MISSES: &str = "registry_local_block_misses_total";
+
+pub(super) fn describe() {
+    describe_counter!(
+        READS,
+        Unit::Count,
+        "Blobs, or ranges of blobs, opened where they are stored, by source: local (files of Kubo's repository), gateway or cat"
+    );
+    describe_counter!(
+        MISSES,
+        Unit::Count,
+        "Reads from the files of Kubo's repository that ended early, by reason: missing, denied, odd, io or damaged. All but damaged went on through Kubo"
+    );
+}
+
+/// Counts a blob or a range of one that was opened. `source` is `local`, `gateway` or `cat`.
+pub fn origin_read(source: &'static str) {
+    counter!(READS, "source" => source).increment(1);
+}
+
+/// Counts a block that was not read from its file.
+pub fn local_block_missed(reason: &'static str) {
+    counter!(MISSES, "reason" => reason).increment(1);
+}
