@@ -6,6 +6,7 @@
 //! neither repositories nor HTTP. Manifests are looked up elsewhere, and stay in memory in the same way ([`Kept`]).
 
 mod body;
+mod buffers;
 mod door;
 mod hot;
 mod kept;

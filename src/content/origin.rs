@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
+use super::buffers::Buffers;
 use super::local::{Miss, Reader, Repository};
 use super::wanted::Wanted;
 use crate::ipfs::{IpfsError, Kubo, ReadBody};
@@ -18,13 +19,19 @@ use crate::telemetry::metrics;
 pub(super) struct Origin {
     kubo: Kubo,
     repository: Option<Repository>,
+    buffers: Buffers,
 }
 
 impl Origin {
     /// Reads the files of the repository if the settings name one that can be used.
     pub(super) fn new(kubo: Kubo) -> Self {
         let repository = kubo.repository().and_then(Repository::of_server);
-        Self { kubo, repository }
+        Self { kubo, repository, buffers: Buffers::default() }
+    }
+
+    /// What files are read into.
+    pub(super) fn buffers(&self) -> &Buffers {
+        &self.buffers
     }
 
     /// Opens a blob, or a range of it. The caller compares the digest of a whole one. What comes from
@@ -43,7 +50,7 @@ impl Origin {
         let left = part.end - part.start;
         let place = Place { kubo: self.kubo.clone(), cid, size, end: part.end };
         if let Some(repository) = self.repository.as_ref().filter(|_| left > 0) {
-            match Reader::open(repository, cid, size, part.clone(), verify).await {
+            match Reader::open(repository, &self.buffers, cid, size, part.clone(), verify).await {
                 Ok(reader) => {
                     metrics::origin_read("local");
                     let way = Way::Local { reader, repository: repository.clone() };

@@ -8,7 +8,6 @@ use tokio::sync::watch::Receiver;
 use tokio::task::spawn_blocking;
 use tracing::warn;
 
-use super::buffers::Buffers;
 use super::fill::{Disk, Fill};
 use super::flights::{Boarding, Failure, Flights, Progress};
 use super::folder::Folder;
@@ -29,7 +28,6 @@ const SHARE: u64 = 2;
 #[derive(Clone)]
 pub(in crate::content) struct Hot {
     pub(super) origin: Origin,
-    pub(super) buffers: Buffers,
     disk: Arc<Disk>,
     flights: Arc<Flights>,
 }
@@ -71,7 +69,7 @@ impl Hot {
         let superfluous = superfluous.count();
         shelf.restore(found.split_off(superfluous));
         let disk = Arc::new(Disk { folder, shelf, spare });
-        Ok(Self { origin, buffers: Buffers::default(), disk, flights: Arc::default() })
+        Ok(Self { origin, disk, flights: Arc::default() })
     }
 
     /// Finds the copy of a blob that is to be read whole, or begins to fill one. `None` if there is and will be none.

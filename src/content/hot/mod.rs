@@ -11,7 +11,6 @@
 //! Who may read a blob is decided by the rows before anybody looks here. So a copy may outlive its blob: nobody can ask for
 //! it any more, and it is evicted like any copy that is not asked for.
 
-mod buffers;
 mod cache;
 mod fill;
 mod flights;

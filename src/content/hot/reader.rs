@@ -9,11 +9,11 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::task::spawn_blocking;
 
-use super::buffers::Buffer;
 use super::cache::{Hot, View};
 use super::flights::Failure;
 use super::layout::PIECE;
 use super::stored::{Damaged, Stored};
+use crate::content::buffers::{Buffer, SMALL};
 use crate::content::rest::Rest;
 use crate::content::wanted::Wanted;
 use crate::ipfs::IpfsError;
@@ -21,6 +21,9 @@ use crate::stream::StreamError;
 use crate::telemetry::metrics::{self, BlobSource};
 
 type Error = StreamError<IpfsError>;
+
+// Whole pieces are read, because a checksum belongs to a whole one.
+const _: () = assert!((SMALL as u64).is_multiple_of(PIECE));
 
 /// The bytes of a blob or of a range of it, at the pace of one client.
 pub(in crate::content) struct Reader {
@@ -117,7 +120,7 @@ impl Reader {
                 return None;
             }
         };
-        let mut buffer = self.hot.buffers.take();
+        let mut buffer = self.hot.origin.buffers().take();
         let needed = self.end.div_ceil(PIECE) * PIECE;
         let span = Stored::span(self.at, buffer.capacity(), limit.min(needed));
         let length = (span.end - span.start) as usize;

@@ -5,13 +5,14 @@ use std::io::IoSliceMut;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use rustix::fs::{Advice, fadvise};
 use rustix::io::{ReadWriteFlags, preadv2};
 use tokio::task::spawn_blocking;
 
-use super::buffers::Buffer;
 use super::miss::Miss;
 use super::repository::Repository;
+use crate::content::buffers::Buffer;
 use crate::ipld::Cid;
 use crate::ipld::dag::Leaf;
 use crate::oci::{Algorithm, Digest};
@@ -60,20 +61,24 @@ impl OpenLeaf {
         if hasher.finish() == expected { Ok(()) } else { Err(Miss::Damaged(self.cid)) }
     }
 
-    /// Fills a buffer with the bytes from the byte `at` of the blob on. Waits for the disk on another thread.
-    pub(super) async fn fill(&self, mut buffer: Buffer, at: u64) -> Result<Buffer, Miss> {
+    /// Reads `wanted` bytes from the byte `at` of the blob on. Waits for the disk on another thread.
+    pub(super) async fn read(
+        &self,
+        mut buffer: Buffer,
+        at: u64,
+        wanted: usize,
+    ) -> Result<Bytes, Miss> {
         let offset = at - self.start;
-        let wanted = buffer.as_ref().len();
-        let mut slices = [IoSliceMut::new(buffer.bytes_mut())];
+        let mut slices = [IoSliceMut::new(buffer.first(wanted))];
         // Returns what is in the page cache and does not wait. Some file systems do not offer that.
         let read = preadv2(&*self.file, &mut slices, offset, ReadWriteFlags::NOWAIT).unwrap_or(0);
         if read == wanted {
-            return Ok(buffer);
+            return Ok(buffer.freeze(0..wanted));
         }
         let file = Arc::clone(&self.file);
         let rest = spawn_blocking(move || {
-            file.read_exact_at(&mut buffer.bytes_mut()[read..], offset + read as u64)?;
-            Ok(buffer)
+            file.read_exact_at(&mut buffer.first(wanted)[read..], offset + read as u64)?;
+            Ok(buffer.freeze(0..wanted))
         });
         let rest = rest.await.unwrap_or_else(|error| Err(std::io::Error::other(error)));
         rest.map_err(|error| Miss::of(self.cid, error))

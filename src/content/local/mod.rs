@@ -8,7 +8,6 @@
 //! A block that is not there or cannot be read is a [`Miss`], and the caller asks Kubo from that byte on. A block that is
 //! removed by Kubo's garbage collection while it is read stays readable, because its file is open.
 
-mod buffers;
 mod flatfs;
 mod leaf;
 mod miss;

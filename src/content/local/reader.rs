@@ -9,11 +9,12 @@ use super::leaf::OpenLeaf;
 use super::miss::Miss;
 use super::repository::Repository;
 use super::walk::Walk;
+use crate::content::buffers::Buffers;
 use crate::ipld::Cid;
 
 /// Reads a file, or a range of it. While one leaf is read, the next one is opened.
 pub(in crate::content) struct Reader {
-    repository: Repository,
+    buffers: Buffers,
     cid: Cid,
     leaf: OpenLeaf,
     ahead: Option<JoinHandle<Step>>,
@@ -30,6 +31,7 @@ impl Reader {
     /// compared with its CID before the first byte of it is returned; without, the caller must compare the digest.
     pub(in crate::content) async fn open(
         repository: &Repository,
+        buffers: &Buffers,
         cid: Cid,
         size: u64,
         range: Range<u64>,
@@ -38,7 +40,7 @@ impl Reader {
         let walk = Walk::new(repository.clone(), cid, size);
         let (walk, leaf) = join(cid, step(walk, cid, range.start, verify)).await?;
         let mut reader = Self {
-            repository: repository.clone(),
+            buffers: buffers.clone(),
             cid,
             leaf,
             ahead: None,
@@ -71,10 +73,12 @@ impl Reader {
             self.look_ahead(walk);
         }
         let left = self.leaf.end.min(self.end) - self.at;
-        let buffer = self.repository.buffers().take(usize::try_from(left).unwrap_or(usize::MAX));
-        let buffer = self.leaf.fill(buffer, self.at).await?;
-        self.at += buffer.as_ref().len() as u64;
-        Ok(buffer.freeze())
+        let buffer = self.buffers.take();
+        let wanted =
+            usize::try_from(left).map_or(buffer.capacity(), |left| left.min(buffer.capacity()));
+        let bytes = self.leaf.read(buffer, self.at, wanted).await?;
+        self.at += wanted as u64;
+        Ok(bytes)
     }
 
     fn look_ahead(&mut self, walk: Walk) {

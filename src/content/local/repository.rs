@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use quick_cache::sync::Cache;
 use tracing::{debug, warn};
 
-use super::buffers::Buffers;
 use super::flatfs::{Flatfs, LayoutError};
 use super::miss::Miss;
 use crate::ipld::dag::{Leaf, parse_node};
@@ -28,7 +27,6 @@ pub struct Repository(Arc<Parts>);
 
 struct Parts {
     flatfs: Flatfs,
-    buffers: Buffers,
     /// What is below a node follows from its CID, so it never changes. A thousand pulls of a layer share it.
     nodes: Cache<Cid, Arc<[Leaf]>>,
     /// Whether the operator was told that a block could not be read.
@@ -42,8 +40,8 @@ impl Repository {
     /// It is not the repository of a Kubo that keeps its blocks in flatfs, or this process may not read it.
     pub fn open(directory: &Path) -> Result<Self, LayoutError> {
         let flatfs = Flatfs::open(directory)?;
-        let (buffers, nodes, told) = (Buffers::default(), Cache::new(NODES), AtomicBool::default());
-        Ok(Self(Arc::new(Parts { flatfs, buffers, nodes, told })))
+        let (nodes, told) = (Cache::new(NODES), AtomicBool::default());
+        Ok(Self(Arc::new(Parts { flatfs, nodes, told })))
     }
 
     /// Opens the repository of a server, or tells the operator why it is not used.
@@ -72,10 +70,6 @@ impl Repository {
     /// A sentence that says why it cannot.
     pub fn try_block(&self, cid: &Cid) -> Result<(), String> {
         self.file(cid).map(drop).map_err(|miss| miss.to_string())
-    }
-
-    pub(super) fn buffers(&self) -> &Buffers {
-        &self.0.buffers
     }
 
     pub(super) fn file(&self, cid: &Cid) -> Result<File, Miss> {

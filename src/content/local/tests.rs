@@ -5,6 +5,7 @@ use std::fs;
 use tempfile::TempDir;
 
 use super::{Miss, Reader, Repository};
+use crate::content::buffers::Buffers;
 use crate::ipld::dag::{Link, Node, write_node};
 use crate::ipld::{Cid, Codec};
 
@@ -57,7 +58,15 @@ impl Rig {
     }
 
     async fn open(&self, range: std::ops::Range<u64>, verify: bool) -> Result<Reader, Miss> {
-        Reader::open(&self.repository, self.nodes[0].cid, FILE.len() as u64, range, verify).await
+        Reader::open(
+            &self.repository,
+            &Buffers::default(),
+            self.nodes[0].cid,
+            FILE.len() as u64,
+            range,
+            verify,
+        )
+        .await
     }
 
     /// What is read before the end or a miss.
@@ -97,7 +106,9 @@ async fn a_tree_of_two_levels_is_read_between_any_two_bytes() {
 async fn a_single_leaf_is_a_file() {
     let rig = Rig::new();
     let leaf = rig.leaves[1];
-    let reader = Reader::open(&rig.repository, leaf.cid, leaf.size, 0..leaf.size, true).await;
+    let reader =
+        Reader::open(&rig.repository, &Buffers::default(), leaf.cid, leaf.size, 0..leaf.size, true)
+            .await;
     assert_eq!(reader.unwrap().next().await.1.unwrap(), "bbbb");
 }
 
@@ -111,7 +122,9 @@ async fn a_missing_leaf_ends_the_read_where_it_begins() {
     assert_eq!(rig.read(0..12, true).await.0, &FILE[..12], "it is not needed for this range");
     rig.remove(&rig.nodes[1].cid);
     let fresh = Repository::open(rig.directory.path()).unwrap();
-    let opened = Reader::open(&fresh, rig.nodes[0].cid, FILE.len() as u64, 0..1, true).await;
+    let opened =
+        Reader::open(&fresh, &Buffers::default(), rig.nodes[0].cid, FILE.len() as u64, 0..1, true)
+            .await;
     assert!(matches!(opened.err(), Some(Miss::Missing(cid)) if cid == rig.nodes[1].cid));
 }
 

@@ -1,4 +1,4 @@
-//! The buffers that copies are read into. Together they are bounded, whatever the number of readers.
+//! The buffers that files are read into. Together they are bounded, whatever the number of readers.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,13 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
-use super::layout::PIECE;
-
 /// Bytes of a large buffer. Smaller reads cost more CPU: a quarter more at 64 KiB.
-const LARGE: usize = 256 * 1024;
+const LARGE: usize = 4 * SMALL;
 
-/// Bytes of a small buffer.
-const SMALL: usize = PIECE as usize;
+/// Bytes of a small buffer, as large as a frame that comes from Kubo.
+pub(super) const SMALL: usize = 64 * 1024;
 
 /// Bytes on their way to clients from which on readers get small buffers. A thousand slow readers then hold 100 MiB.
 const CROWDED: usize = 32 << 20;
@@ -24,7 +22,7 @@ const KEPT: usize = 16;
 /// Buffers begin at a page: the kernel copies several times slower into others on some processors.
 const PAGE: usize = 4096;
 
-/// The buffers of one cache. Cheap to clone.
+/// The buffers of a server. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Buffers(Arc<Pool>);
 
@@ -43,7 +41,7 @@ pub(super) struct Buffer {
 }
 
 impl Buffers {
-    /// Takes a buffer of [`LARGE`] or [`SMALL`] bytes, a multiple of a piece.
+    /// Takes a buffer of [`LARGE`] or [`SMALL`] bytes.
     pub(super) fn take(&self) -> Buffer {
         let pool = Arc::clone(&self.0);
         let length = if pool.in_use.load(Ordering::Relaxed) < CROWDED { LARGE } else { SMALL };
