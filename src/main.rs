@@ -43,11 +43,10 @@ fn run() -> Result<ExitCode, Box<dyn Error>> {
 }
 
 fn serve(config: Config) -> Result<(), Box<dyn Error>> {
-    log::init(config.log.format, &config.log.filter)?;
+    // Dropped last, also after a panic, so that every line is written.
+    let _log = log::init(config.log.format, &config.log.filter)?;
     let inherited = Inherited::of_process()?;
-    let served = runtime()?.block_on(app::run(config, inherited));
-    log::flush();
-    Ok(served?)
+    Ok(runtime()?.block_on(app::run(config, inherited))?)
 }
 
 /// A runtime that polls its sockets after each task, so that a large body does not keep small requests waiting.

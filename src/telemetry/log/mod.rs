@@ -34,12 +34,15 @@ pub enum Format {
     Text,
 }
 
+/// The log of the process. Dropping it waits until every line is written, or until nobody has read the log for two seconds.
+#[must_use]
+pub struct Log(Output);
+
 /// The filter in use, which can be replaced.
 static IN_USE: OnceLock<InUse> = OnceLock::new();
 
 struct InUse {
     handle: reload::Handle<EnvFilter, Registry>,
-    output: Output,
     /// What the settings say.
     set: Filter,
     /// Whether everything is logged instead.
@@ -79,8 +82,8 @@ impl Filter {
     }
 }
 
-/// Sets up the log of the process. Call it once, before anything is logged, and [`flush`] before the process ends.
-pub fn init(format: Format, filter: &Filter) -> Result<(), LogError> {
+/// Sets up the log of the process. Call it once, before anything is logged, and keep what it returns until the process ends.
+pub fn init(format: Format, filter: &Filter) -> Result<Log, LogError> {
     let terminal = io::stderr().is_terminal();
     let json = match format {
         Format::Auto => !terminal,
@@ -104,14 +107,13 @@ pub fn init(format: Format, filter: &Filter) -> Result<(), LogError> {
         .with(lines.with_filter(filter))
         .try_init()
         .map_err(|_| LogError::AlreadySet)?;
-    let _ = IN_USE.set(InUse { handle, output, set, debug: AtomicBool::new(false) });
-    Ok(())
+    let _ = IN_USE.set(InUse { handle, set, debug: AtomicBool::new(false) });
+    Ok(Log(output))
 }
 
-/// Waits until every line is written, or until nobody has read the log for two seconds.
-pub fn flush() {
-    if let Some(in_use) = IN_USE.get() {
-        in_use.output.flush();
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.0.flush();
     }
 }
 

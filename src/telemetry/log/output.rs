@@ -102,7 +102,7 @@ impl Queue {
         if waiting.lines.len() + lines.len() > self.most {
             waiting.lost += 1;
             drop(waiting);
-            metrics::log_line_lost();
+            metrics::log_lines_lost(1);
             return;
         }
         let asleep = waiting.lines.is_empty();
@@ -118,8 +118,10 @@ impl Queue {
         let mut taken = Vec::new();
         loop {
             let lost = self.take(&mut taken);
-            // If the log cannot be written, there is no other place to report that.
-            let _ = sink.write_all(&taken);
+            if sink.write_all(&taken).is_err() {
+                // A full disk, or a pipe without a reader. The log cannot tell of it.
+                metrics::log_lines_lost(taken.iter().filter(|byte| **byte == b'\n').count() as u64);
+            }
             taken.clear();
             self.lock().writing = false;
             self.written.notify_all();
@@ -180,6 +182,56 @@ mod tests {
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
+    }
+
+    /// A sink that takes nothing, like stderr on a full disk.
+    struct Broken;
+
+    impl Write for Broken {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_sink_that_fails_holds_nobody_up() {
+        let output = Output::bounded(Broken, 8);
+        for _ in 0..3 {
+            output.put(b"one\ntwo\n");
+            output.flush();
+        }
+        let queue = output.0.unwrap();
+        let waiting = queue.lock();
+        assert!(waiting.lines.is_empty() && waiting.lost == 0);
+    }
+
+    #[test]
+    fn lines_of_many_threads_stay_whole_and_in_their_order() {
+        let (begun, _has_begun) = channel();
+        let (_, go_on) = channel();
+        let (seen, sink) = channel();
+        let output = Output::bounded(Slow { begun, go_on, seen }, MOST);
+        thread::scope(|scope| {
+            for writer in 0..4 {
+                let output = output.clone();
+                scope.spawn(move || {
+                    (0..200).for_each(|n| output.put(format!("{writer} {n}\n").as_bytes()));
+                });
+            }
+        });
+        output.flush();
+        let written: Vec<u8> = sink.try_iter().flatten().collect();
+        let written = String::from_utf8(written).unwrap();
+        for writer in 0..4 {
+            let own = written.lines().filter(|line| line.starts_with(&format!("{writer} ")));
+            let expected = (0..200).map(|n| format!("{writer} {n}"));
+            assert!(own.eq(expected), "{written}");
+        }
+        assert_eq!(written.lines().count(), 800);
     }
 
     #[test]

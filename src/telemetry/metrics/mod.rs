@@ -25,7 +25,7 @@ pub use cache::{
 };
 pub use collection::{collected, pins_compared};
 pub use failure::{Cause, error_answered, failed};
-pub use own::log_line_lost;
+pub use own::log_lines_lost;
 pub use partner::{
     DatabaseFigures, Partner, data_disk, database, in_quarantine, kubo_bandwidth, kubo_objects,
     kubo_peers, kubo_pins, kubo_repository, partner_up, pool_in_use, pool_size, pool_waiting,

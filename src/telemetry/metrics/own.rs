@@ -4,16 +4,16 @@ use metrics::{Unit, counter, describe_counter};
 
 const LOG_LOST: &str = "registry_log_lines_lost_total";
 
-/// Counts a line of the log that found no place, because whoever reads stderr is too slow.
-pub fn log_line_lost() {
-    counter!(LOG_LOST).increment(1);
+/// Counts lines of the log that could not be written: whoever reads stderr is too slow, or its disk is full.
+pub fn log_lines_lost(lines: u64) {
+    counter!(LOG_LOST).increment(lines);
 }
 
 pub(super) fn describe() {
     describe_counter!(
         LOG_LOST,
         Unit::Count,
-        "Lines of the log that were lost because whoever reads stderr was too slow"
+        "Lines of the log that were lost because whoever reads stderr was too slow or failed"
     );
     counter!(LOG_LOST).increment(0);
 }
