@@ -42,9 +42,6 @@ pub(super) async fn send(
     mut connection: Connection,
     request: Request<Outgoing>,
 ) -> Result<Answer, IpfsError> {
-    if let Some(hold) = connection.hold() {
-        hold.release();
-    }
     let head = connection.send(origin.address(request));
     let late = |_| IpfsError::Unavailable(format!("{name} got no answer in {first_byte:?}"));
     let head = timeout(first_byte, head).await.map_err(late)?;

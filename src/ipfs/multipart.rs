@@ -5,19 +5,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use thiserror::Error;
 use tokio::sync::mpsc;
-use tokio::time::{Sleep, sleep};
 use uuid::Uuid;
-
-use crate::outbound::Hold;
-
-/// Longest wait for a server to say that it reads. One that never says so gets the body then.
-const SILENT: Duration = Duration::from_secs(1);
 
 /// The lines before and after a file.
 ///
@@ -69,12 +62,11 @@ pub(super) enum Outgoing {
 }
 
 impl Outgoing {
-    /// A file inside `envelope`. Its bytes arrive through the returned sender. It begins when `hold` says so.
-    pub(super) fn arriving(envelope: &Envelope, hold: Option<Hold>) -> (Sender, Self) {
+    /// A file inside `envelope`. Its bytes arrive through the returned sender.
+    pub(super) fn arriving(envelope: &Envelope) -> (Sender, Self) {
         let (frames, receiver) = mpsc::channel(1);
         let finished = Arc::new(AtomicBool::new(false));
         let body = Arriving {
-            held: hold.map(|hold| Held { hold, silent: Box::pin(sleep(SILENT)), begun: false }),
             opening: Some(envelope.opening()),
             frames: receiver,
             finished: Arc::clone(&finished),
@@ -105,35 +97,14 @@ impl Sender {
 /// A file whose frames come through a channel. It ends with its closing boundary, or with [`Torn`] if it was given up:
 /// Kubo would take a normal end of the body for the end of the file and keep what came so far.
 pub(super) struct Arriving {
-    held: Option<Held>,
     opening: Option<Bytes>,
     frames: mpsc::Receiver<Bytes>,
     finished: Arc<AtomicBool>,
     closing: Option<Bytes>,
 }
 
-/// The hold of the connection that sends a file.
-struct Held {
-    hold: Hold,
-    silent: Pin<Box<Sleep>>,
-    begun: bool,
-}
-
-impl Held {
-    fn poll_begun(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.begun && self.hold.poll_begun(cx).is_pending() {
-            ready!(self.silent.as_mut().poll(cx));
-        }
-        self.begun = true;
-        Poll::Ready(())
-    }
-}
-
 impl Arriving {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Torn>>> {
-        if let Some(held) = &mut self.held {
-            ready!(held.poll_begun(cx));
-        }
         if let Some(opening) = self.opening.take() {
             return Poll::Ready(Some(Ok(opening)));
         }
@@ -142,9 +113,6 @@ impl Arriving {
         }
         if !self.finished.load(Ordering::Acquire) {
             return Poll::Ready(Some(Err(Torn)));
-        }
-        if let Some(held) = self.held.take() {
-            held.hold.release();
         }
         Poll::Ready(self.closing.take().map(Ok))
     }
@@ -193,7 +161,7 @@ mod tests {
     #[tokio::test]
     async fn a_finished_file_ends_with_its_closing_boundary() {
         let envelope = Envelope::new();
-        let (sender, mut body) = Outgoing::arriving(&envelope, None);
+        let (sender, mut body) = Outgoing::arriving(&envelope);
         let mut next = async || body.frame().await.unwrap().unwrap().into_data().unwrap();
         assert_eq!(next().await, envelope.opening());
         assert!(sender.send(Bytes::from_static(b"layer")).await);
@@ -206,7 +174,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_dropped_sender_tears_the_file() {
-        let (sender, mut body) = Outgoing::arriving(&Envelope::new(), None);
+        let (sender, mut body) = Outgoing::arriving(&Envelope::new());
         assert!(body.frame().await.unwrap().is_ok());
         assert!(sender.send(Bytes::from_static(b"half a la")).await);
         drop(sender);

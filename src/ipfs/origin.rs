@@ -51,8 +51,9 @@ impl Origin {
 
     /// Opens a connection.
     ///
-    /// A connection that adds a file needs [`Close::Reset`]. If the body ends early, even without its last chunk, Kubo's
-    /// chunker takes that for the end of the file (boxo `chunker/splitting.go`). A reset is an error to it.
+    /// A connection that adds a file asks for [`Close::Reset`]. If the body ends early, even without its last chunk, Kubo's
+    /// chunker takes that for the end of the file (boxo `chunker/splitting.go`). A reset is an error to it, so it stores
+    /// nothing for nobody.
     pub(super) async fn open(&self, close: Close) -> Result<Connection, IpfsError> {
         let opened = self.server.open(close).await;
         opened.map_err(|error| match error {

@@ -12,10 +12,7 @@ use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::UnixStream;
 use tokio::task::AbortHandle;
-
-use super::held::{HeldStream, Hold};
 
 /// Largest read buffer of a connection, and so the largest frame of an answer. Few large frames cost less than many small
 /// ones, but a pull whose client stops reading keeps about two of them here.
@@ -38,7 +35,6 @@ impl<B> Outgoing for B where
 /// One connection, for one request at a time.
 pub struct Connection<B> {
     requests: SendRequest<B>,
-    hold: Option<Hold>,
     _driver: Driver,
 }
 
@@ -61,20 +57,7 @@ impl<B: Outgoing> Connection<B> {
         let (requests, connection) = handshake.await?;
         // Errors of the connection also reach the caller that waits for the answer.
         let driver = tokio::spawn(async { drop(connection.await) });
-        Ok(Self { requests, hold: None, _driver: Driver(driver.abort_handle()) })
-    }
-
-    /// Speaks HTTP over a unix socket whose closing is an error to the server.
-    pub(super) async fn held(stream: UnixStream, buffer: usize) -> hyper::Result<Self> {
-        let hold = Hold::default();
-        let connection = Self::over(HeldStream::new(stream, hold.clone()), buffer).await?;
-        Ok(Self { hold: Some(hold), ..connection })
-    }
-
-    /// The hold of a connection that is closed by a reset but cannot send one. The request then needs the header `Expect:
-    /// 100-continue`, and its body waits for the hold and releases it.
-    pub fn hold(&self) -> Option<Hold> {
-        self.hold.clone()
+        Ok(Self { requests, _driver: Driver(driver.abort_handle()) })
     }
 
     /// Sends a request. The future ends with the head of the answer, which may come before the body is sent.

@@ -26,8 +26,8 @@ const KEPT: usize = 16;
 pub enum Close {
     /// As usual: what was written is still sent.
     Usual,
-    /// By a reset, and under TLS without a `close_notify`: the server sees an error, not an end. Over a unix socket this
-    /// needs the help of the request ([`Connection::hold`]).
+    /// By a reset, and under TLS without a `close_notify`: the server sees an error, not an end. A unix socket has no reset,
+    /// and is closed as usual.
     Reset,
 }
 
@@ -70,11 +70,7 @@ impl<B: Outgoing> Server<B> {
         if let Some(path) = self.address.socket() {
             let stream = timeout(self.connect_time, UnixStream::connect(path)).await;
             let stream = stream.map_err(late)?.map_err(failed)?;
-            let connection = match close {
-                Close::Usual => Connection::over(stream, buffer).await,
-                Close::Reset => Connection::held(stream, buffer).await,
-            };
-            return connection.map_err(http);
+            return Connection::over(stream, buffer).await.map_err(http);
         }
         let stream = timeout(self.connect_time, self.connect()).await.map_err(late)??;
         stream.set_nodelay(true).map_err(failed)?;

@@ -101,7 +101,7 @@ async fn a_torn_add_leaves_no_pin() {
     torn_adds_leave_no_pin(&Node::start()).await;
 }
 
-/// A unix socket cannot be reset as a TCP connection is.
+/// A unix socket has no reset, so Kubo may store a part of the file.
 #[tokio::test]
 async fn a_torn_add_over_a_socket_leaves_no_pin() {
     torn_adds_leave_no_pin(&Node::on_sockets()).await;
@@ -121,7 +121,6 @@ async fn torn_adds_leave_no_pin(node: &Node) {
             drop(add);
         }
     }
-    // Without a reset about one in four hundred is stored.
     for round in 0..300 {
         let mut add = kubo.begin_add().await.unwrap();
         add.send(content.slice(..[1, 100, 5000, 100_000, MIB, MIB + 5][round % 6])).await.unwrap();
