@@ -4,6 +4,7 @@ use std::io;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use rustix::net::sockopt::set_socket_send_buffer_size;
 use rustls::pki_types::ServerName;
 use tokio::net::{TcpStream, UnixStream, lookup_host};
 use tokio::time::timeout;
@@ -70,6 +71,11 @@ impl<B: Outgoing> Server<B> {
         if let Some(path) = self.address.socket() {
             let stream = timeout(self.connect_time, UnixStream::connect(path)).await;
             let stream = stream.map_err(late)?.map_err(failed)?;
+            if close == Close::Reset {
+                // The usual buffer takes less than half a frame, and each frame costs several system calls and switches to
+                // the reader then. Only a wish: the system may grant less.
+                let _ = set_socket_send_buffer_size(&stream, WRITING);
+            }
             return Connection::over(stream, buffer).await.map_err(http);
         }
         let stream = timeout(self.connect_time, self.connect()).await.map_err(late)??;
