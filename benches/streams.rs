@@ -4,7 +4,7 @@
 //! Hashing is measured twice: by criterion, and as a ratio to the bare digest of ring. For the ratio the two take turns,
 //! so that other load slows both equally. A ratio under about 0.97 means a needless copy or call.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
 use std::hint::black_box;
 use std::pin::Pin;
@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use af_registry::ipld::dag;
-use af_registry::ipld::dag::Leaf;
+use af_registry::ipld::dag::{Layout, Leaf};
 use af_registry::ipld::profile::LEAF_BYTES;
 use af_registry::ipld::{Cid, Codec};
 use af_registry::oci::{Algorithm, Digest};
@@ -125,10 +125,29 @@ fn leaves(count: u16) -> Vec<Leaf> {
     (0..count).map(leaf).collect()
 }
 
+/// Parses every node of a tree from its root down, as a read of its leaves does, and counts the leaves.
+fn walk(tree: &Layout) -> usize {
+    let nodes: HashMap<Cid, &Bytes> =
+        tree.nodes.iter().map(|node| (node.cid, &node.bytes)).collect();
+    let (mut open, mut found) = (vec![tree.root], 0);
+    while let Some(cid) = open.pop() {
+        match nodes.get(&cid) {
+            Some(block) => {
+                let links = dag::parse_node(block).unwrap_or_default();
+                open.extend(links.iter().map(|link| link.cid));
+            }
+            None => found += 1,
+        }
+    }
+    found
+}
+
 /// The tree of a layer of 4 GiB: four nodes of 1024 links and a root. Also parses the root of one part.
 fn trees(c: &mut Criterion) {
     let large = leaves(4096);
     c.bench_function("dag/layout of 4096 leaves", |b| b.iter(|| dag::layout(black_box(&large))));
+    let tree = dag::layout(&large);
+    c.bench_function("dag/walk to 4096 leaves", |b| b.iter(|| walk(black_box(&tree))));
     let part = dag::layout(&leaves(64));
     let Some(root) = part.nodes.last() else { return };
     c.bench_function("dag/parse of 64 links", |b| {

@@ -2,10 +2,12 @@
 
 use std::hint::black_box;
 
-use af_registry::oci::{Algorithm, Digest, Manifest, Path, Selection};
+use af_registry::http::route;
+use af_registry::oci::{Algorithm, Digest, Manifest, Path, Reference, Selection};
 use af_registry::stream::hashing::{Hasher, sha256};
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use hyper::{Method, Uri};
 
 const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
@@ -23,14 +25,31 @@ fn digests(c: &mut Criterion) {
     group.finish();
 }
 
+fn references(c: &mut Criterion) {
+    for (name, text) in [("reference/tag", "v1.2.3-alpine"), ("reference/digest", DIGEST)] {
+        c.bench_function(name, |b| b.iter(|| black_box(text).parse::<Reference>()));
+    }
+}
+
+/// The paths of the most frequent requests, as names of a repository, and as endpoints of a method.
 fn paths(c: &mut Criterion) {
     let blob = format!("/v2/library/alpine/blobs/{DIGEST}");
-    for (name, path) in [
-        ("path/blob", blob.as_str()),
-        ("path/manifest", "/v2/library/alpine/manifests/latest"),
-        ("path/upload", "/v2/library/alpine/blobs/uploads/67e55044-10b1-426f-9247-bb680e5fe0c8"),
+    let upload = "/v2/library/alpine/blobs/uploads/67e55044-10b1-426f-9247-bb680e5fe0c8";
+    let closing = format!("{upload}?digest={DIGEST}");
+    for (name, method, target) in [
+        ("blob", Method::GET, blob.as_str()),
+        ("manifest", Method::GET, "/v2/library/alpine/manifests/latest"),
+        ("upload", Method::PATCH, upload),
+        ("end of an upload", Method::PUT, closing.as_str()),
     ] {
-        c.bench_function(name, |b| b.iter(|| Path::parse(black_box(path))));
+        let uri: Uri = target.parse().unwrap_or_default();
+        c.bench_function(&format!("path/{name}"), |b| {
+            b.iter(|| Path::parse(black_box(uri.path())));
+        });
+        assert!(route(&method, &uri).is_ok(), "{target}");
+        c.bench_function(&format!("route/{name}"), |b| {
+            b.iter(|| route(black_box(&method), black_box(&uri)));
+        });
     }
 }
 
@@ -62,5 +81,5 @@ fn manifests(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, digests, paths, ranges, manifests);
+criterion_group!(benches, digests, references, paths, ranges, manifests);
 criterion_main!(benches);
