@@ -13,7 +13,7 @@
 //! |---|---|---|
 //! | 6 | `main`, [`app`] | build the parts, run them, stop them |
 //! | 5 | [`cli`], [`http`] | parse what comes in, ask the domain, render what goes out |
-//! | 4 | none yet | guests that read events and act outside: webhooks, replication, scanning, signatures, usage |
+//! | 4 | [`otlp`] | guests that read events and act outside; webhooks, replication, scanning and signatures will stand here |
 //! | 3 | [`registry`], [`auth`], [`accounts`] | the domain: content, who may do what, who exists |
 //! | 2 | [`content`], [`acme`] | what the domain reads and fetches through; upstream registries will stand here |
 //! | 1 | [`store`], [`ipfs`], [`outbound`], [`net`], [`embedded`], [`jobs`] | one partner or one mechanism each |
@@ -22,7 +22,7 @@
 //! # Rooms
 //!
 //! - [`config`]: every setting, its help text and its parser.
-//! - [`telemetry`]: the log, and every metric by name.
+//! - [`telemetry`]: the log, every metric by name, and the spans of a request.
 //! - [`oci`]: names, tags, digests, ranges, manifests and paths of the distribution specification.
 //! - [`ipld`]: CIDs, and the tree that `ipfs add` builds above the leaves of a file.
 //! - [`rights`]: actions, roles, patterns of repositories, scopes of tokens.
@@ -41,6 +41,7 @@
 //! - [`accounts`]: users, robots, passwords and grants, and what an operator does with them.
 //! - [`auth`]: finds out who the caller is and issues [`Authorized`](auth::Authorized) values; tokens and their keys.
 //! - [`registry`]: blobs, uploads, manifests, lists and upkeep. No HTTP.
+//! - [`otlp`]: sends traces to a collector of OpenTelemetry.
 //! - [`http`]: `edge` takes one request through its steps, `v2` holds endpoints, `ops` serves operators. The only room
 //!   with status codes and headers.
 //! - [`cli`]: the commands of the program.
@@ -87,6 +88,7 @@ pub mod ipld;
 pub mod jobs;
 pub mod net;
 pub mod oci;
+pub mod otlp;
 pub mod outbound;
 pub mod policy;
 pub mod registry;

@@ -23,6 +23,7 @@ pub use error::AppError;
 use crate::config::Config;
 use crate::embedded::Partners;
 use crate::net::{Inherited, Shutdown};
+use crate::otlp::Exporter;
 use clients::{Clients, Https};
 use domain::Domain;
 use ending::wait_for;
@@ -46,14 +47,25 @@ pub async fn run(config: Config, mut inherited: Inherited) -> Result<(), AppErro
     let recorder = recorder::install(&config)?;
     let https = Https::open(&config, &mut inherited)?;
     inherited.check_taken()?;
+    let exporter = start_traces(&config)?;
     let partners = tokio::select! {
         started = Partners::start(&config) => started?,
         () = shutdown.begun() => return Ok(()),
     };
     let served = run_on(&partners, &config, ports, https, recorder, shutdown).await;
     wait_for("partners", partners.stop()).await;
+    if let Some(exporter) = exporter {
+        wait_for("traces", exporter.stop()).await;
+    }
     level.abort();
     served
+}
+
+/// Traces requests, if the settings name a collector.
+fn start_traces(config: &Config) -> Result<Option<Exporter>, AppError> {
+    let Some(traces) = &config.traces else { return Ok(None) };
+    let settings = "OTEL_EXPORTER_OTLP_CERTIFICATE";
+    Exporter::start(traces).map_err(|source| AppError::Trust { settings, source })
 }
 
 /// The part of [`run`] that needs the partners. Whether it fails or not, [`run`] stops them afterwards.

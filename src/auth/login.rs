@@ -18,6 +18,7 @@ use crate::config::Secret;
 use crate::seal::random;
 use crate::store::{Account, Store};
 use crate::telemetry::metrics::{self, Cache};
+use crate::telemetry::trace;
 
 /// Time for which a successful login is remembered. Clients log in again with every request or scope. The gate checks
 /// each time that the account still has the revision that the login found.
@@ -130,9 +131,10 @@ impl Logins {
         client: IpAddr,
     ) -> Result<Arc<Account>, AuthError> {
         let (parts, user, password) = (Arc::clone(&self.0), user.to_owned(), password.clone());
-        tokio::spawn(async move { parts.check(&user, &password, client).await }).await.map_err(
-            |error| AuthError::Internal(format!("the task that checked a login failed: {error}")),
-        )?
+        let checked = async move { parts.check(&user, &password, client).await };
+        tokio::spawn(trace::within(trace::current(), checked)).await.map_err(|error| {
+            AuthError::Internal(format!("the task that checked a login failed: {error}"))
+        })?
     }
 }
 

@@ -28,6 +28,7 @@ mod scrub;
 mod secret;
 mod server_address;
 mod tls;
+mod traces;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -53,12 +54,13 @@ pub use scrub::Scrub;
 pub use secret::Secret;
 pub use server_address::ServerAddress;
 pub use tls::{CertificateFiles, ClientFiles, ClientUser, Tls};
+pub use traces::Traces;
 
 use login::Facts;
 use read::{Group, Source, command};
 
 /// All sections in the order of `--help`.
-const GROUPS: [&Group; 15] = [
+const GROUPS: [&Group; 16] = [
     &listen::GROUP,
     &tls::GROUP,
     &acme::GROUP,
@@ -73,6 +75,7 @@ const GROUPS: [&Group; 15] = [
     &scrub::GROUP,
     &review::GROUP,
     &log::GROUP,
+    &traces::GROUP,
     &accepted::GROUP,
 ];
 
@@ -144,6 +147,8 @@ pub struct Config {
     pub access: Access,
     /// Form and level of the log.
     pub log: Log,
+    /// Where traces are sent, if anywhere.
+    pub traces: Option<Traces>,
     /// Whether Kubo may be public, if the operator said so.
     pub kubo_may_be_public: Option<bool>,
     /// Settings whose files with keys or secrets every user of this machine can read.
@@ -204,6 +209,7 @@ impl Config {
             cache_bytes: cache::read(&source)?,
             scrub: Scrub::read(&source)?,
             log: Log::read(&source)?,
+            traces: Traces::read(&source)?,
             warnings: source.warnings,
         })
     }

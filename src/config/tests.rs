@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::*;
+use crate::telemetry::trace::Sampler;
 
 fn load(env: &[(&str, &str)]) -> Result<Config, ConfigError> {
     with_args(&[], env)
@@ -480,4 +481,45 @@ fn few_repositories_are_named_in_metrics() {
     assert!(
         refusal(&[("OPEN_REGISTRY_METRICS_REPOSITORIES", "1001")]).contains("METRICS_REPOSITORIES")
     );
+}
+
+#[test]
+fn traces_are_off_until_a_collector_is_named() {
+    let traces = |env: &[(&str, &str)]| load(env).unwrap().traces;
+    assert!(traces(&[]).is_none());
+    // Settings of other programs on the same machine must not keep the server from starting.
+    assert!(
+        traces(&[("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"), ("OTEL_TRACES_SAMPLER", "x")]).is_none()
+    );
+    let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://otel:4318");
+    assert!(traces(&[endpoint, ("OTEL_SDK_DISABLED", "true")]).is_none());
+    let plain = traces(&[endpoint]).unwrap();
+    assert_eq!((plain.path.as_str(), plain.sampler), ("/v1/traces", Sampler::ParentOr(1.0)));
+    assert_eq!(plain.resource[0], ("service.name".to_owned(), "af-registry".to_owned()));
+    let full = traces(&[
+        endpoint,
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://other/in"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "api-key=hunter2"),
+        ("OTEL_SERVICE_NAME", "images"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "service.name=other,region=eu"),
+        ("OTEL_TRACES_SAMPLER", "traceidratio"),
+        ("OTEL_TRACES_SAMPLER_ARG", "0.5"),
+    ]);
+    let full = full.unwrap();
+    assert_eq!((full.path.as_str(), full.collector.port), ("/in", 443));
+    assert_eq!(full.sampler, Sampler::Ratio(0.5));
+    let resource: Vec<_> = full.resource.iter().map(|(name, value)| (&**name, &**value)).collect();
+    assert_eq!(resource[..2], [("service.name", "images"), ("region", "eu")]);
+    assert!(!format!("{full:?}").contains("hunter2"));
+    for (name, value, word) in [
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "4318"),
+        ("OTEL_TRACES_SAMPLER", "sometimes", "traceidratio"),
+        ("OTEL_TRACES_SAMPLER_ARG", "2", "from 0 to 1"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "hunter2", "name=value"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "otel:4318", "http://"),
+    ] {
+        let refused = refusal(&[endpoint, (name, value)]);
+        assert!(refused.contains(word) && refused.contains(name), "{refused}");
+        assert!(!refused.contains("hunter2"), "{refused}");
+    }
 }

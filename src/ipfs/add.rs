@@ -31,6 +31,7 @@ use crate::ipld::profile::{CHUNKER, LEAF_BYTES, MAX_LINKS};
 use crate::ipld::{Cid, Codec};
 use crate::outbound::Close;
 use crate::telemetry::metrics::{self, Call};
+use crate::telemetry::trace;
 
 /// Options of the profile `unixfs-v1-2025`. Every option that shapes the tree is named, so that no setting of a node
 /// changes a CID.
@@ -92,7 +93,8 @@ impl Kubo {
         if let Ok(content_type) = HeaderValue::try_from(envelope.content_type()) {
             request.headers_mut().insert(CONTENT_TYPE, content_type);
         }
-        let head = Box::pin(connection.send(origin.address(request)));
+        let request = trace::enter(call.context(), || origin.address(request));
+        let head = Box::pin(connection.send(request));
         Ok(Add { sender, sent: 0, reply: Some(Reply { head, connection, origin, call }) })
     }
 }

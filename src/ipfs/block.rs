@@ -94,7 +94,7 @@ impl Kubo {
             let connection = self.api.open(Close::Reset).await?;
             block.rpc(true).try_send_on(&self.api, connection).await??.json().await
         };
-        block.checked(call.end(put.await)?)
+        block.checked(call.run(put).await?)
     }
 
     /// Checks that Kubo holds every block of a file of `size` bytes, each with the right length. Makes a call per MiB.

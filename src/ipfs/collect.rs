@@ -83,7 +83,7 @@ impl Kubo {
             }
             lines.end()
         };
-        call.end(listed.await)?;
+        call.run(listed).await?;
         Ok(PinSet::new(keys))
     }
 

@@ -60,7 +60,7 @@ impl Kubo {
         let call = metrics::kubo_call("pin/ls");
         let rpc = Rpc::new("pin/ls").with("type=recursive&stream=true").within(WHOLE);
         let counted = async { rpc.send(&self.api).await?.count_lines().await };
-        call.end(counted.await)
+        call.run(counted).await
     }
 
     /// What the node has exchanged with its peers. `None` for a node in offline mode.
@@ -74,6 +74,6 @@ impl Kubo {
                 Err(refusal) => Err(refusal.into()),
             }
         };
-        call.end(asked.await)
+        call.run(asked).await
     }
 }

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use data_encoding::BASE64;
 use hyper::Request;
-use hyper::header::{AUTHORIZATION, HOST, HeaderValue, USER_AGENT};
+use hyper::header::{AUTHORIZATION, HOST, HeaderName, HeaderValue, USER_AGENT};
 
 use super::error::IpfsError;
 use super::multipart::Outgoing;
 use crate::config::{KuboLogin, ServerAddress};
 use crate::outbound::{self, ClientTls, Close, OutboundError, Reach, Server, Waiting};
-use crate::telemetry::with_causes;
+use crate::telemetry::{trace, with_causes};
 
 /// A connection to Kubo.
 pub(super) type Connection = outbound::Connection<Outgoing>;
@@ -19,6 +19,9 @@ pub(super) type Connection = outbound::Connection<Outgoing>;
 const CONNECT: Duration = Duration::from_secs(2);
 /// User agent. Kubo refuses browsers, and compares a user agent that contains `/kubo/` with its own version.
 const AGENT: &str = concat!("af-registry/", env!("CARGO_PKG_VERSION"));
+
+/// The header that names the span which a request belongs to (W3C Trace Context).
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// A listener and the idle connections to it.
 pub(super) struct Origin {
@@ -87,6 +90,10 @@ impl Origin {
         headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
         if let Some(authorization) = &self.authorization {
             headers.insert(AUTHORIZATION, authorization.clone());
+        }
+        let traceparent = trace::current().map(|span| HeaderValue::try_from(span.to_string()));
+        if let Some(Ok(traceparent)) = traceparent {
+            headers.insert(TRACEPARENT, traceparent);
         }
         request
     }

@@ -41,7 +41,7 @@ impl Kubo {
             let answer = answer.map_err(|refusal| refusal.about(cid))?;
             answer.json::<serde::de::IgnoredAny>().await.map(drop)
         };
-        call.end(pinned.await)
+        call.run(pinned).await
     }
 
     /// Removes the pins of some CIDs. Returns `false` if Kubo stopped at one that has no pin; for a single CID that is as
@@ -63,7 +63,7 @@ impl Kubo {
                 Err(refusal) => Ok(Err(IpfsError::from(refusal))),
             }
         };
-        match call.end(sent.await) {
+        match call.run(sent).await {
             Ok(answered) => answered.map_err(unsent),
             Err(error) => Err(UnpinError { error, doubtful: true }),
         }
@@ -82,7 +82,7 @@ impl Kubo {
                     Err(refusal) => Err(refusal.about(cid)),
                 }
             };
-            call.end(result.await)
+            call.run(result).await
         };
         patient(&self.api, asked).await
     }

@@ -39,7 +39,7 @@ impl Kubo {
                 Err(refusal) => Err(refusal.into()),
             }
         };
-        call.end(asked.await)
+        call.run(asked).await
     }
 }
 

@@ -18,6 +18,7 @@ use super::error::IpfsError;
 use super::source::Source;
 use crate::outbound::AWAY;
 use crate::telemetry::metrics::{self, Call};
+use crate::telemetry::trace;
 
 /// A task that opens the rest of a read. It works also while the client of the read takes no bytes. Dropping this ends it.
 pub(super) struct Resumption(JoinHandle<Result<(Answer, Call), IpfsError>>);
@@ -25,7 +26,7 @@ pub(super) struct Resumption(JoinHandle<Result<(Answer, Call), IpfsError>>);
 impl Resumption {
     /// Opens the bytes of `range` from `at` on, in place of a read that ended with `broken`.
     pub(super) fn start(source: Source, range: Range<u64>, at: u64, broken: IpfsError) -> Self {
-        Self(tokio::spawn(async move {
+        let resuming = async move {
             let opened = reopen(&source, &range, at, broken).await?;
             metrics::read_resumed();
             info!(
@@ -33,7 +34,8 @@ impl Resumption {
                 "the connection to Kubo broke in the middle of a file, and the read goes on from there"
             );
             Ok(opened)
-        }))
+        };
+        Self(tokio::spawn(trace::within(trace::current(), resuming)))
     }
 
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(Answer, Call), IpfsError>> {

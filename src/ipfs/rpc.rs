@@ -79,7 +79,7 @@ impl Rpc {
     ) -> Result<T, IpfsError> {
         let call = metrics::kubo_call(self.name);
         let result = async { self.send(api).await?.json().await };
-        call.end(result.await)
+        call.run(result).await
     }
 
     /// Makes the call and reads an answer of at most `limit` bytes.
@@ -87,7 +87,7 @@ impl Rpc {
         let bytes = || async {
             let call = metrics::kubo_call(self.name);
             let result = async { self.send(api).await?.bytes(limit).await };
-            call.end(result.await)
+            call.run(result).await
         };
         patient(api, bytes).await
     }

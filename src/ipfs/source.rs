@@ -17,7 +17,7 @@ use super::multipart::Outgoing;
 use super::origin::Origin;
 use super::rpc::Rpc;
 use crate::ipld::Cid;
-use crate::telemetry::metrics;
+use crate::telemetry::{metrics, trace};
 
 /// Header in which `cat` announces the number of bytes (Kubo `core/commands/cat.go`).
 const X_CONTENT_LENGTH: HeaderName = HeaderName::from_static("x-content-length");
@@ -48,7 +48,7 @@ impl Source {
         range: &Range<u64>,
     ) -> Result<(Answer, metrics::Call), IpfsError> {
         let call = metrics::kubo_call(self.name());
-        match self.try_open(range).await {
+        match trace::within(call.context(), self.try_open(range)).await {
             Ok(answer) => Ok((answer, call)),
             Err(error) => call.end(Err(error)),
         }

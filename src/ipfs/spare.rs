@@ -41,7 +41,7 @@ impl Spare {
     /// Reads a block and verifies it.
     pub async fn block(&self, cid: &Cid) -> Result<Bytes, IpfsError> {
         let timed = metrics::kubo_call("spare");
-        timed.end(self.fetch(cid).await)
+        timed.run(self.fetch(cid)).await
     }
 
     async fn fetch(&self, cid: &Cid) -> Result<Bytes, IpfsError> {

@@ -6,6 +6,7 @@ use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use super::RegistryError;
+use crate::telemetry::trace;
 
 /// How long a shutdown waits for work whose caller has gone. It only has to store bytes that have arrived, so a healthy
 /// Kubo and PostgreSQL need far less.
@@ -27,7 +28,7 @@ impl Detached {
         &self,
         work: impl Future<Output = Result<T, RegistryError>> + Send + 'static,
     ) -> Result<T, RegistryError> {
-        match self.0.spawn(work).await {
+        match self.0.spawn(trace::within(trace::current(), work)).await {
             Ok(result) => result,
             Err(error) => Err(RegistryError::Cut(error.to_string())),
         }
@@ -35,7 +36,7 @@ impl Detached {
 
     /// Starts `work` without waiting for it.
     pub(super) fn start(&self, work: impl Future<Output = ()> + Send + 'static) {
-        self.0.spawn(work);
+        self.0.spawn(trace::within(trace::current(), work));
     }
 
     /// Waits until all work has ended, or at most [`SETTLE`]. Returns how many tasks still run.

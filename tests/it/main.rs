@@ -39,6 +39,7 @@ mod store;
 mod strangers;
 mod suspicion;
 mod tls;
+mod traces;
 mod trickle;
 mod truth;
 mod upload;

@@ -17,6 +17,7 @@ use super::stored::{Damaged, Stored};
 use crate::content::origin::Origin;
 use crate::content::wanted::Wanted;
 use crate::telemetry::metrics::{self, BlobSource};
+use crate::telemetry::trace;
 
 /// Most bytes of the cache if no setting says how many.
 const USUAL: u64 = 10 << 30;
@@ -92,7 +93,7 @@ impl Hot {
                     let (origin, disk) = (self.origin.clone(), Arc::clone(&self.disk));
                     let fill = Fill { origin, disk, flight, wanted: wanted.clone() };
                     // A shutdown need not wait for it: what is not complete has no name yet, and the next start removes it.
-                    tokio::spawn(fill.run());
+                    tokio::spawn(trace::within(trace::current(), fill.run()));
                     return Some(View::Filling(receiver));
                 }
                 Boarding::Crowded => return None,

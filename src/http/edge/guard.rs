@@ -13,6 +13,7 @@ use crate::auth::{
 };
 use crate::net::{ClientIdentity, Secured, Standing};
 use crate::oci::RepositoryName;
+use crate::telemetry::trace::{Span, Work};
 
 /// Grants rights to the caller of one request. A refusal carries the challenge that tells the client which credentials it
 /// needs.
@@ -45,25 +46,37 @@ impl<'a> Guard<'a> {
     }
 
     pub(in crate::http) async fn login(&mut self) -> Result<LoggedIn, HttpError> {
-        let asked = self.identify().await?.login().await;
-        let asked = match self.is_outdated(&asked).await {
-            true => self.identify().await?.login().await,
-            false => asked,
+        let span = Span::begin(Work::Gate);
+        let gate = async {
+            let asked = self.identify().await?.login().await;
+            let asked = match self.is_outdated(&asked).await {
+                true => self.identify().await?.login().await,
+                false => asked,
+            };
+            asked.map_err(|error| self.refuse(error))
         };
-        asked.map_err(|error| self.refuse(error))
+        span.run(gate).await
     }
 
     pub(in crate::http) async fn list(&mut self) -> Result<Listing, HttpError> {
-        let asked = self.identify().await?.list();
-        asked.map_err(|error| self.refuse(error))
+        let span = Span::begin(Work::Gate);
+        let gate = async {
+            let asked = self.identify().await?.list();
+            asked.map_err(|error| self.refuse(error))
+        };
+        span.run(gate).await
     }
 
     pub(in crate::http) async fn pull(
         &mut self,
         repository: &RepositoryName,
     ) -> Result<Authorized<Pull>, HttpError> {
-        let asked = self.identify().await?.pull(repository);
-        asked.map_err(|error| self.refuse(error))
+        let span = Span::begin(Work::Gate);
+        let gate = async {
+            let asked = self.identify().await?.pull(repository);
+            asked.map_err(|error| self.refuse(error))
+        };
+        span.run(gate).await
     }
 
     pub(in crate::http) async fn push(
@@ -71,24 +84,32 @@ impl<'a> Guard<'a> {
         repository: &RepositoryName,
         lenience: Lenience,
     ) -> Result<Authorized<Push>, HttpError> {
-        let asked = self.identify().await?.push(repository, lenience).await;
-        let asked = match self.is_outdated(&asked).await {
-            true => self.identify().await?.push(repository, lenience).await,
-            false => asked,
+        let span = Span::begin(Work::Gate);
+        let gate = async {
+            let asked = self.identify().await?.push(repository, lenience).await;
+            let asked = match self.is_outdated(&asked).await {
+                true => self.identify().await?.push(repository, lenience).await,
+                false => asked,
+            };
+            asked.map_err(|error| self.refuse(error))
         };
-        asked.map_err(|error| self.refuse(error))
+        span.run(gate).await
     }
 
     pub(in crate::http) async fn delete(
         &mut self,
         repository: &RepositoryName,
     ) -> Result<Authorized<Delete>, HttpError> {
-        let asked = self.identify().await?.delete(repository).await;
-        let asked = match self.is_outdated(&asked).await {
-            true => self.identify().await?.delete(repository).await,
-            false => asked,
+        let span = Span::begin(Work::Gate);
+        let gate = async {
+            let asked = self.identify().await?.delete(repository).await;
+            let asked = match self.is_outdated(&asked).await {
+                true => self.identify().await?.delete(repository).await,
+                false => asked,
+            };
+            asked.map_err(|error| self.refuse(error))
         };
-        asked.map_err(|error| self.refuse(error))
+        span.run(gate).await
     }
 
     pub(in crate::http) async fn mount(
@@ -96,12 +117,16 @@ impl<'a> Guard<'a> {
         target: &RepositoryName,
         source: Option<&RepositoryName>,
     ) -> Result<Mounting, HttpError> {
-        let asked = self.identify().await?.mount(target, source).await;
-        let asked = match self.is_outdated(&asked).await {
-            true => self.identify().await?.mount(target, source).await,
-            false => asked,
+        let span = Span::begin(Work::Gate);
+        let gate = async {
+            let asked = self.identify().await?.mount(target, source).await;
+            let asked = match self.is_outdated(&asked).await {
+                true => self.identify().await?.mount(target, source).await,
+                false => asked,
+            };
+            asked.map_err(|error| self.refuse(error))
         };
-        asked.map_err(|error| self.refuse(error))
+        span.run(gate).await
     }
 
     /// The refusal of a caller whom the lookup of the content has denied. If the caller's cached login is out of date, it

@@ -11,6 +11,7 @@ mod openings;
 mod origin;
 mod record;
 pub(in crate::http) mod request;
+mod request_id;
 pub(in crate::http) mod respond;
 mod service;
 mod shared;

@@ -6,20 +6,22 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use hyper::{Method, StatusCode};
+use hyper::{HeaderMap, Method, Request, StatusCode};
 use pin_project_lite::pin_project;
 use tracing::{debug, info, warn};
-use uuid::Uuid;
 
 use super::answer::Facts;
 use super::body::Body;
+use super::request_id::RequestId;
 use crate::http::v2::Endpoint;
 use crate::registry::RegistryError;
 use crate::telemetry::metrics::{self, Content, Direction, Transfer, TransferEnd};
+use crate::telemetry::trace::{self, Asked, Root};
 
 /// The content of a request's log line, which is written when this is dropped.
 pub(in crate::http) struct Record {
-    pub(in crate::http) request_id: Uuid,
+    pub(in crate::http) request_id: RequestId,
+    trace: Root,
     method: &'static str,
     path: String,
     endpoint: &'static str,
@@ -47,11 +49,12 @@ enum Ending {
 }
 
 impl Record {
-    pub(in crate::http) fn begin(method: &Method, path: &str) -> Self {
+    pub(in crate::http) fn begin<B>(request: &Request<B>) -> Self {
         Self {
-            request_id: Uuid::new_v4(),
-            method: bounded(method),
-            path: path.chars().take(256).collect(),
+            request_id: RequestId::of(request.headers()),
+            trace: Root::begin(parent(request.headers())),
+            method: bounded(request.method()),
+            path: request.uri().path().chars().take(256).collect(),
             endpoint: "unknown",
             is_probe: false,
             transfer: None,
@@ -80,6 +83,11 @@ impl Record {
     pub(in crate::http) fn answered(&mut self, status: StatusCode, facts: Facts) {
         self.status = status;
         self.facts = facts;
+    }
+
+    /// The span that work for the request belongs to.
+    pub(in crate::http) fn context(&self) -> Option<trace::Context> {
+        self.trace.context()
     }
 
     fn transfer_end(&self) -> TransferEnd {
@@ -121,6 +129,7 @@ impl Record {
             Ending::Cut => "cut",
             Ending::Done => "done",
         };
+        let trace_id = self.context().map(|context| format!("{:032x}", context.trace));
         macro_rules! line {
             ($level:ident) => {
                 $level!(
@@ -134,6 +143,7 @@ impl Record {
                     path = self.path,
                     status = self.status.as_u16(),
                     request_id = %self.request_id,
+                    trace_id = trace_id.as_deref(),
                     bytes_sent = self.sent,
                     subject = self.subject,
                     ending,
@@ -149,6 +159,25 @@ impl Record {
             line!(info);
         }
     }
+
+    fn end_trace(&mut self) {
+        let outcome = match self.ending {
+            _ if self.status.is_server_error() => "error",
+            Ending::Cut => "error",
+            Ending::Dropped => "dropped",
+            Ending::Done => "ok",
+        };
+        self.trace.end(outcome, || Asked {
+            id: self.request_id.to_string(),
+            method: self.method,
+            endpoint: self.endpoint,
+            path: self.path.clone(),
+            status: self.status.as_u16(),
+            repository: self.repository.clone(),
+            digest: self.facts.digest.clone(),
+            sent: self.sent,
+        });
+    }
 }
 
 impl Drop for Record {
@@ -163,6 +192,16 @@ impl Drop for Record {
             }
         }
         self.write();
+        self.end_trace();
+    }
+}
+
+/// The span of the caller, from the only header `traceparent`.
+fn parent(headers: &HeaderMap) -> Option<trace::Context> {
+    let mut given = headers.get_all("traceparent").iter();
+    match (given.next(), given.next()) {
+        (Some(header), None) => trace::Context::parse(header.as_bytes()),
+        _ => None,
     }
 }
 
@@ -206,7 +245,7 @@ impl HttpBody for Recorded {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, RegistryError>>> {
         let mut this = self.project();
-        let polled = this.body.as_mut().poll_frame(cx);
+        let polled = trace::enter(this.record.context(), || this.body.as_mut().poll_frame(cx));
         match &polled {
             Poll::Ready(Some(Ok(frame))) => {
                 let bytes = frame.data_ref().map_or(0, Bytes::len) as u64;
@@ -218,7 +257,7 @@ impl HttpBody for Recorded {
             }
             Poll::Ready(Some(Err(error))) => {
                 this.record.ending = Ending::Cut;
-                let request_id = this.record.request_id;
+                let request_id = &this.record.request_id;
                 metrics::failed(error.cause());
                 warn!(event = "answer_cut", %request_id, %error, "a response was cut short: {error}");
             }

@@ -3,12 +3,11 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 
-use hyper::header::{CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue};
+use hyper::header::{CONNECTION, CONTENT_LENGTH, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::service::Service;
 use hyper::{Method, Request as HyperRequest, Response};
 use tracing::{debug, error};
-use uuid::Uuid;
 
 use super::answer::Answer;
 use super::body::Body;
@@ -18,6 +17,7 @@ use super::guard::Guard;
 use super::origin::Origin;
 use super::record::{Record, Recorded};
 use super::request::Request;
+use super::request_id::{RequestId, X_REQUEST_ID};
 use super::respond;
 use super::shared::Edge;
 use super::visitors;
@@ -25,18 +25,19 @@ use crate::auth::AuthError;
 use crate::http::v2::{dispatch, route};
 use crate::net::{Received, Secured};
 use crate::registry::RegistryError;
-use crate::telemetry::metrics;
+use crate::telemetry::{metrics, trace};
 
 impl Edge {
     async fn answer(&self, request: HyperRequest<Received>) -> Response<Recorded> {
-        let mut record = Record::begin(request.method(), request.uri().path());
+        let mut record = Record::begin(&request);
         let head = request.method() == Method::HEAD;
         let by_tls = request.extensions().get::<Secured>().is_some();
         let has_body = !http_body::Body::is_end_stream(request.body());
-        let Answer { mut response, facts } = match self.handle(request, &mut record).await {
+        let handled = trace::within(record.context(), self.handle(request, &mut record)).await;
+        let Answer { mut response, facts } = match handled {
             Ok(answer) => answer,
             Err(error) => {
-                report(&error, record.request_id);
+                report(&error, &record.request_id);
                 let mut response = error.render();
                 if has_body {
                     // The rest of the request body stays unread, so hyper closes the connection after the response.
@@ -47,10 +48,7 @@ impl Edge {
             }
         };
         record.answered(response.status(), facts);
-        let id = HeaderValue::from_str(&record.request_id.to_string());
-        if let Ok(id) = id {
-            response.headers_mut().insert(HeaderName::from_static("x-request-id"), id);
-        }
+        response.headers_mut().insert(X_REQUEST_ID, record.request_id.header());
         if by_tls {
             respond::only_by_tls(response.headers_mut());
         }
@@ -83,7 +81,7 @@ impl Edge {
 }
 
 /// Counts an error, and logs the reasons that the client must not learn.
-fn report(error: &HttpError, request_id: Uuid) {
+fn report(error: &HttpError, request_id: &RequestId) {
     metrics::error_answered(error.code().as_str());
     if let Some(cause) = error.cause() {
         metrics::failed(cause);

@@ -11,6 +11,7 @@ use super::rounds::{Rounds, Unanswered};
 use super::statements::Query;
 use crate::rights::{Access, Action, Pattern};
 use crate::store::error::StoreError;
+use crate::telemetry::trace::{Span, Work};
 
 /// What is looked up in a repository, and for whom.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -63,13 +64,19 @@ impl Gathered {
 
     /// The row of one lookup, whose column `allowed` has yet to be checked.
     pub(super) async fn row(&self, lookup: &Lookup) -> Result<SharedRow, StoreError> {
-        match self.0.ask(lookup.clone()).await {
-            Ok(answer) => answer,
-            Err(Unanswered::Crowded) => Err(StoreError::timed_out("the queue of reads")),
-            Err(Unanswered::Abandoned) => {
-                Err(StoreError::Internal("a read was given up before it was answered".into()))
+        // Each caller has a span of the statement that they share.
+        let span = Span::begin(Work::Statement(lookup.query.name()));
+        let asked = self.0.ask(lookup.clone());
+        let answer = async {
+            match asked.await {
+                Ok(answer) => answer,
+                Err(Unanswered::Crowded) => Err(StoreError::timed_out("the queue of reads")),
+                Err(Unanswered::Abandoned) => {
+                    Err(StoreError::Internal("a read was given up before it was answered".into()))
+                }
             }
-        }
+        };
+        span.run(answer).await
     }
 }
 

@@ -25,7 +25,7 @@ pub use cache::{
 };
 pub use collection::{collected, pins_compared};
 pub use failure::{Cause, error_answered, failed};
-pub use own::log_lines_lost;
+pub use own::{SpansLost, log_lines_lost, spans_lost, spans_sent};
 pub use partner::{
     DatabaseFigures, Partner, data_disk, database, in_quarantine, kubo_bandwidth, kubo_objects,
     kubo_peers, kubo_pins, kubo_repository, partner_up, pool_in_use, pool_size, pool_waiting,
@@ -44,6 +44,7 @@ use metrics::{
 };
 
 use super::recent;
+use super::trace::{self, Span, Work};
 
 const HTTP_REQUESTS: &str = "registry_http_requests_total";
 const HTTP_DURATION: &str = "registry_http_request_duration_seconds";
@@ -321,16 +322,34 @@ pub fn upload_open() -> Raised {
     Raised::new(gauge!(UPLOADS_OPEN))
 }
 
-/// A call to PostgreSQL or Kubo. Its outcome is `ok` or `error` by [`Call::end`], and `dropped` without it.
+/// A call to PostgreSQL or Kubo, which is a span of its request too. Its outcome is `ok` or `error` by [`Call::end`], and
+/// `dropped` without it.
 #[derive(Debug)]
 pub struct Call {
     metric: &'static str,
     name: &'static str,
     began: Instant,
     outcome: &'static str,
+    span: Span,
 }
 
 impl Call {
+    fn begin(metric: &'static str, name: &'static str, work: Work) -> Self {
+        let (began, span) = (Instant::now(), Span::begin(work));
+        Self { metric, name, began, outcome: "dropped", span }
+    }
+
+    /// The span that work inside the call belongs to.
+    pub fn context(&self) -> Option<trace::Context> {
+        self.span.context()
+    }
+
+    /// Does the work of the call, and notes its outcome.
+    pub async fn run<T, E>(self, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+        let result = trace::within(self.context(), work).await;
+        self.end(result)
+    }
+
     /// Notes the outcome and returns the result.
     pub fn end<T, E>(mut self, result: Result<T, E>) -> Result<T, E> {
         self.outcome = if result.is_ok() { "ok" } else { "error" };
@@ -342,12 +361,13 @@ impl Drop for Call {
     fn drop(&mut self) {
         histogram!(self.metric, "call" => self.name, "outcome" => self.outcome)
             .record(self.began.elapsed());
+        self.span.ended(self.outcome);
     }
 }
 
 /// Times a call to Kubo. `name` is the name of the RPC, such as `block/put`, or `gateway`.
 pub fn kubo_call(name: &'static str) -> Call {
-    Call { metric: KUBO_CALLS, name, began: Instant::now(), outcome: "dropped" }
+    Call::begin(KUBO_CALLS, name, Work::Kubo(name))
 }
 
 /// Counts a read that goes on after its connection to Kubo broke.
@@ -357,7 +377,7 @@ pub fn read_resumed() {
 
 /// Times a statement. `name` is its file below `sql/queries`, such as `blob/get`.
 pub fn postgres_call(name: &'static str) -> Call {
-    Call { metric: POSTGRES_CALLS, name, began: Instant::now(), outcome: "dropped" }
+    Call::begin(POSTGRES_CALLS, name, Work::Statement(name))
 }
 
 #[cfg(test)]

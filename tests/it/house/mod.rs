@@ -11,7 +11,7 @@ use std::fs;
 use source::{arrows, before_tests, cycle, files, root, sources};
 
 /// The floor of each room. A room may use rooms on lower floors.
-const FLOORS: [(&str, u8); 23] = [
+const FLOORS: [(&str, u8); 24] = [
     ("config", 0),
     ("ipld", 0),
     ("oci", 0),
@@ -31,6 +31,7 @@ const FLOORS: [(&str, u8); 23] = [
     ("accounts", 3),
     ("auth", 3),
     ("registry", 3),
+    ("otlp", 4),
     ("cli", 5),
     ("http", 5),
     ("app", 6),
@@ -60,7 +61,7 @@ const CONFINED: [(&str, &[&str]); 11] = [
     ("crate::net", &["acme", "app", "cli", "http"]),
     ("crate::store", &["accounts", "acme", "app", "auth", "cli", "jobs", "registry"]),
     ("bb8", &["store"]),
-    ("hyper", &["acme", "http", "ipfs", "net", "outbound"]),
+    ("hyper", &["acme", "http", "ipfs", "net", "otlp", "outbound"]),
     ("ring", &["auth", "seal", "stream"]),
     ("rustls", &["net", "outbound"]),
     ("tokio_postgres", &["store"]),

@@ -16,7 +16,7 @@ use hyper::client::conn::http1 as client;
 use hyper::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use hyper::server::conn::http1 as server;
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{HeaderMap, Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -34,16 +34,32 @@ pub(crate) enum Meddling {
     Change(fn(Vec<u8>) -> Vec<u8>),
 }
 
-type Decide = dyn Fn(&str) -> Option<Meddling> + Send + Sync;
+type Decide = dyn Fn(&str, &HeaderMap) -> Option<Meddling> + Send + Sync;
 
 /// Starts a proxy in front of a listener of a node, and returns its address. `decide` sees the path and query of each call.
 pub(crate) async fn meddle(
     target: &ServerAddress,
     decide: impl Fn(&str) -> Option<Meddling> + Send + Sync + 'static,
 ) -> ServerAddress {
+    stand_before(target, Arc::new(move |call: &str, _: &HeaderMap| decide(call))).await
+}
+
+/// Starts a proxy that lets every call pass. `hear` sees the path and query of each, and its headers.
+pub(crate) async fn overhear(
+    target: &ServerAddress,
+    hear: impl Fn(&str, &HeaderMap) + Send + Sync + 'static,
+) -> ServerAddress {
+    let decide = move |call: &str, headers: &HeaderMap| {
+        hear(call, headers);
+        None
+    };
+    stand_before(target, Arc::new(decide)).await
+}
+
+async fn stand_before(target: &ServerAddress, decide: Arc<Decide>) -> ServerAddress {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let (target, decide): (_, Arc<Decide>) = (target.port, Arc::new(decide));
+    let target = target.port;
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             // Dropping the socket of a broken call breaks the connection instead of ending it.
@@ -61,7 +77,7 @@ async fn answer(
     decide: Arc<Decide>,
     request: Request<Incoming>,
 ) -> io::Result<Response<BoxBody<Bytes, io::Error>>> {
-    let meddling = decide(&request.uri().to_string());
+    let meddling = decide(&request.uri().to_string(), request.headers());
     let (head, mut body) = request.into_parts();
     let mut sent = Vec::new();
     while let Some(frame) = body.frame().await {
