@@ -43,9 +43,9 @@ def fill(address, authorization=None, tags=0):
         call("PUT", TAG.replace("latest", f"t{n}"), json.dumps(manifest), TYPE)
 
 
-def drive(host, port, path, authorization, until, times):
+def drive(host, port, method, path, authorization, until, times):
     login = f"Authorization: {authorization}\r\n" if authorization else ""
-    request = f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nAccept: {TYPE}\r\n{login}\r\n".encode()
+    request = f"{method} {path} HTTP/1.1\r\nHost: {host}:{port}\r\nAccept: {TYPE}\r\n{login}\r\n".encode()
     with socket.create_connection((host, port)) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         length = 0
@@ -55,23 +55,25 @@ def drive(host, port, path, authorization, until, times):
             if not answer.startswith(b"HTTP/1.1 200"):
                 sys.exit(f"{path}: {answer[:200]!r}")
             # Every answer is as long as the first one.
-            length = length or whole(answer)
+            length = length or whole(answer, method)
             while len(answer) < length:
                 answer += connection.recv(64 << 10)
             times.append(time.perf_counter() - began)
 
 
-def whole(answer):
+def whole(answer, method):
     head, _, _ = answer.partition(b"\r\n\r\n")
+    if method == "HEAD":
+        return len(head) + 4
     lines = [line.lower() for line in head.split(b"\r\n")]
     return len(head) + 4 + next(int(line[15:]) for line in lines if line.startswith(b"content-length:"))
 
 
-def measure(running, path, threads, seconds, authorization=None):
+def measure(running, path, threads, seconds, authorization=None, method="GET"):
     """Returns [requests per second, p50 in ms, p99 in ms, CPU of the server in µs per request]."""
     url = urllib.parse.urlsplit(running.registry)
     times, began, before = [], time.perf_counter(), cpu(running.pid)
-    drivers = [threading.Thread(target=drive, args=(url.hostname, url.port, path, authorization, began + seconds, times))
+    drivers = [threading.Thread(target=drive, args=(url.hostname, url.port, method, path, authorization, began + seconds, times))
                for _ in range(threads)]
     for driver in drivers:
         driver.start()

@@ -42,13 +42,14 @@ def arguments(description):
 class Rig:
     """A registry to measure: its address, its pid, and those of its Kubo."""
 
-    def __init__(self, registry, pid, kubo_pid=None, api=None, gateway=None, scratch=None):
+    def __init__(self, registry, pid, kubo_pid=None, api=None, gateway=None, scratch=None, metrics=None):
         for address in filter(None, (registry, api, gateway)):
             local = address.startswith("unix://")
             if not local and urllib.parse.urlsplit(address).hostname not in ("127.0.0.1", "localhost", "::1"):
                 sys.exit(f"{address}: only a server on this machine is measured")
         self.registry, self.pid = registry, pid
         self.kubo_pid, self.api, self.gateway, self.scratch = kubo_pid, api, gateway, scratch
+        self.metrics = metrics
 
     def clock(self):
         return Clock(self.pid, self.kubo_pid)
@@ -58,7 +59,8 @@ class Rig:
 def rig(options, **settings):
     """Starts a registry in a temporary directory, or takes the one that the options name.
 
-    `settings` are variables of its environment, without OPEN_REGISTRY_.
+    `settings` are variables of its environment, without OPEN_REGISTRY_. OTEL_* and RUST_LOG have their
+    whole names.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     scratch = tempfile.mkdtemp(prefix="af-load-", dir=options.dir)
@@ -91,16 +93,16 @@ def started(options, scratch, settings):
         "OPEN_REGISTRY_METRICS_PORT": "0",
         "OPEN_REGISTRY_LOG_FORMAT": "json",
     }
-    env |= {f"OPEN_REGISTRY_{name}": value for name, value in settings.items()}
+    env |= {name if name.startswith(("OTEL_", "RUST_LOG")) else f"OPEN_REGISTRY_{name}": value for name, value in settings.items()}
     server = subprocess.Popen([program], env=env, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     try:
-        address = listening(server)
+        address, metrics = listening(server)
         kubo = [pid for pid in children(server.pid) if name_of(pid) == "ipfs"]
         with open(os.path.join(data, "ipfs", "config"), encoding="utf-8") as file:
             addresses = json.load(file)["Addresses"]
         api, gateway = (addresses[which].replace("/unix", "unix://", 1) for which in ("API", "Gateway"))
         scheme = "https" if "TLS_CERT_FILE" in settings else "http"
-        yield Rig(f"{scheme}://{address}", server.pid, kubo[0], api, gateway, scratch)
+        yield Rig(f"{scheme}://{address}", server.pid, kubo[0], api, gateway, scratch, metrics)
     finally:
         server.terminate()
         try:
@@ -126,7 +128,7 @@ def reach(address, path):
 
 
 def listening(server):
-    """Waits for the address of the server. Then reads and discards its log, so that the pipe never fills."""
+    """Waits for the addresses of the server, for clients and of the metrics. Then reads and discards its log, so that the pipe never fills."""
     seen = []
     for line in server.stderr:
         seen.append(line)
@@ -134,7 +136,7 @@ def listening(server):
             entry = json.loads(line)
             if entry.get("event") == "listening":
                 threading.Thread(target=discard, args=(server.stderr.fileno(),), daemon=True).start()
-                return entry["address"]
+                return entry["address"], entry["metrics"]
     sys.exit("the server did not start:\n" + "".join(seen[-20:]))
 
 

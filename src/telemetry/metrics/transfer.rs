@@ -13,16 +13,20 @@ pub(super) const FIRST_BYTE: &str = "registry_pull_first_byte_seconds";
 pub(super) const BLOB_PUSH: &str = "registry_blob_push_seconds";
 pub(super) const RATE: &str = "registry_transfer_rate_bytes_per_second";
 
-/// Upper bounds of the histograms of transfers, in seconds: sixteen for each power of ten, so that a percentile read from
-/// them is within a tenth of the true one, from a manifest in the cache to a large layer over a thin link.
-pub(super) const TRANSFER_BUCKETS: [f64; 87] = [
-    0.0005, 0.00065, 0.0008, 0.001, 0.00115, 0.00133, 0.00154, 0.00178, 0.00205, 0.00237, 0.00274,
-    0.00316, 0.00365, 0.00422, 0.00487, 0.00562, 0.00649, 0.0075, 0.00866, 0.01, 0.0115, 0.0133,
-    0.0154, 0.0178, 0.0205, 0.0237, 0.0274, 0.0316, 0.0365, 0.0422, 0.0487, 0.0562, 0.0649, 0.075,
-    0.0866, 0.1, 0.115, 0.133, 0.154, 0.178, 0.205, 0.237, 0.274, 0.316, 0.365, 0.422, 0.487,
-    0.562, 0.649, 0.75, 0.866, 1.0, 1.15, 1.33, 1.54, 1.78, 2.05, 2.37, 2.74, 3.16, 3.65, 4.22,
-    4.87, 5.62, 6.49, 7.5, 8.66, 10.0, 11.5, 13.3, 15.4, 17.8, 20.5, 23.7, 27.4, 31.6, 36.5, 42.2,
-    48.7, 56.2, 64.9, 75.0, 86.6, 100.0, 180.0, 320.0, 600.0,
+/// Upper bounds of the histograms of transfers, in seconds: twenty-four for each power of ten from a millisecond, which a
+/// manifest takes, to ten seconds, which a layer of a GiB takes. A percentile read from them is then within a tenth of the true
+/// one. Above there are eight.
+pub(super) const TRANSFER_BUCKETS: [f64; 116] = [
+    0.0005, 0.0006, 0.0007, 0.00085, 0.001, 0.0011, 0.00121, 0.00133, 0.00147, 0.00162, 0.00178,
+    0.00196, 0.00215, 0.00237, 0.00261, 0.00287, 0.00316, 0.00348, 0.00383, 0.00422, 0.00464,
+    0.00511, 0.00562, 0.00619, 0.00681, 0.0075, 0.00825, 0.00909, 0.01, 0.011, 0.0121, 0.0133,
+    0.0147, 0.0162, 0.0178, 0.0196, 0.0215, 0.0237, 0.0261, 0.0287, 0.0316, 0.0348, 0.0383, 0.0422,
+    0.0464, 0.0511, 0.0562, 0.0619, 0.0681, 0.075, 0.0825, 0.0909, 0.1, 0.11, 0.121, 0.133, 0.147,
+    0.162, 0.178, 0.196, 0.215, 0.237, 0.261, 0.287, 0.316, 0.348, 0.383, 0.422, 0.464, 0.511,
+    0.562, 0.619, 0.681, 0.75, 0.825, 0.909, 1.0, 1.1, 1.21, 1.33, 1.47, 1.62, 1.78, 1.96, 2.15,
+    2.37, 2.61, 2.87, 3.16, 3.48, 3.83, 4.22, 4.64, 5.11, 5.62, 6.19, 6.81, 7.5, 8.25, 9.09, 10.0,
+    13.3, 17.8, 23.7, 31.6, 42.2, 56.2, 75.0, 100.0, 133.0, 178.0, 237.0, 316.0, 422.0, 562.0,
+    600.0,
 ];
 
 /// Upper bounds of the histogram of rates: powers of four from 64 KiB to 4 GiB a second.
