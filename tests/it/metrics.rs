@@ -121,7 +121,7 @@ async fn the_page_shows_the_last_hour_and_loads_only_its_style_sheet() {
     let policy = page.header("content-security-policy").to_owned();
     assert!(policy.starts_with("default-src 'none'; style-src 'self'"), "{policy}");
     let text = String::from_utf8(page.body.to_vec()).unwrap();
-    for part in ["<b class=\"ready\">ready</b>", "Pull, whole", "drop-pins", "PostgreSQL"] {
+    for part in ["<b class=\"ready\">ready</b>", "Pulls of blobs", "drop-pins", "PostgreSQL"] {
         assert!(text.contains(part), "{part} is not in {text}");
     }
     // A push and a pull have their percentiles.

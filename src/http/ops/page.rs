@@ -24,24 +24,24 @@ pub(super) fn page(hour: &Hour, ready: &str) -> String {
     };
     let charts = [
         chart(
-            "Pull, whole transfer",
+            "Pulls of blobs and manifests, to the last byte",
             minutes,
             Axis { show: seconds, unit: whole },
             &percentiles(slots, |slot| &slot.pulls),
         ),
         chart(
-            "Push of a blob, whole",
+            "Pushes of blobs, from opening the upload",
             minutes,
             Axis { show: seconds, unit: whole },
             &percentiles(slots, |slot| &slot.pushes),
         ),
         chart(
-            "Requests and failures",
+            "Requests, and answers with a 5xx",
             minutes,
             Axis { show: rate, unit: whole },
             &[
                 rates("requests", slots, |slot| slot.requests),
-                rates("failures", slots, |slot| slot.failures),
+                rates("5xx", slots, |slot| slot.failures),
             ],
         ),
         chart(
@@ -109,6 +109,7 @@ fn jobs(jobs: &[(&'static str, JobState)]) -> String {
 fn seconds(value: f64) -> String {
     match value {
         0.0 => "0".to_owned(),
+        _ if value < 0.0001 => "under 0.1 ms".to_owned(),
         _ if value < 0.01 => format!("{:.1} ms", value * 1000.0),
         _ if value < 1.0 => format!("{:.0} ms", value * 1000.0),
         _ if value < 10.0 => format!("{value:.1} s"),
@@ -126,7 +127,11 @@ fn binary(value: f64) -> f64 {
 }
 
 fn rate(value: f64) -> String {
-    if value < 10.0 { format!("{value:.2}/s") } else { format!("{value:.0}/s") }
+    match value {
+        0.0 => "0/s".to_owned(),
+        _ if value < 10.0 => format!("{value:.2}/s"),
+        _ => format!("{value:.0}/s"),
+    }
 }
 
 fn bytes(value: f64) -> String {
@@ -158,9 +163,10 @@ mod tests {
     #[test]
     fn figures_have_units_that_fit() {
         assert_eq!(
-            [seconds(0.0052), seconds(0.25), seconds(2.5), seconds(75.0)],
-            ["5.2 ms", "250 ms", "2.5 s", "75 s"]
+            [seconds(0.00004), seconds(0.0052), seconds(0.25), seconds(2.5), seconds(75.0)],
+            ["under 0.1 ms", "5.2 ms", "250 ms", "2.5 s", "75 s"]
         );
+        assert_eq!([rate(0.0), rate(0.5), rate(14.2)], ["0/s", "0.50/s", "14/s"]);
         assert_eq!([bytes(100.0), bytes(1536.0), bytes(5e9)], ["100 B", "1.5 KiB", "4.7 GiB"]);
         assert_eq!(time(Duration::from_secs(90_061)), "1day 1h");
     }
