@@ -21,9 +21,9 @@ impl Default for Openings {
 }
 
 impl Openings {
-    /// Notes that an upload is open from now on.
-    pub(in crate::http) fn opened(&self, id: UploadId) {
-        self.0.insert(id.0, Instant::now());
+    /// Notes when the client asked for an upload that is open now.
+    pub(in crate::http) fn opened(&self, id: UploadId, asked: Instant) {
+        self.0.insert(id.0, asked);
     }
 
     /// Measures the push of a blob of `size` bytes, if this process opened its upload.

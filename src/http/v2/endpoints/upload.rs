@@ -20,9 +20,10 @@ pub(in crate::http) async fn start(
     may: Authorized<Push>,
     algorithm: Option<Algorithm>,
 ) -> Result<Answer, HttpError> {
+    let asked = Instant::now();
     let registry = request.registry();
     let state = registry.uploads().start(may.repository(), may.subject(), algorithm).await?;
-    request.edge.openings().opened(state.id);
+    request.edge.openings().opened(state.id, asked);
     Ok(respond::upload(StatusCode::ACCEPTED, may.repository(), state).into())
 }
 
