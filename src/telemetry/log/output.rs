@@ -13,7 +13,7 @@ use crate::telemetry::metrics;
 /// Bytes of lines that wait for the thread at most. Further lines are lost, and counted.
 const MOST: usize = 4 << 20;
 /// How long the thread waits for more lines before it writes.
-const GATHER: Duration = Duration::from_millis(2);
+const GATHER: Duration = Duration::from_millis(10);
 /// How long [`Output::flush`] waits without progress.
 const STUCK: Duration = Duration::from_secs(2);
 
