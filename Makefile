@@ -3,8 +3,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .NOTPARALLEL:
-.PHONY: help run run-three test chaos lint fuzz watch deploy-test compare flamegraph install-run install-test install-fuzz install-deploy \
-	install-load clean
+.PHONY: help run run-three test chaos lint fuzz watch package deploy-test compare flamegraph install-run install-test install-fuzz \
+	install-deploy install-release install-load clean
 
 # Programs that are built from source are kept outside the tree, so that all clones share them.
 export AF_REGISTRY_CACHE := $(abspath $(or $(AF_REGISTRY_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/af-registry))
@@ -49,6 +49,10 @@ watch: install-deploy ## watch the registry of `make run`: a Prometheus with the
 	@exec prometheus --config.file=deploy/prometheus/prometheus.yml --storage.tsdb.path="$(AF_REGISTRY_CACHE)/watch" \
 		--web.listen-address=127.0.0.1:9090 --log.level=warn
 
+package: install-release ## build the Debian package into target/
+	cargo build --locked --release
+	deploy/debian/build "$${CARGO_TARGET_DIR:-target}/release/af-registry" target
+
 deploy-test: install-deploy ## test what deploy/ holds, with the real programs
 	cargo build --locked
 	@for test in deploy/test/*; do [ ! -x "$$test" ] || "$$test" --server "$${CARGO_TARGET_DIR:-target}/debug/af-registry"; done
@@ -73,6 +77,9 @@ install-fuzz: ## install what `make fuzz` needs: cargo-fuzz and a C++ compiler
 
 install-deploy: ## install what `make watch` and `make deploy-test` need
 	@.ci/install deploy
+
+install-release: ## install what `make package` needs: cargo-deb
+	@.ci/install release
 
 install-load: ## install what `make compare` and `make flamegraph` need
 	@.ci/install load

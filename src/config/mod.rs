@@ -79,6 +79,11 @@ const GROUPS: [&Group; 16] = [
     &accepted::GROUP,
 ];
 
+/// The command line with all settings and `commands`. Manual pages and completions of shells are made from it too.
+pub fn command_line(commands: impl IntoIterator<Item = Command>) -> Command {
+    command::command(&GROUPS).subcommands(commands)
+}
+
 /// The command line and the environment, parsed.
 #[derive(Clone, Debug)]
 pub struct Invocation {
@@ -105,8 +110,7 @@ impl Invocation {
         E: IntoIterator<Item = (T, T)>,
         T: Into<OsString>,
     {
-        let parser = command::command(&GROUPS).subcommands(commands);
-        let mut flags = parser.try_get_matches_from(args)?;
+        let mut flags = command_line(commands).try_get_matches_from(args)?;
         let command = flags.remove_subcommand();
         let env = env.into_iter().map(|(name, value)| (name.into(), value.into()));
         let config = Config::read(Source::new(flags, env))?;
