@@ -197,6 +197,7 @@ pub fn describe() {
     queue::publish_empty();
     transfer::publish_zero();
     cache::publish_zero();
+    source::publish_zero();
     failure::publish_zero();
     counter!(QUARANTINED).increment(0);
 }

@@ -4,6 +4,18 @@ use metrics::{Unit, counter, describe_counter};
 
 const READS: &str = "registry_origin_reads_total";
 const MISSES: &str = "registry_local_block_misses_total";
+const SOURCES: [&str; 3] = ["local", "gateway", "cat"];
+const REASONS: [&str; 5] = ["missing", "denied", "odd", "io", "damaged"];
+
+/// Publishes zero for each kind, so that the first event shows as a rise.
+pub(super) fn publish_zero() {
+    for source in SOURCES {
+        counter!(READS, "source" => source).increment(0);
+    }
+    for reason in REASONS {
+        counter!(MISSES, "reason" => reason).increment(0);
+    }
+}
 
 pub(super) fn describe() {
     describe_counter!(
