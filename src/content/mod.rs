@@ -13,6 +13,7 @@ mod kept;
 mod local;
 mod memory;
 mod origin;
+mod pages;
 mod rest;
 mod wanted;
 

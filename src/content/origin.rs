@@ -29,6 +29,11 @@ impl Origin {
         Self { kubo, repository, buffers: Buffers::default() }
     }
 
+    /// The files of Kubo's repository.
+    pub(super) fn repository(&self) -> Option<&Repository> {
+        self.repository.as_ref()
+    }
+
     /// What files are read into.
     pub(super) fn buffers(&self) -> &Buffers {
         &self.buffers

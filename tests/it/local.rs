@@ -34,6 +34,10 @@ async fn reads(server: &Server, source: &str) -> f64 {
     count(server, &format!("registry_origin_reads_total{{source=\"{source}\"")).await
 }
 
+async fn blob_reads(server: &Server, source: &str) -> f64 {
+    count(server, &format!("registry_blob_reads_total{{source=\"{source}\"")).await
+}
+
 fn leaf(node: &Node, bytes: &[u8]) -> Cid {
     node.cid_of(bytes).parse().unwrap()
 }
@@ -147,6 +151,73 @@ async fn a_range_of_a_damaged_block_alone_has_no_bytes() {
     let answer = client.try_send(request("GET", &path, &range, nothing())).await.unwrap();
     assert!(answer.status.is_server_error(), "{}", answer.status);
     in_quarantine(client, &path).await;
+}
+
+/// A server that also remembers the checksums of what it has read.
+async fn remembering(node: &Node) -> Server {
+    builder().await.on(node).cached().env(SETTING, node.repository()).start().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_layer_is_hashed_once_for_all_and_has_no_copy() {
+    let node = Node::start();
+    let server = remembering(&node).await;
+    let client = server.client();
+    for (seed, size) in [(7150, MIB), (7151, 70_000), (7152, 9 * MIB + 5)] {
+        let bytes = random(seed, size);
+        let path = format!("/v2/local/blobs/{}", client.push_blob("local", &bytes).await);
+        let hashed = reads(&server, "local").await;
+        let pull = |bytes: Bytes, path: String| async move {
+            assert!(client.get(&path).await.expect(200).body == bytes);
+        };
+        let pulls: Vec<_> =
+            (0..8).map(|_| tokio::spawn(pull(bytes.clone(), path.clone()))).collect();
+        for pull in pulls {
+            pull.await.unwrap();
+        }
+        let known = blob_reads(&server, "blocks").await;
+        for (first, last) in [(0, 0), (size / 3, size - 2), (size - 1, size - 1)] {
+            let range = format!("bytes={first}-{last}");
+            let answer = client.get_with(&path, &[("range", &range)]).await.expect(206);
+            assert!(answer.body == bytes[first..=last], "{range} of {size}");
+        }
+        assert_eq!(blob_reads(&server, "blocks").await, known + 3.0);
+        assert_eq!(reads(&server, "local").await, hashed + 1.0);
+    }
+    assert_eq!(count(&server, "registry_blob_cache_entries").await, 0.0);
+}
+
+#[tokio::test]
+async fn a_block_that_is_damaged_after_the_first_pull_cuts_the_next() {
+    let node = Node::start();
+    let server = remembering(&node).await;
+    let client = server.client();
+    let bytes = random(7160, 3 * MIB);
+    let path = format!("/v2/local/blobs/{}", client.push_blob("local", &bytes).await);
+    assert!(client.get(&path).await.expect(200).body == bytes);
+    flip(&node, &leaf(&node, &bytes[MIB..2 * MIB]));
+    let answer = client.try_send(request("GET", &path, &[], nothing())).await.unwrap();
+    assert!(answer.cut, "{}", answer.status);
+    in_quarantine(client, &path).await;
+    client.push_blob("local", &bytes).await;
+    assert!(client.get(&path).await.expect(200).body == bytes);
+}
+
+#[tokio::test]
+async fn a_layer_whose_files_are_gone_comes_through_kubo_with_a_copy() {
+    let (node, directory) = (Node::start(), scratch());
+    let bytes = random(7165, 4 * MIB);
+    let pushing = builder().await.on(&node).start().await;
+    let path = format!("/v2/local/blobs/{}", pushing.client().push_blob("local", &bytes).await);
+    let missing = leaf(&node, &bytes[2 * MIB..3 * MIB]);
+    copy_without(&node, directory.path(), &missing);
+    let settings = directory.path().to_str().unwrap();
+    let server = Builder::beside(&pushing).cached().env(SETTING, settings).start().await;
+    for source in ["filling", "copy"] {
+        assert!(server.client().get(&path).await.expect(200).body == bytes);
+        assert_eq!(blob_reads(&server, source).await, 1.0, "{source}");
+    }
+    assert_eq!(blob_reads(&server, "blocks").await, 0.0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -8,6 +8,7 @@ use tokio::sync::watch::Receiver;
 use tokio::task::spawn_blocking;
 use tracing::warn;
 
+use super::checked::Checked;
 use super::fill::{Disk, Fill};
 use super::flights::{Boarding, Failure, Flights, Progress};
 use super::folder::Folder;
@@ -22,20 +23,24 @@ use crate::telemetry::trace;
 /// Most bytes of the cache if no setting says how many.
 const USUAL: u64 = 10 << 30;
 
-/// The part of the cache that one blob may take.
-const SHARE: u64 = 2;
-
 /// The copies of layers on the local disk. Cheap to clone.
 #[derive(Clone)]
 pub(in crate::content) struct Hot {
     pub(super) origin: Origin,
     disk: Arc<Disk>,
+    pub(super) checked: Arc<Checked>,
     flights: Arc<Flights>,
+}
+
+/// Where the bytes of a layer are known to be.
+enum Found {
+    Blocks(Arc<Stored>),
+    Copy(Arc<Entry>),
 }
 
 /// A copy to read.
 pub(super) enum View {
-    /// A complete one. Holding its entry keeps it from eviction.
+    /// A complete one. Holding its entry, if it has one, keeps it from eviction.
     Complete(Arc<Stored>, Option<Arc<Entry>>),
     /// One that is being filled.
     Filling(Receiver<Progress>),
@@ -70,28 +75,27 @@ impl Hot {
         let superfluous = superfluous.count();
         shelf.restore(found.split_off(superfluous));
         let disk = Arc::new(Disk { folder, shelf, spare });
-        Ok(Self { origin, disk, flights: Arc::default() })
+        Ok(Self { origin, disk, checked: Arc::default(), flights: Arc::default() })
     }
 
     /// Finds the copy of a blob that is to be read whole, or begins to fill one. `None` if there is and will be none.
     pub(super) async fn view(&self, wanted: &Wanted) -> Option<View> {
-        if wanted.size > self.disk.shelf.capacity() / SHARE {
+        if self.origin.repository().is_none() && !self.disk.takes(wanted.size) {
             return None;
         }
         // A copy that proves damaged is filled anew.
         for _ in 0..2 {
-            let find = || self.disk.shelf.find(&wanted.digest);
-            match self.flights.board(&wanted.digest, find) {
-                Boarding::Shelved(entry) => {
-                    if let Some(view) = self.open_entry(entry).await {
-                        metrics::blob_read(BlobSource::Copy);
+            match self.flights.board(&wanted.digest, || self.lookup(wanted)) {
+                Boarding::Found(found) => {
+                    if let Some(view) = self.open_found(found).await {
                         return Some(view);
                     }
                 }
                 Boarding::Joined(receiver) => return Some(View::Filling(receiver)),
                 Boarding::First(flight, receiver) => {
                     let (origin, disk) = (self.origin.clone(), Arc::clone(&self.disk));
-                    let fill = Fill { origin, disk, flight, wanted: wanted.clone() };
+                    let (checked, wanted) = (Arc::clone(&self.checked), wanted.clone());
+                    let fill = Fill { origin, disk, checked, flight, wanted };
                     // A shutdown need not wait for it: what is not complete has no name yet, and the next start removes it.
                     tokio::spawn(trace::within(trace::current(), fill.run()));
                     return Some(View::Filling(receiver));
@@ -104,9 +108,21 @@ impl Hot {
 
     /// Finds the copy of a blob of which a range is to be read.
     pub(super) async fn find(&self, wanted: &Wanted) -> Option<View> {
-        let entry = self.disk.shelf.find(&wanted.digest)?;
-        let view = self.open_entry(entry).await?;
-        metrics::blob_read(BlobSource::Copy);
+        self.open_found(self.lookup(wanted)?).await
+    }
+
+    fn lookup(&self, wanted: &Wanted) -> Option<Found> {
+        let digest = &wanted.digest;
+        let blocks = self.checked.find(digest).map(Found::Blocks);
+        blocks.or_else(|| self.disk.shelf.find(digest).map(Found::Copy))
+    }
+
+    async fn open_found(&self, found: Found) -> Option<View> {
+        let (view, source) = match found {
+            Found::Blocks(stored) => (View::Complete(stored, None), BlobSource::Blocks),
+            Found::Copy(entry) => (self.open_entry(entry).await?, BlobSource::Copy),
+        };
+        metrics::blob_read(source);
         Some(view)
     }
 

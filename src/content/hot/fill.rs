@@ -8,14 +8,16 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use tokio::task::{JoinHandle, spawn_blocking};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 use twox_hash::XxHash3_64;
 
+use super::checked::Checked;
 use super::flights::{Failure, Flight, Progress};
 use super::folder::{Draft, Folder};
 use super::layout::{self, PIECE};
 use super::shelf::{Room, Shelf};
 use super::stored::Stored;
+use crate::content::local::Leaves;
 use crate::content::origin::Origin;
 use crate::content::wanted::Wanted;
 use crate::ipfs::IpfsError;
@@ -25,9 +27,15 @@ use crate::telemetry::metrics::{self, FillEnd};
 /// Bytes that are hashed and written at once, while the next ones are read.
 const BATCH: usize = 512 * 1024;
 
+/// Bytes of Kubo's files that are read and hashed together: few enough to stay in a processor's cache.
+const TOGETHER: usize = 128 * 1024;
+
 /// What may be left of a copy when its last client goes away, so that it is filled to its end all the same: a client that
 /// comes back needs it. More would let clients cause reads that nobody waits for.
 const KEPT_ON: u64 = 64 << 20;
+
+/// The part of the cache that one blob may take.
+const SHARE: u64 = 2;
 
 /// The disk of the copies, and what is on it.
 #[derive(Debug)]
@@ -42,41 +50,45 @@ pub(super) struct Disk {
 pub(super) struct Fill {
     pub(super) origin: Origin,
     pub(super) disk: Arc<Disk>,
+    pub(super) checked: Arc<Checked>,
     pub(super) flight: Flight,
     pub(super) wanted: Wanted,
 }
 
-/// The file of a copy and its space on the disk.
+/// What readers read, and for a copy its file and its space on the disk.
 struct Begun {
     stored: Arc<Stored>,
-    draft: Draft,
-    room: Room,
+    copy: Option<(Draft, Room)>,
 }
 
 impl Fill {
     /// Fills the copy, and tells its readers how that goes.
     pub(super) async fn run(self) {
-        match self.fill().await {
+        let fill = Arc::new(self);
+        match fill.fill().await {
             Ok(None) => {
                 metrics::blob_cache_filled(FillEnd::Abandoned);
             }
             Ok(Some(stored)) => {
                 metrics::blob_cache_filled(FillEnd::Stored);
-                let entry = self.disk.shelf.peek(&self.wanted.digest);
-                self.flight.end(Progress::Complete(stored, entry));
+                let entry = fill.disk.shelf.peek(&fill.wanted.digest);
+                fill.flight.end(Progress::Complete(stored, entry));
             }
             Err(failure) => {
                 let refused = matches!(failure, Failure::Disk);
                 let end = if refused { FillEnd::Refused } else { FillEnd::Failed };
                 metrics::blob_cache_filled(end);
-                self.flight.end(Progress::Failed(failure));
+                fill.flight.end(Progress::Failed(failure));
             }
         }
     }
 
     /// Fills the copy and puts it on the shelf. `None` if nobody waits for it any more.
-    async fn fill(&self) -> Result<Option<Arc<Stored>>, Failure> {
+    async fn fill(self: &Arc<Self>) -> Result<Option<Arc<Stored>>, Failure> {
         let begun = self.begin().await?;
+        if begun.copy.is_none() {
+            return self.check(begun).await;
+        }
         let body = self.origin.open(&self.wanted, None).await.map_err(Failure::Origin)?;
         self.flight.tell(Progress::Written(Arc::clone(&begun.stored), 0));
         let mut body = pin!(body);
@@ -109,11 +121,67 @@ impl Fill {
         self.complete(begun).await.map(Some)
     }
 
-    /// Makes room and a file.
+    /// Hashes the files that Kubo has of the blob, and takes their checksums. All of it happens on one thread that may block,
+    /// because handing the bytes from thread to thread costs more than reading them.
+    async fn check(self: &Arc<Self>, begun: Begun) -> Result<Option<Arc<Stored>>, Failure> {
+        metrics::origin_read("local");
+        let fill = Arc::clone(self);
+        let checking = spawn_blocking(move || {
+            let stored = begun.stored;
+            let mut writer = Writer::begin(&fill.wanted, &stored);
+            let mut piece = vec![0; TOGETHER];
+            fill.flight.tell(Progress::Written(Arc::clone(&stored), 0));
+            while writer.at < stored.size() {
+                let left = stored.size() - writer.at;
+                let length = usize::try_from(left).map_or(TOGETHER, |left| left.min(TOGETHER));
+                let bytes = &mut piece[..length];
+                let read = stored.read_unchecked(writer.at, bytes);
+                read.ok_or(Failure::Disk)?.map_err(|error| fill.unread(&error))?;
+                writer.hasher.update(bytes);
+                writer.sum(bytes);
+                if writer.at.is_multiple_of(BATCH as u64) {
+                    let readable = writer.readable();
+                    fill.flight.tell(Progress::Written(Arc::clone(&stored), readable));
+                    if left > KEPT_ON && fill.flight.is_deserted() {
+                        return Ok(None);
+                    }
+                }
+            }
+            let actual = writer.hasher.finish();
+            if actual != fill.wanted.digest {
+                return Err(Failure::Wrong(actual));
+            }
+            fill.checked.put(fill.wanted.digest.clone(), Arc::clone(&stored));
+            Ok(Some(stored))
+        });
+        checking.await.unwrap_or(Err(Failure::Disk))
+    }
+
+    fn unread(&self, error: &io::Error) -> Failure {
+        let digest = &self.wanted.digest;
+        debug!(event = "blob_not_checked", %digest, %error, "a file of Kubo could not be read: {error}");
+        Failure::Disk
+    }
+
+    /// Finds the files that Kubo has of the blob, or makes room and a file for a copy.
     async fn begin(&self) -> Result<Begun, Failure> {
-        let (disk, size) = (Arc::clone(&self.disk), self.wanted.size);
-        let begun = spawn_blocking(move || disk.begin(size)).await;
-        begun.ok().flatten().ok_or(Failure::Disk)
+        let (disk, repository) = (Arc::clone(&self.disk), self.origin.repository().cloned());
+        let Wanted { cid, size, .. } = self.wanted;
+        let begun = spawn_blocking(move || {
+            let leaves = repository.and_then(|repository| {
+                Leaves::find(&repository, cid, size)
+                    .inspect_err(|miss| repository.missed(miss))
+                    .ok()
+            });
+            match leaves {
+                Some(leaves) => {
+                    let stored = Arc::new(Stored::leaves(leaves, size));
+                    Some(Begun { stored, copy: None })
+                }
+                None => disk.begin(size),
+            }
+        });
+        begun.await.ok().flatten().ok_or(Failure::Disk)
     }
 
     /// Waits for the bytes that are being written, and tells the readers.
@@ -130,7 +198,8 @@ impl Fill {
     /// Gives the file its name and puts the copy on the shelf.
     async fn complete(&self, begun: Begun) -> Result<Arc<Stored>, Failure> {
         let (disk, digest) = (Arc::clone(&self.disk), self.wanted.digest.clone());
-        let Begun { stored, draft, room } = begun;
+        let Begun { stored, copy } = begun;
+        let Some((draft, room)) = copy else { return Ok(stored) };
         let sealed = spawn_blocking(move || {
             stored.seal()?;
             disk.folder.keep(draft, &digest)?;
@@ -158,6 +227,9 @@ impl Disk {
     /// Makes room and a file for a blob of this size. Blocks. `None` if there is no space, which is no fault: the blob is
     /// read from its origin.
     fn begin(&self, size: u64) -> Option<Begun> {
+        if !self.takes(size) {
+            return None;
+        }
         let bytes = layout::file_length(size);
         let (room, evicted) = self.shelf.make_room(bytes)?;
         for digest in evicted {
@@ -175,7 +247,12 @@ impl Disk {
             return None;
         }
         let (file, draft) = self.folder.draft().ok()?;
-        Some(Begun { stored: Arc::new(Stored::new(file, size)), draft, room })
+        Some(Begun { stored: Arc::new(Stored::new(file, size)), copy: Some((draft, room)) })
+    }
+
+    /// Whether a blob of this size may have a copy.
+    pub(super) fn takes(&self, size: u64) -> bool {
+        size <= self.shelf.capacity() / SHARE
     }
 }
 

@@ -49,9 +49,9 @@ pub(super) struct Flight {
 }
 
 /// What a reader of a blob shall do.
-pub(super) enum Boarding {
-    /// Read this copy.
-    Shelved(Arc<Entry>),
+pub(super) enum Boarding<T> {
+    /// Read what was found.
+    Found(T),
     /// Follow a copy that somebody fills.
     Joined(Receiver<Progress>),
     /// Fill a copy, and follow it.
@@ -67,17 +67,17 @@ impl Flights {
 
     /// Finds the copy of a blob, on the shelf by `find` or among those that are being filled, or begins one. The shelf is
     /// asked under the lock: a copy is put on the shelf before its flight ends, so that it is always found in one of them.
-    pub(super) fn board(
+    pub(super) fn board<T>(
         self: &Arc<Self>,
         digest: &Digest,
-        find: impl FnOnce() -> Option<Arc<Entry>>,
-    ) -> Boarding {
+        find: impl FnOnce() -> Option<T>,
+    ) -> Boarding<T> {
         let mut flying = self.flying();
         if let Some(sender) = flying.get(digest) {
             return Boarding::Joined(sender.subscribe());
         }
-        if let Some(entry) = find() {
-            return Boarding::Shelved(entry);
+        if let Some(found) = find() {
+            return Boarding::Found(found);
         }
         if flying.len() >= AT_ONCE {
             return Boarding::Crowded;
@@ -107,7 +107,7 @@ impl Flight {
     }
 
     /// Ends the flight, and then tells the readers how. So one that asks again finds no flight that has failed.
-    pub(super) fn end(self, progress: Progress) {
+    pub(super) fn end(&self, progress: Progress) {
         self.leave(&mut self.flights.flying());
         self.tell(progress);
     }
@@ -135,7 +135,7 @@ mod tests {
     fn one_fills_and_the_others_follow() {
         let flights = Arc::new(Flights::default());
         let digest = sha256(b"abc");
-        let board = || flights.board(&digest, || None);
+        let board = || flights.board(&digest, || None::<()>);
         let Boarding::First(flight, first) = board() else { panic!("nobody fills") };
         let Boarding::Joined(second) = board() else { panic!("two fill") };
         assert!(!flight.is_deserted());
@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn so_many_are_filled_and_no_more() {
         let flights = Arc::new(Flights::default());
-        let board = |n: usize| flights.board(&sha256(&n.to_be_bytes()), || None);
+        let board = |n: usize| flights.board(&sha256(&n.to_be_bytes()), || None::<()>);
         let flying: Vec<_> = (0..AT_ONCE).map(board).collect();
         assert!(matches!(board(AT_ONCE), Boarding::Crowded));
         drop(flying);

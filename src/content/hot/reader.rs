@@ -227,6 +227,7 @@ impl Recovery {
             }
             Some(Failure::Disk) => {}
             None => {
+                self.hot.checked.forget(&self.wanted.digest);
                 if let Some(entry) = view.entry() {
                     self.hot.discard(entry).await;
                 }

@@ -1,7 +1,7 @@
-//! An open copy, complete or being filled.
+//! The bytes of a layer on the disk: an open copy, complete or being filled, or the files in which Kubo keeps its leaves.
 
 use std::fs::File;
-use std::io::{self, IoSliceMut};
+use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -9,31 +9,58 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use rustix::fs::Advice;
-use rustix::io::{Errno, ReadWriteFlags, preadv2};
 
 use super::layout::{self, PIECE};
+use crate::content::local::Leaves;
+use crate::content::pages::read_now;
+use crate::ipld::Cid;
+use crate::ipld::profile::LEAF_BYTES;
 
 /// Age of the time of a file from which on a read of it sets the time anew: a restart evicts by these times.
 const TOUCHED: Duration = Duration::from_secs(60);
 
-/// The bytes of a copy on the disk differ from those that were written.
+/// The bytes on the disk differ from those that the checksums were taken of, or are gone.
 #[derive(Debug)]
 pub(super) struct Damaged;
 
-/// An open file with the bytes of a blob, and the checksums of its pieces.
+/// The bytes of a blob, and the checksums of its pieces.
 #[derive(Debug)]
 pub(super) struct Stored {
-    file: File,
+    place: Place,
     size: u64,
     /// Those of a copy that is being filled are set piece by piece, before anybody is told of the piece.
     sums: Box<[AtomicU64]>,
 }
 
+#[derive(Debug)]
+enum Place {
+    Copy(File),
+    Leaves(Leaves),
+}
+
 impl Stored {
     /// A new file that is to be filled.
     pub(super) fn new(file: File, size: u64) -> Self {
+        Self::summing(Place::Copy(file), size)
+    }
+
+    /// Leaves whose checksums are to be taken.
+    pub(super) fn leaves(leaves: Leaves, size: u64) -> Self {
+        Self::summing(Place::Leaves(leaves), size)
+    }
+
+    fn summing(place: Place, size: u64) -> Self {
         let sums = (0..layout::pieces(size)).map(|_| AtomicU64::new(0)).collect();
-        Self { file, size, sums }
+        Self { place, size, sums }
+    }
+
+    /// Bytes of memory that it takes.
+    pub(super) fn memory(&self) -> usize {
+        let leaves = match &self.place {
+            Place::Copy(_) => 0,
+            Place::Leaves(leaves) => leaves.count(),
+        };
+        size_of::<Self>() + size_of_val(&*self.sums) + leaves * size_of::<Cid>()
     }
 
     /// Opens the file of a complete copy. Blocks.
@@ -53,7 +80,8 @@ impl Stored {
             let _ = file.set_modified(SystemTime::now());
         }
         let _ = rustix::fs::fadvise(&file, 0, None, Advice::Sequential);
-        Ok(Self { file, size, sums: sums.into_iter().map(AtomicU64::new).collect() })
+        let sums = sums.into_iter().map(AtomicU64::new).collect();
+        Ok(Self { place: Place::Copy(file), size, sums })
     }
 
     /// Length of the blob in bytes.
@@ -61,9 +89,21 @@ impl Stored {
         self.size
     }
 
-    /// Writes bytes of the blob. Blocks.
+    /// Writes bytes of the blob, unless Kubo has them already. Blocks.
     pub(super) fn write(&self, bytes: &[u8], at: u64) -> io::Result<()> {
-        self.file.write_all_at(bytes, at)
+        match &self.place {
+            Place::Copy(file) => file.write_all_at(bytes, at),
+            Place::Leaves(_) => Ok(()),
+        }
+    }
+
+    /// Reads bytes that have no checksum yet. Blocks. `None` if they are not on the disk before they are written.
+    pub(super) fn read_unchecked(&self, at: u64, into: &mut [u8]) -> Option<io::Result<()>> {
+        let Place::Leaves(leaves) = &self.place else { return None };
+        if at.is_multiple_of(LEAF_BYTES) {
+            leaves.expect(at + LEAF_BYTES);
+        }
+        Some(leaves.read(at, into))
     }
 
     /// Notes the checksum of the piece that begins at `at`.
@@ -81,19 +121,20 @@ impl Stored {
 
     /// Reads pieces that are in memory already, without waiting for the disk. `None` if they are not.
     pub(super) fn read_now(&self, at: u64, into: &mut [u8]) -> Option<Result<(), Damaged>> {
-        let length = into.len();
-        let read = loop {
-            match preadv2(&self.file, &mut [IoSliceMut::new(into)], at, ReadWriteFlags::NOWAIT) {
-                Err(Errno::INTR) => {}
-                other => break other.ok()?,
-            }
-        };
-        (read == length).then(|| self.check(at, into))
+        match &self.place {
+            Place::Copy(file) => (read_now(file, at, into) == into.len()).then_some(())?,
+            Place::Leaves(leaves) => leaves.read_now(at, into)?,
+        }
+        Some(self.check(at, into))
     }
 
     /// Reads pieces. Blocks.
     pub(super) fn read(&self, at: u64, into: &mut [u8]) -> Result<(), Damaged> {
-        self.file.read_exact_at(into, at).map_err(|_| Damaged)?;
+        let read = match &self.place {
+            Place::Copy(file) => file.read_exact_at(into, at),
+            Place::Leaves(leaves) => leaves.read(at, into),
+        };
+        read.map_err(|_| Damaged)?;
         self.check(at, into)
     }
 

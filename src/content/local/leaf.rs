@@ -1,18 +1,17 @@
 //! The file of one leaf.
 
 use std::fs::File;
-use std::io::IoSliceMut;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use rustix::fs::{Advice, fadvise};
-use rustix::io::{ReadWriteFlags, preadv2};
 use tokio::task::spawn_blocking;
 
 use super::miss::Miss;
 use super::repository::Repository;
 use crate::content::buffers::Buffer;
+use crate::content::pages::read_now;
 use crate::ipld::Cid;
 use crate::ipld::dag::Leaf;
 use crate::oci::{Algorithm, Digest};
@@ -69,9 +68,7 @@ impl OpenLeaf {
         wanted: usize,
     ) -> Result<Bytes, Miss> {
         let offset = at - self.start;
-        let mut slices = [IoSliceMut::new(buffer.first(wanted))];
-        // Returns what is in the page cache and does not wait. Some file systems do not offer that.
-        let read = preadv2(&*self.file, &mut slices, offset, ReadWriteFlags::NOWAIT).unwrap_or(0);
+        let read = read_now(&self.file, offset, buffer.first(wanted));
         if read == wanted {
             return Ok(buffer.freeze(0..wanted));
         }

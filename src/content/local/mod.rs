@@ -10,6 +10,7 @@
 
 mod flatfs;
 mod leaf;
+mod leaves;
 mod miss;
 mod reader;
 mod repository;
@@ -17,6 +18,7 @@ mod repository;
 mod tests;
 mod walk;
 
+pub(super) use leaves::Leaves;
 pub(super) use miss::Miss;
 pub(super) use reader::Reader;
 pub use repository::Repository;

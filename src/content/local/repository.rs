@@ -1,12 +1,13 @@
 //! The repository of a Kubo on this host.
 
-use std::fs::File;
-use std::io::Read;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use quick_cache::sync::Cache;
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
 use tracing::{debug, warn};
 
 use super::flatfs::{Flatfs, LayoutError};
@@ -73,7 +74,29 @@ impl Repository {
     }
 
     pub(super) fn file(&self, cid: &Cid) -> Result<File, Miss> {
-        File::open(self.0.flatfs.file_of(cid)).map_err(|error| Miss::of(*cid, error))
+        self.file_blocking(cid).map_err(|error| Miss::of(*cid, error))
+    }
+
+    pub(super) fn file_blocking(&self, cid: &Cid) -> io::Result<File> {
+        File::open(self.0.flatfs.file_of(cid))
+    }
+
+    /// Looks whether a leaf has a file of its length.
+    pub(super) fn look(&self, leaf: &Leaf) -> Result<(), Miss> {
+        let Leaf { cid, size } = *leaf;
+        let found = fs::metadata(self.0.flatfs.file_of(&cid));
+        match found.map_err(|error| Miss::of(cid, error))?.len() {
+            found if found == size => Ok(()),
+            found => Err(Miss::Odd(cid, format!("its file has {found} bytes, not {size}"))),
+        }
+    }
+
+    /// Opens the file of a block if the system knows its whole path from memory. Older systems never do.
+    pub(super) fn file_now(&self, cid: &Cid) -> io::Result<File> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        let path = self.0.flatfs.file_of(cid);
+        let opened = openat2(CWD, &path, flags, Mode::empty(), ResolveFlags::CACHED)?;
+        Ok(File::from(opened))
     }
 
     /// The children of a node of `size` bytes, compared with its CID.

@@ -17,6 +17,8 @@ pub enum BlobSource {
     Memory,
     /// A copy on the disk.
     Copy,
+    /// Kubo's files, compared with checksums that were taken when the digest matched.
+    Blocks,
     /// A copy that is being filled.
     Filling,
     /// Kubo, for this reader alone.
@@ -37,12 +39,13 @@ pub enum FillEnd {
 }
 
 impl BlobSource {
-    const ALL: [Self; 4] = [Self::Memory, Self::Copy, Self::Filling, Self::Origin];
+    const ALL: [Self; 5] = [Self::Memory, Self::Copy, Self::Blocks, Self::Filling, Self::Origin];
 
     fn label(self) -> &'static str {
         match self {
             Self::Memory => "memory",
             Self::Copy => "copy",
+            Self::Blocks => "blocks",
             Self::Filling => "filling",
             Self::Origin => "origin",
         }
@@ -111,17 +114,17 @@ pub(super) fn describe() {
     describe_counter!(
         READS,
         Unit::Count,
-        "Reads of blobs, by source: memory, a copy on the disk, a copy that is being filled, or origin (Kubo)"
+        "Reads of blobs, by source: memory, a copy on the disk, blocks (files of Kubo on this host whose checksums are known), a layer that is being filled (hashed for all who ask for it), or origin (Kubo, for one reader)"
     );
     describe_counter!(
         CACHED_BYTES,
         Unit::Bytes,
-        "Bytes that were read from copies of layers on the disk"
+        "Bytes that were read from copies of layers on the disk, or from files of Kubo whose checksums are known"
     );
     describe_counter!(
         FILLS,
         Unit::Count,
-        "Copies of layers that were begun, by outcome: stored, failed, abandoned by all clients, or refused by a full disk"
+        "Copies of layers and lists of checksums that were begun, by outcome: stored, failed, abandoned by all clients, or refused by a full disk"
     );
     describe_counter!(
         EVICTIONS,
