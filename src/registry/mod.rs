@@ -23,6 +23,7 @@ mod pins;
 mod remembered;
 mod rules;
 mod traffic;
+mod transfers;
 pub mod upkeep;
 pub mod upload;
 

@@ -5,7 +5,7 @@
 //! | What | Why another instance need not know it |
 //! |---|---|
 //! | `registry/upload/turns`: requests that write to one upload take turns | every statement that changes an upload compares its length; the slower instance gets 416 (`faults::instances::f20_…`) |
-//! | `registry/upload/transfers`, `net/places`, `auth/limits`: slots, places and rates | a limit of each instance, as `deploy/internet.md` says |
+//! | `registry/transfers`, `net/places`, `auth/limits`: slots, places and rates | a limit of each instance, as `deploy/internet.md` says |
 //! | `auth/login`: logins of the last minute | the account's revision is compared with its row at each use |
 //! | `auth/token/verify`: tokens that were verified | a signature stays right; rights are asked for at each request |
 //! | `auth/key/shared`: the keys | they are read again each minute and for an unknown key, and a new one signs after ten |

@@ -23,7 +23,6 @@ mod receive;
 mod record;
 mod start;
 mod transfer;
-mod transfers;
 mod turns;
 mod write;
 
@@ -31,5 +30,4 @@ pub use commit::Stored;
 pub use incoming::Incoming;
 pub use key::{UploadKey, UploadState};
 pub use part::PART_BYTES;
-pub(super) use transfers::Transfers;
 pub(super) use turns::Turns;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::incoming::{CountedBody, Incoming};
-use super::transfers::Slot;
+use crate::registry::transfers::Slot;
 use crate::registry::{Registry, RegistryError};
 use crate::telemetry::metrics::{self, Refusal};
 

@@ -25,7 +25,7 @@ const SLICE: Duration = Duration::from_secs(1);
 const SLICE_BYTES: u64 = 1 << 20;
 
 /// The slots of one registry.
-pub(in crate::registry) struct Transfers(Arc<Shared>);
+pub(super) struct Transfers(Arc<Shared>);
 
 struct Shared {
     state: Mutex<State>,
@@ -68,14 +68,14 @@ struct Queued<'t> {
 }
 
 impl Transfers {
-    pub(in crate::registry) fn new(slots: usize) -> Self {
+    pub(super) fn new(slots: usize) -> Self {
         let accounts = HashMap::new();
         let state = State { free: slots, conceded: 0, next_ticket: 0, accounts };
         Self(Arc::new(Shared { state: Mutex::new(state), waiting: watch::Sender::new(0) }))
     }
 
     /// Whether an upload holds a slot.
-    pub(in crate::registry) fn are_used(&self) -> bool {
+    pub(super) fn are_used(&self) -> bool {
         self.0.state().accounts.values().any(|account| account.held > 0)
     }
 
