@@ -53,6 +53,26 @@ const UPLOADS: Setting = Setting {
     default: Some("64"),
     help: "Most blob uploads that transfer bytes at the same time. Further ones wait, then get 503.",
 };
+const ACCOUNT_UPLOADS: Setting = Setting {
+    env: "OPEN_REGISTRY_LIMIT_ACCOUNT_UPLOADS",
+    kind: Kind::Value("N"),
+    default: None,
+    help: "Most of these uploads of one account. Without it one account may use all of them while nobody else waits.",
+};
+const PULLS: Setting = Setting {
+    env: "OPEN_REGISTRY_LIMIT_PULLS",
+    kind: Kind::Value("N"),
+    default: Some("2048"),
+    help: "Most pulls of blobs that transfer bytes at the same time. Further ones wait, then get 503. While others wait, a \
+           pull whose client takes nothing does not count.",
+};
+const ACCOUNT_PULLS: Setting = Setting {
+    env: "OPEN_REGISTRY_LIMIT_ACCOUNT_PULLS",
+    kind: Kind::Value("N"),
+    default: None,
+    help: "Most of these pulls of one account, or of one address that has not logged in. Without it one may use all of \
+           them while nobody else waits. All machines of a fleet may share one account.",
+};
 const OPEN_UPLOADS: Setting = Setting {
     env: "OPEN_REGISTRY_LIMIT_OPEN_UPLOADS",
     kind: Kind::Value("N"),
@@ -125,6 +145,9 @@ pub(super) const GROUP: Group = Group {
         &CONNECTIONS,
         &ADDRESS_CONNECTIONS,
         &UPLOADS,
+        &ACCOUNT_UPLOADS,
+        &PULLS,
+        &ACCOUNT_PULLS,
         &OPEN_UPLOADS,
         &BLOB_BYTES,
         &NAMESPACE_BYTES,
@@ -156,6 +179,12 @@ pub struct Limits {
     pub address_connections: usize,
     /// Most blob uploads that transfer bytes at the same time.
     pub uploads: usize,
+    /// Most of these of one account.
+    pub account_uploads: usize,
+    /// Most pulls of blobs that transfer bytes at the same time.
+    pub pulls: usize,
+    /// Most of these of one account, or of one address without a login.
+    pub account_pulls: usize,
     /// Most unfinished uploads of one account.
     pub open_uploads: u32,
     /// Largest blob in bytes.
@@ -188,6 +217,9 @@ impl Limits {
             connections: source.read(&CONNECTIONS, value::count(1..=1_000_000))?,
             address_connections: source.read(&ADDRESS_CONNECTIONS, value::count(1..=1_000_000))?,
             uploads: source.read(&UPLOADS, value::count(1..=100_000))?,
+            account_uploads: transfers(source, &ACCOUNT_UPLOADS)?,
+            pulls: source.read(&PULLS, value::count(1..=1_000_000))?,
+            account_pulls: transfers(source, &ACCOUNT_PULLS)?,
             open_uploads: source.read(&OPEN_UPLOADS, value::count(1..=1_000_000))?,
             blob_bytes: source.read_optional(&BLOB_BYTES, bytes)?,
             namespace_bytes: source.read_optional(&NAMESPACE_BYTES, bytes)?,
@@ -200,6 +232,12 @@ impl Limits {
             page: source.read(&PAGE_SIZE, value::count(1..=100_000))?,
         })
     }
+}
+
+/// Most transfers of one account. As many as there may be, if the setting is absent.
+fn transfers(source: &Source, setting: &Setting) -> Result<usize, ConfigError> {
+    let most = source.read_optional(setting, value::count(1..=1_000_000))?;
+    Ok(most.unwrap_or(usize::MAX))
 }
 
 /// A limit on stored bytes, up to 1 EiB.

@@ -37,6 +37,8 @@ fn nothing_set_gives_a_private_registry_on_loopback() {
     assert_eq!(config.limits.body_stall, Duration::from_secs(60));
     assert_eq!(config.limits.body_rate, 1024);
     assert_eq!((config.limits.connections, config.limits.uploads), (4096, 64));
+    assert_eq!((config.limits.pulls, config.limits.account_pulls), (2048, usize::MAX));
+    assert_eq!(config.limits.account_uploads, usize::MAX);
     assert_eq!(config.limits.address_connections, 1024);
     assert!(config.tls.files.is_none() && config.tls.clients.is_none() && !config.tls.http2);
     assert_eq!(config.tls.handshake_time, Duration::from_secs(10));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::RegistryError;
-use super::blob::Suspicion;
+use super::blob::{Pulls, Suspicion};
 use super::collecting::Collecting;
 use super::collector::Collector;
 use super::detached::Detached;
@@ -21,6 +21,7 @@ use crate::content::Content;
 use crate::ipfs::Kubo;
 use crate::jobs::Nudge;
 use crate::store::Store;
+use crate::telemetry::metrics::Queue;
 
 /// The bounds within which the registry works.
 #[derive(Clone, Debug)]
@@ -29,6 +30,12 @@ pub struct Limits {
     pub collector: Collector,
     /// Largest number of uploads that transfer bytes at the same time. Further ones wait and are refused after a while.
     pub uploads: usize,
+    /// Most of these of one account.
+    pub account_uploads: usize,
+    /// Largest number of pulls of blobs that transfer bytes at the same time. Further ones wait and are refused after a while.
+    pub pulls: usize,
+    /// Most of these of one account, or of one address without a login.
+    pub account_pulls: usize,
     /// Most uploads that one account may have open.
     pub open_uploads: u32,
     /// How long an upload may stay untouched before it expires.
@@ -53,6 +60,9 @@ impl Limits {
         Self {
             collector: Collector::of(config),
             uploads: config.limits.uploads,
+            account_uploads: config.limits.account_uploads,
+            pulls: config.limits.pulls,
+            account_pulls: config.limits.account_pulls,
             open_uploads: config.limits.open_uploads,
             upload_idle: config.limits.upload_idle,
             blob_bytes: config.limits.blob_bytes,
@@ -79,6 +89,7 @@ struct Parts {
     limits: Limits,
     turns: Turns,
     transfers: Transfers,
+    pulls: Pulls,
     pins: Nudge,
     traffic: Traffic,
     collecting: Collecting,
@@ -115,7 +126,8 @@ impl Registry {
     /// As [`Registry::new`], with a cache through which clients read.
     pub fn reading(store: Store, ipfs: Kubo, content: Content, limits: Limits) -> Self {
         Self(Arc::new(Parts {
-            transfers: Transfers::new(limits.uploads),
+            transfers: Transfers::new(limits.uploads, limits.account_uploads, Queue::UploadSlots),
+            pulls: Pulls::new(limits.pulls, limits.account_pulls),
             turns: Turns::default(),
             pins: Nudge::default(),
             traffic: Traffic::default(),
@@ -206,6 +218,11 @@ impl Registry {
     /// Turns of the requests that write to one upload.
     pub(super) fn turns(&self) -> &Turns {
         &self.0.turns
+    }
+
+    /// Slots of the pulls that move bytes to clients.
+    pub(super) fn pulls(&self) -> &Pulls {
+        &self.0.pulls
     }
 
     /// Slots of the uploads that move bytes to Kubo.

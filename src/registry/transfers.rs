@@ -1,8 +1,9 @@
-//! The slots for uploads that move bytes to Kubo: how many there are, who gets the next one, and when a slow holder gives
-//! its slot up.
+//! The slots for transfers that move bytes: how many there are, who gets the next one, and when a slow holder gives its
+//! slot up.
 //!
-//! A slot is never held at a client's pace while somebody waits for one. Its holder asks [`Slot::wanted`] while it waits
-//! for its client, and gives the slot back when that returns.
+//! A slot is never held at a client's pace while somebody waits for one. An upload asks [`Slot::wanted`] while it waits for
+//! its client, and gives the slot back when that returns. A pull whose client takes nothing loses its slot
+//! (`blob/pulls.rs`).
 
 use std::collections::{BTreeMap, HashMap};
 use std::future::pending;
@@ -14,8 +15,8 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::telemetry::metrics::{self, Queue, Raised};
 
-/// How long a client may send nothing before its upload gives its slot to one that waits.
-const IDLE: Duration = Duration::from_millis(250);
+/// How long a client may move nothing before its transfer gives its slot to one that waits.
+pub(super) const IDLE: Duration = Duration::from_millis(250);
 
 /// How long every upload may keep its slot.
 const SLICE: Duration = Duration::from_secs(1);
@@ -29,26 +30,29 @@ pub(super) struct Transfers(Arc<Shared>);
 
 struct Shared {
     state: Mutex<State>,
-    /// Number of uploads that wait for a slot.
+    queue: Queue,
+    /// Number of transfers that wait for a slot.
     waiting: watch::Sender<usize>,
 }
 
 struct State {
     free: usize,
+    /// The most that one account may hold.
+    most: usize,
     /// Holders that are about to give their slots back because others wait.
     conceded: usize,
     next_ticket: u64,
     accounts: HashMap<String, Account>,
 }
 
-/// The slots that one account holds, and its uploads that wait for one.
+/// The slots that one account holds, and its transfers that wait for one.
 #[derive(Default)]
 struct Account {
     held: usize,
     queue: BTreeMap<u64, oneshot::Sender<Slot>>,
 }
 
-/// The right of one upload to send bytes to Kubo. Dropping it gives it to the next upload.
+/// The right of one transfer to move bytes. Dropping it gives it to the next one that waits.
 pub(super) struct Slot {
     shared: Arc<Shared>,
     subject: String,
@@ -68,20 +72,26 @@ struct Queued<'t> {
 }
 
 impl Transfers {
-    pub(super) fn new(slots: usize) -> Self {
-        let accounts = HashMap::new();
-        let state = State { free: slots, conceded: 0, next_ticket: 0, accounts };
-        Self(Arc::new(Shared { state: Mutex::new(state), waiting: watch::Sender::new(0) }))
+    /// So many slots, of which one account may hold at most `most`. `queue` is the name of the queue for them in metrics.
+    pub(super) fn new(slots: usize, most: usize, queue: Queue) -> Self {
+        let state =
+            State { free: slots, most, conceded: 0, next_ticket: 0, accounts: HashMap::new() };
+        Self(Arc::new(Shared { state: Mutex::new(state), queue, waiting: watch::Sender::new(0) }))
     }
 
-    /// Whether an upload holds a slot.
+    /// Number of transfers that wait for a slot.
+    pub(super) fn waiting(&self) -> usize {
+        *self.0.waiting.borrow()
+    }
+
+    /// Whether a transfer holds a slot.
     pub(super) fn are_used(&self) -> bool {
         self.0.state().accounts.values().any(|account| account.held > 0)
     }
 
-    /// Takes a slot for an upload of `subject`. Waits at most `longest`, and returns `None` after that.
+    /// Takes a slot for a transfer of the account `subject`. Waits at most `longest`, and returns `None` after that.
     ///
-    /// A slot that becomes free goes to the account that holds the fewest, and within an account to the upload that has
+    /// A slot that becomes free goes to the account that holds the fewest, and within an account to the transfer that has
     /// waited longest.
     pub(super) async fn take(&self, subject: &str, longest: Duration) -> Option<Slot> {
         let (queued, slot) = match self.0.take_or_queue(subject) {
@@ -101,7 +111,7 @@ impl Shared {
     ) -> Result<Slot, (Queued<'t>, oneshot::Receiver<Slot>)> {
         let state = &mut *self.state();
         let account = state.accounts.entry(subject.to_owned()).or_default();
-        if state.free > 0 {
+        if state.free > 0 && account.held < state.most {
             account.held += 1;
             state.free -= 1;
             return Ok(Slot::new(Arc::clone(self), subject.to_owned()));
@@ -111,7 +121,7 @@ impl Shared {
         state.next_ticket += 1;
         account.queue.insert(ticket, sender);
         self.waiting.send_modify(|waiting| *waiting += 1);
-        let _counted = metrics::queued(Queue::UploadSlots);
+        let _counted = metrics::queued(self.queue);
         Err((Queued { shared: self, subject, ticket, _counted }, slot))
     }
 
@@ -119,7 +129,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a slot back from `subject`, and takes the upload that gets it out of the queue.
+    /// Takes a slot back from `subject`, and takes the transfer that gets it out of the queue.
     fn take_back(&self, subject: &str, conceded: bool) -> Option<(String, oneshot::Sender<Slot>)> {
         let mut state = self.state();
         if conceded {
@@ -147,9 +157,10 @@ impl Shared {
 }
 
 impl State {
-    /// The upload that gets the next free slot. The slot counts as its account's from here on.
+    /// The transfer that gets the next free slot. The slot counts as its account's from here on.
     fn next(&mut self) -> Option<(String, oneshot::Sender<Slot>)> {
-        let waiting = self.accounts.iter().filter_map(|(subject, account)| {
+        let below = self.accounts.iter().filter(|(_, account)| account.held < self.most);
+        let waiting = below.filter_map(|(subject, account)| {
             let (ticket, _) = account.queue.first_key_value()?;
             Some((account.held, *ticket, subject))
         });
@@ -230,7 +241,7 @@ impl Slot {
 impl Drop for Slot {
     fn drop(&mut self) {
         if let Some((subject, sender)) = self.shared.take_back(&self.subject, self.conceded) {
-            // If that upload has stopped waiting, the slot comes back and is dropped, which passes it on.
+            // If that transfer has stopped waiting, the slot comes back and is dropped, which passes it on.
             drop(sender.send(Self::new(Arc::clone(&self.shared), subject)));
         }
     }
@@ -247,9 +258,29 @@ mod tests {
         timeout(Duration::ZERO, future).await.ok()
     }
 
+    fn slots(number: usize) -> Transfers {
+        Transfers::new(number, number, Queue::UploadSlots)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_account_at_its_limit_waits_for_its_own_slots() {
+        let slots = Transfers::new(3, 2, Queue::PullSlots);
+        let mut held = Vec::new();
+        for _ in 0..2 {
+            held.push(slots.take("many", LONG).await.unwrap());
+        }
+        let mut third = Box::pin(slots.take("many", LONG));
+        assert!(now(third.as_mut()).await.is_none());
+        let other = slots.take("one", LONG).await.unwrap();
+        drop(other);
+        assert!(now(third.as_mut()).await.is_none(), "a free slot is not for it");
+        held.pop();
+        assert!(now(third.as_mut()).await.flatten().is_some());
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_free_slot_goes_to_the_account_with_the_fewest() {
-        let slots = Transfers::new(3);
+        let slots = slots(3);
         let mut held = Vec::new();
         for _ in 0..3 {
             held.push(slots.take("many", LONG).await.unwrap());
@@ -269,7 +300,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_upload_that_stops_waiting_gets_nothing() {
-        let slots = Transfers::new(1);
+        let slots = slots(1);
         let slot = slots.take("a", LONG).await.unwrap();
         let mut early = Box::pin(slots.take("b", LONG));
         assert!(now(early.as_mut()).await.is_none());
@@ -284,7 +315,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn one_slow_holder_gives_way_for_each_that_waits() {
-        let slots = Transfers::new(2);
+        let slots = slots(2);
         let mut slow = slots.take("a", LONG).await.unwrap();
         let mut other = slots.take("a", LONG).await.unwrap();
         assert!(timeout(LONG, slow.wanted()).await.is_err(), "nobody waits");
@@ -302,7 +333,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_fast_upload_keeps_its_slot_and_a_trickle_does_not() {
-        let slots = Transfers::new(1);
+        let slots = slots(1);
         let mut slot = slots.take("a", LONG).await.unwrap();
         let mut waiting = Box::pin(slots.take("b", LONG));
         assert!(now(waiting.as_mut()).await.is_none());

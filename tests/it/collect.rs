@@ -103,7 +103,7 @@ impl Instance {
     async fn pull(&self, bytes: &Bytes) -> Bytes {
         let access = Access { repository: name(), grantee: Grantee::Everyone };
         let blob = self.registry.blobs().get(&access, &digest(bytes)).await.unwrap();
-        let body = self.registry.blobs().read(&blob, None).await.unwrap();
+        let body = self.registry.blobs().read("test", &blob, None).await.unwrap();
         Box::pin(body).collect().await.unwrap().to_bytes()
     }
 

@@ -2,9 +2,12 @@
 
 use af_registry::stream::hashing::sha256;
 use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
 use serde_json::json;
 
-use crate::rig::client::random;
+use crate::rig::client::{nothing, random, request};
 use crate::rig::server::{Server, builder, server};
 
 const MIB: usize = 1 << 20;
@@ -208,4 +211,31 @@ async fn a_blob_that_an_image_needs_cannot_be_deleted() {
     client.get(&path).await.expect(200);
     client.delete(&format!("/v2/needed/manifests/{manifest}")).await.expect(202);
     client.delete(&path).await.expect(202);
+}
+
+/// With one slot, a client that takes nothing would hold up every other one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pull_whose_client_stalls_holds_no_other() {
+    let server = builder()
+        .await
+        .env("OPEN_REGISTRY_LIMIT_PULLS", "1")
+        .env("OPEN_REGISTRY_LIMIT_ACCOUNT_PULLS", "1")
+        .start()
+        .await;
+    let client = server.client();
+    let bytes = random(614, 24 * MIB);
+    let path = format!("/v2/stalls/blobs/{}", client.push_blob("stalls", &bytes).await);
+    let stream = tokio::net::TcpStream::connect(server.addr).await.unwrap();
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let asked = request("GET", &path, &[("host", &server.host())], nothing());
+    let stalled = sender.send_request(asked).await.unwrap();
+    for _ in 0..3 {
+        assert!(client.get(&path).await.expect(200).body == bytes);
+    }
+    let parts = client.get_with(&path, &[("range", "bytes=0-9,1000000-1000009")]).await.expect(206);
+    assert!(parts.body.windows(10).any(|window| window == &bytes[1_000_000..1_000_010]));
+    // The one that has lost its slot goes on when its client does.
+    assert!(stalled.into_body().collect().await.unwrap().to_bytes() == bytes);
+    connection.abort();
 }

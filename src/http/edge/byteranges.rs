@@ -24,6 +24,7 @@ pub(in crate::http) struct Many {
 /// before it has been sent.
 pub(in crate::http) async fn open(
     registry: Registry,
+    client: String,
     blob: Blob,
     ranges: Vec<Range<u64>>,
 ) -> Result<Many, RegistryError> {
@@ -34,9 +35,9 @@ pub(in crate::http) async fn open(
     let Some((head, range)) = parts.pop_front() else {
         return Ok(Many { content_type: String::new(), body: Body::empty() });
     };
-    let first = registry.blobs().read(&blob, Some(range)).await?;
+    let first = registry.blobs().read(&client, &blob, Some(range)).await?;
     let stage = Stage::Head(head, Box::pin(first));
-    let body = Multipart { registry, blob, parts, tail, left, stage };
+    let body = Multipart { registry, client, blob, parts, tail, left, stage };
     Ok(Many { content_type: text.content_type(), body: Body::streamed(body) })
 }
 
@@ -51,6 +52,7 @@ enum Stage {
 
 struct Multipart {
     registry: Registry,
+    client: String,
     blob: Blob,
     parts: VecDeque<(Bytes, Range<u64>)>,
     tail: Bytes,
@@ -63,9 +65,12 @@ impl Multipart {
     fn advance(&mut self) -> Option<Bytes> {
         match self.parts.pop_front() {
             Some((head, range)) => {
-                let (registry, blob) = (self.registry.clone(), self.blob.clone());
+                let (registry, client) = (self.registry.clone(), self.client.clone());
+                let blob = self.blob.clone();
                 let opening =
-                    Box::pin(async move { registry.blobs().read(&blob, Some(range)).await });
+                    Box::pin(
+                        async move { registry.blobs().read(&client, &blob, Some(range)).await },
+                    );
                 self.stage = Stage::Opening(head, opening);
                 None
             }

@@ -4,12 +4,14 @@
 mod delete;
 mod get;
 mod mount;
+mod pulls;
 mod read;
 mod scrub;
 mod suspect;
 mod suspicion;
 
 pub use get::Blob;
+pub(super) use pulls::Pulls;
 pub use read::BlobBody;
 pub use scrub::Scrubbed;
 pub(super) use suspicion::Suspicion;

@@ -9,28 +9,38 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use super::Blob;
+use super::pulls::Pulling;
 use crate::content::{ContentBody, Wanted};
 use crate::ipfs::IpfsError;
 use crate::registry::traffic::Moving;
 use crate::registry::{Blobs, Registry, RegistryError};
 use crate::stream::StreamError;
 
+/// Largest blob that needs no slot, because it is sent in one frame: a configuration never waits for layers.
+const AT_ONCE: u64 = 64 << 10;
+
 impl Blobs<'_> {
     /// Opens the bytes of a blob, or of one range of it. The last frame of a whole read is held back until the digest
-    /// matches. A range of a copy is compared with its checksums; one from Kubo can only be counted.
+    /// matches. A range of a copy is compared with its checksums; one from Kubo can only be counted. `client` is the account
+    /// that pulls, or the address of one that has not logged in.
     ///
     /// # Errors
-    /// Those of Kubo. A blob whose bytes prove lost or wrong is put under quarantine.
+    /// [`RegistryError::Overloaded`] when too many pulls are under way for too long. Those of Kubo. A blob whose bytes prove lost or wrong is put under quarantine.
     pub async fn read(
         self,
+        client: &str,
         blob: &Blob,
         range: Option<Range<u64>>,
     ) -> Result<BlobBody, RegistryError> {
+        let pulling = match blob.size {
+            ..=AT_ONCE => None,
+            _ => Some(self.0.pulls().begin(client).await?),
+        };
         let Blob { digest, cid, size } = blob.clone();
         let opened = self.0.content().open(&Wanted { cid, digest, size }, range).await;
         let report_to = Some((self.0.clone(), blob.clone()));
         match opened {
-            Ok(content) => Ok(BlobBody { content, report_to, moving: self.0.moving() }),
+            Ok(content) => Ok(BlobBody { content, report_to, pulling, moving: self.0.moving() }),
             Err(error) => Err(fault(report_to, error)),
         }
     }
@@ -44,6 +54,8 @@ pin_project! {
         content: ContentBody,
         // Taken by the first error, which reports the blob.
         report_to: Option<(Registry, Blob)>,
+        // `None` for a blob that is sent at once.
+        pulling: Option<Pulling>,
         // Background work gives way while it lives.
         moving: Moving,
     }
@@ -58,6 +70,9 @@ impl Body for BlobBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, RegistryError>>> {
         let this = self.project();
+        if let Some(pulling) = this.pulling {
+            pulling.moves();
+        }
         let frame = ready!(this.content.poll_frame(cx));
         Poll::Ready(frame.map(|frame| frame.map_err(|error| fault(this.report_to.take(), error))))
     }

@@ -53,6 +53,7 @@ const CONNECTIONS: &str = "registry_connections_open";
 const RECEIVED_BYTES: &str = "registry_blob_received_bytes_total";
 const SENT_BYTES: &str = "registry_blob_sent_bytes_total";
 const UPLOADS_OPEN: &str = "registry_uploads_open";
+const PULLS_OPEN: &str = "registry_pulls_open";
 const QUARANTINED: &str = "registry_blobs_quarantined_total";
 const SCRUBBED: &str = "registry_scrubbed_blobs_total";
 const SCRUBBED_BYTES: &str = "registry_scrubbed_bytes_total";
@@ -108,6 +109,11 @@ pub fn describe() {
     describe_counter!(RECEIVED_BYTES, Unit::Bytes, "Bytes of blobs received from clients");
     describe_counter!(SENT_BYTES, Unit::Bytes, "Bytes of blobs sent to clients");
     describe_gauge!(UPLOADS_OPEN, Unit::Count, "Blob uploads that are transferring bytes");
+    describe_gauge!(
+        PULLS_OPEN,
+        Unit::Count,
+        "Pulls of blobs that are transferring bytes, or whose clients take none"
+    );
     describe_counter!(
         QUARANTINED,
         Unit::Count,
@@ -321,6 +327,11 @@ pub fn connection_open() -> Raised {
 /// Counts an upload that transfers bytes, until the value is dropped.
 pub fn upload_open() -> Raised {
     Raised::new(gauge!(UPLOADS_OPEN))
+}
+
+/// Counts a pull of a blob, until the value is dropped.
+pub fn pull_open() -> Raised {
+    Raised::new(gauge!(PULLS_OPEN))
 }
 
 /// A call to PostgreSQL or Kubo, which is a span of its request too. Its outcome is `ok` or `error` by [`Call::end`], and

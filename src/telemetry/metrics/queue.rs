@@ -12,6 +12,8 @@ const CACHE: &str = "registry_cache_requests_total";
 pub enum Queue {
     /// Uploads that wait for a slot (`OPEN_REGISTRY_LIMIT_UPLOADS`).
     UploadSlots,
+    /// Pulls of blobs that wait for a slot (`OPEN_REGISTRY_LIMIT_PULLS`).
+    PullSlots,
     /// Logins that wait for a thread that compares passwords.
     Logins,
     /// Calls that wait for a PostgreSQL or a Kubo that is gone for a moment.
@@ -33,6 +35,7 @@ impl Queue {
     fn label(self) -> &'static str {
         match self {
             Self::UploadSlots => "upload_slots",
+            Self::PullSlots => "pull_slots",
             Self::Logins => "logins",
             Self::Partners => "partners",
         }
@@ -56,7 +59,7 @@ pub fn looked_up(cache: Cache, hit: bool) {
 
 /// Publishes an empty queue for each kind, so that a query finds them before anybody has waited.
 pub(super) fn publish_empty() {
-    for queue in [Queue::UploadSlots, Queue::Logins, Queue::Partners] {
+    for queue in [Queue::UploadSlots, Queue::PullSlots, Queue::Logins, Queue::Partners] {
         gauge!(QUEUE, "queue" => queue.label()).set(0.0);
     }
 }

@@ -30,6 +30,7 @@ pub enum Refusal {
     TokenRate,
     Uploads,
     OpenUploads,
+    Pulls,
 }
 
 impl Refusal {
@@ -58,6 +59,7 @@ impl Refusal {
             Self::TokenRate => "token_rate",
             Self::Uploads => "uploads",
             Self::OpenUploads => "open_uploads",
+            Self::Pulls => "pulls",
         }
     }
 }

@@ -1,0 +1,181 @@
+//! The pulls that move bytes, each in a slot.
+//!
+//! A pull holds a slot from before its answer begins until its last byte is taken. While others wait for one, a pull whose
+//! client takes nothing loses its slot: it goes on when its client does, without one. So slow clients hold nobody up, and
+//! their number is bounded by that of connections.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
+
+use crate::registry::RegistryError;
+use crate::registry::transfers::{IDLE, Slot, Transfers};
+use crate::telemetry::metrics::{self, Queue, Raised, Refusal};
+
+/// How long a pull waits for a slot before its request is refused.
+const WAIT: Duration = Duration::from_secs(30);
+
+/// The slots for pulls of one registry, and who holds them. Cheap to clone.
+#[derive(Clone)]
+pub(in crate::registry) struct Pulls(Arc<Shared>);
+
+struct Shared {
+    transfers: Transfers,
+    began: Instant,
+    holders: Mutex<Holders>,
+}
+
+#[derive(Default)]
+struct Holders {
+    slots: HashMap<u64, Holder>,
+    next: u64,
+    /// When somebody last looked for idle ones, in milliseconds since the start.
+    looked: u64,
+}
+
+struct Holder {
+    _slot: Slot,
+    moved: Arc<AtomicU64>,
+}
+
+/// A pull that is under way. Dropping it gives its slot to the next one.
+pub(super) struct Pulling {
+    shared: Arc<Shared>,
+    id: u64,
+    /// When its client last took bytes, in milliseconds since the start.
+    moved: Arc<AtomicU64>,
+    _counted: Raised,
+}
+
+impl Pulls {
+    /// So many slots, of which one client may hold at most `most`.
+    pub(in crate::registry) fn new(slots: usize, most: usize) -> Self {
+        let transfers = Transfers::new(slots, most, Queue::PullSlots);
+        Self(Arc::new(Shared { transfers, began: Instant::now(), holders: Mutex::default() }))
+    }
+
+    /// Takes a slot for a pull of `client`: an account, or an address that has not logged in.
+    ///
+    /// # Errors
+    /// [`RegistryError::Overloaded`] when none becomes free in time.
+    pub(super) async fn begin(&self, client: &str) -> Result<Pulling, RegistryError> {
+        let mut taking = Box::pin(self.0.transfers.take(client, WAIT));
+        loop {
+            match timeout(IDLE, taking.as_mut()).await {
+                Ok(Some(slot)) => return Ok(self.0.hold(slot)),
+                Ok(None) => {
+                    metrics::refused(Refusal::Pulls);
+                    return Err(RegistryError::Overloaded);
+                }
+                Err(_) => self.0.revoke_idle(),
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn holders(&self) -> MutexGuard<'_, Holders> {
+        self.holders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn hold(self: &Arc<Self>, slot: Slot) -> Pulling {
+        let moved = Arc::new(AtomicU64::new(self.now()));
+        let holders = &mut *self.holders();
+        let id = holders.next;
+        holders.next += 1;
+        holders.slots.insert(id, Holder { _slot: slot, moved: Arc::clone(&moved) });
+        Pulling { shared: Arc::clone(self), id, moved, _counted: metrics::pull_open() }
+    }
+
+    /// Takes slots from the pulls that have been idle for the longest time, one for each that waits. However many wait,
+    /// one of them looks in each [`IDLE`].
+    fn revoke_idle(&self) {
+        let (now, idle) = (self.now(), IDLE.as_millis() as u64);
+        let revoked: Vec<Holder> = {
+            let holders = &mut *self.holders();
+            if now < holders.looked + idle / 2 {
+                return;
+            }
+            holders.looked = now;
+            let moved = |holder: &Holder| holder.moved.load(Ordering::Relaxed);
+            let mut found: Vec<_> = holders.slots.iter().map(|(id, h)| (moved(h), *id)).collect();
+            found.retain(|(moved, _)| moved + idle <= now);
+            found.sort_unstable();
+            found.truncate(self.transfers.waiting());
+            found.iter().filter_map(|(_, id)| holders.slots.remove(id)).collect()
+        };
+        // Slots that come back are handed on at once, so nothing may be locked here.
+        drop(revoked);
+    }
+}
+
+impl Pulling {
+    /// Notes that the client takes bytes.
+    pub(super) fn moves(&self) {
+        self.moved.store(self.shared.now(), Ordering::Relaxed);
+    }
+}
+
+impl Drop for Pulling {
+    fn drop(&mut self) {
+        let holder = self.shared.holders().slots.remove(&self.id);
+        drop(holder);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The output of a future that does not have to wait.
+    async fn now<T>(future: impl Future<Output = T>) -> Option<T> {
+        timeout(Duration::ZERO, future).await.ok()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pull_whose_client_takes_nothing_gives_way() {
+        let pulls = Pulls::new(2, 2);
+        let idle = pulls.begin("a").await.unwrap();
+        let busy = pulls.begin("a").await.unwrap();
+        let mut third = Box::pin(pulls.begin("b"));
+        assert!(now(third.as_mut()).await.is_none());
+        tokio::time::advance(IDLE - Duration::from_millis(1)).await;
+        busy.moves();
+        let third = third.await.unwrap();
+        assert_eq!(pulls.0.holders().slots.len(), 2);
+        assert!(pulls.0.holders().slots.contains_key(&busy.id));
+        // It goes on without a slot, and gives back none that it has not.
+        idle.moves();
+        drop(idle);
+        assert_eq!(pulls.0.holders().slots.len(), 2);
+        drop((busy, third));
+        assert!(!pulls.0.transfers.are_used());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pull_waits_for_a_slot_so_long_and_no_longer() {
+        let pulls = Pulls::new(1, 1);
+        let pulling = pulls.begin("a").await.unwrap();
+        let busy = async {
+            loop {
+                pulling.moves();
+                tokio::time::sleep(IDLE / 4).await;
+            }
+        };
+        let began = Instant::now();
+        tokio::select! {
+            refused = pulls.begin("b") => assert!(matches!(refused, Err(RegistryError::Overloaded))),
+            () = busy => unreachable!("it never ends"),
+        }
+        assert_eq!(began.elapsed(), WAIT);
+        drop(pulling);
+        assert!(now(pulls.begin("b")).await.is_some());
+    }
+}
