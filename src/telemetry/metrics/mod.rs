@@ -6,6 +6,7 @@
 mod cache;
 mod collection;
 mod failure;
+mod known;
 mod own;
 mod partner;
 mod process;
@@ -40,8 +41,11 @@ pub use source::{local_block_missed, origin_read};
 pub use transfer::{Content, Direction, Transfer, TransferEnd, blob_pushed};
 
 use metrics::{
-    Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+    Counter, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge,
+    histogram,
 };
+
+use known::Known;
 
 use super::recent;
 use super::trace::{self, Span, Work};
@@ -210,9 +214,13 @@ pub fn describe() {
 
 /// Counts one answered request.
 pub fn request(method: &'static str, endpoint: &'static str, status: u16, took: Duration) {
-    counter!(HTTP_REQUESTS, "method" => method, "endpoint" => endpoint, "status" => status_label(status))
-        .increment(1);
-    histogram!(HTTP_DURATION, "endpoint" => endpoint).record(took);
+    static REQUESTS: Known<(&str, &str, &str), Counter> = Known::new();
+    static DURATIONS: Known<&str, Histogram> = Known::new();
+    let status_label = status_label(status);
+    let find = || counter!(HTTP_REQUESTS, "method" => method, "endpoint" => endpoint, "status" => status_label);
+    REQUESTS.record((method, endpoint, status_label), find, |counter| counter.increment(1));
+    let find = || histogram!(HTTP_DURATION, "endpoint" => endpoint);
+    DURATIONS.record(endpoint, find, |histogram| histogram.record(took));
     recent::request(status >= 500);
 }
 
@@ -371,8 +379,11 @@ impl Call {
 
 impl Drop for Call {
     fn drop(&mut self) {
-        histogram!(self.metric, "call" => self.name, "outcome" => self.outcome)
-            .record(self.began.elapsed());
+        static DURATIONS: Known<(&str, &str, &str), Histogram> = Known::new();
+        let Self { metric, name, outcome, .. } = *self;
+        let find = || histogram!(metric, "call" => name, "outcome" => outcome);
+        let took = self.began.elapsed();
+        DURATIONS.record((metric, name, outcome), find, |histogram| histogram.record(took));
         self.span.ended(self.outcome);
     }
 }

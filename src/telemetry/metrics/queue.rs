@@ -1,7 +1,8 @@
 //! Metrics of who waits for whom inside of the process, and of what is remembered.
 
-use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
+use metrics::{Counter, Unit, counter, describe_counter, describe_gauge, gauge};
 
+use super::known::Known;
 use super::raised::Raised;
 
 const QUEUE: &str = "registry_queue_length";
@@ -54,7 +55,10 @@ pub fn looked_up(cache: Cache, hit: bool) {
         Cache::Logins => "logins",
         Cache::Manifests => "manifests",
     };
-    counter!(CACHE, "cache" => name, "outcome" => if hit { "hit" } else { "miss" }).increment(1);
+    static LOOKS: Known<(&str, bool), Counter> = Known::new();
+    let outcome = if hit { "hit" } else { "miss" };
+    let find = || counter!(CACHE, "cache" => name, "outcome" => outcome);
+    LOOKS.record((name, hit), find, |counter| counter.increment(1));
 }
 
 /// Publishes an empty queue for each kind, so that a query finds them before anybody has waited.

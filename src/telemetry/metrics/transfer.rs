@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
-use metrics::{Unit, counter, describe_counter, describe_histogram, histogram};
+use metrics::{Counter, Histogram, Unit, counter, describe_counter, describe_histogram, histogram};
 
+use super::known::Known;
 use crate::telemetry::recent;
 
 const TRANSFERS: &str = "registry_transfers_total";
@@ -124,17 +125,24 @@ impl Transfer {
     /// Notes that the first byte of a pull was sent this long after the head of its request came.
     pub fn first_byte(self, after: Duration) {
         if self.direction == Direction::Pull {
-            histogram!(FIRST_BYTE, "content" => self.content.label()).record(after);
+            static TIMES: Known<&str, Histogram> = Known::new();
+            let content = self.content.label();
+            let find = || histogram!(FIRST_BYTE, "content" => content);
+            TIMES.record(content, find, |histogram| histogram.record(after));
         }
     }
 
     /// Notes the end of a request. `sent` is the number of bytes in the body of its answer.
     pub fn ended(self, end: TransferEnd, took: Duration, sent: u64) {
         let (direction, content) = (self.direction.label(), self.content.label());
-        counter!(TRANSFERS, "direction" => direction, "content" => content, "outcome" => end.label())
-            .increment(1);
+        static ENDS: Known<(&str, &str, &str), Counter> = Known::new();
+        static DURATIONS: Known<(&str, &str), Histogram> = Known::new();
+        let outcome = end.label();
+        let find = || counter!(TRANSFERS, "direction" => direction, "content" => content, "outcome" => outcome);
+        ENDS.record((direction, content, outcome), find, |counter| counter.increment(1));
         if end == TransferEnd::Ok {
-            histogram!(DURATION, "direction" => direction, "content" => content).record(took);
+            let find = || histogram!(DURATION, "direction" => direction, "content" => content);
+            DURATIONS.record((direction, content), find, |histogram| histogram.record(took));
             if self.direction == Direction::Pull {
                 rate(direction, sent, took);
                 recent::pull(took);
