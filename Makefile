@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .NOTPARALLEL:
-.PHONY: help run run-three test chaos lint fuzz watch package deploy-test compare flamegraph install-run install-test install-fuzz \
+.PHONY: help run run-three test chaos lint fuzz watch package release deploy-test compare flamegraph install-run install-test install-fuzz \
 	install-deploy install-release install-load clean
 
 # Programs that are built from source are kept outside the tree, so that all clones share them.
@@ -53,6 +53,9 @@ package: install-release ## build the Debian package into target/
 	cargo build --locked --release
 	deploy/debian/build "$${CARGO_TARGET_DIR:-target}/release/af-registry" target
 
+release: install-release ## make the files of a release in target/release-VERSION (VERSION=1.2.3; RELEASE.md)
+	@deploy/release $(VERSION)
+
 deploy-test: install-deploy ## test what deploy/ holds, with the real programs
 	cargo build --locked
 	@for test in deploy/test/*; do [ ! -x "$$test" ] || "$$test" --server "$${CARGO_TARGET_DIR:-target}/debug/af-registry"; done
@@ -78,7 +81,7 @@ install-fuzz: ## install what `make fuzz` needs: cargo-fuzz and a C++ compiler
 install-deploy: ## install what `make watch` and `make deploy-test` need
 	@.ci/install deploy
 
-install-release: ## install what `make package` needs: cargo-deb
+install-release: ## install what `make package` and `make release` need
 	@.ci/install release
 
 install-load: ## install what `make compare` and `make flamegraph` need
