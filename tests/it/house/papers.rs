@@ -49,7 +49,7 @@ pub(super) fn statements_of_the_finder(finder: &str) -> Vec<String> {
 
 /// The Markdown files that people read, by path. The changelog may name what no longer exists.
 pub(super) fn papers() -> Vec<(String, String)> {
-    let own = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md"]
+    let own = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "RELEASE.md", "SECURITY.md"]
         .map(|name| root().join(name));
     let folders = ["deploy", "loadtest", "flamegraphs"].map(|name| files(&root().join(name), "md"));
     let paths = own.into_iter().chain(folders.into_iter().flatten());
