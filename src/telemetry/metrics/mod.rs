@@ -4,6 +4,7 @@
 //! digest or a user never becomes a label.
 
 mod cache;
+mod call;
 mod collection;
 mod failure;
 mod known;
@@ -18,12 +19,13 @@ mod review;
 mod source;
 mod transfer;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub use cache::{
     BlobSource, FillEnd, blob_cache_damaged, blob_cache_evicted, blob_cache_filled,
     blob_cache_holds, blob_cache_read, blob_read,
 };
+pub use call::{Call, kubo_call, postgres_call};
 pub use collection::{collected, pins_compared};
 pub use failure::{Cause, error_answered, failed};
 pub use own::{SpansLost, log_lines_lost, spans_lost, spans_sent};
@@ -48,7 +50,6 @@ use metrics::{
 use known::Known;
 
 use super::recent;
-use super::trace::{self, Span, Work};
 
 const HTTP_REQUESTS: &str = "registry_http_requests_total";
 const HTTP_DURATION: &str = "registry_http_request_duration_seconds";
@@ -62,8 +63,6 @@ const QUARANTINED: &str = "registry_blobs_quarantined_total";
 const SCRUBBED: &str = "registry_scrubbed_blobs_total";
 const SCRUBBED_BYTES: &str = "registry_scrubbed_bytes_total";
 const SCRUB_OLDEST: &str = "registry_scrub_oldest_seconds";
-const KUBO_CALLS: &str = "registry_kubo_call_duration_seconds";
-const POSTGRES_CALLS: &str = "registry_postgres_call_duration_seconds";
 const LOGINS: &str = "registry_logins_total";
 const TOKENS: &str = "registry_tokens_issued_total";
 const CERTIFICATE_ORDERS: &str = "registry_tls_certificate_orders_total";
@@ -134,20 +133,10 @@ pub fn describe() {
         Unit::Seconds,
         "How long ago the blob was compared with its digest that has waited longest; 0 without blobs"
     );
-    describe_histogram!(
-        KUBO_CALLS,
-        Unit::Seconds,
-        "Duration of calls to Kubo, by call and outcome"
-    );
     describe_counter!(
         READS_RESUMED,
         Unit::Count,
         "Reads of files that went on after the connection to Kubo broke"
-    );
-    describe_histogram!(
-        POSTGRES_CALLS,
-        Unit::Seconds,
-        "Duration of calls to PostgreSQL, by statement and outcome"
     );
     describe_counter!(LOGINS, Unit::Count, "Logins with user name and password, by outcome");
     describe_counter!(TOKENS, Unit::Count, "Tokens issued, by kind of grant");
@@ -192,6 +181,7 @@ pub fn describe() {
         "Always 1. The labels name the version and the commit that the program was built from"
     );
     cache::describe();
+    call::describe();
     collection::describe();
     failure::describe();
     own::describe();
@@ -342,65 +332,9 @@ pub fn pull_open() -> Raised {
     Raised::new(gauge!(PULLS_OPEN))
 }
 
-/// A call to PostgreSQL or Kubo, which is a span of its request too. Its outcome is `ok` or `error` by [`Call::end`], and
-/// `dropped` without it.
-#[derive(Debug)]
-pub struct Call {
-    metric: &'static str,
-    name: &'static str,
-    began: Instant,
-    outcome: &'static str,
-    span: Span,
-}
-
-impl Call {
-    fn begin(metric: &'static str, name: &'static str, work: Work) -> Self {
-        let (began, span) = (Instant::now(), Span::begin(work));
-        Self { metric, name, began, outcome: "dropped", span }
-    }
-
-    /// The span that work inside the call belongs to.
-    pub fn context(&self) -> Option<trace::Context> {
-        self.span.context()
-    }
-
-    /// Does the work of the call, and notes its outcome.
-    pub async fn run<T, E>(self, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
-        let result = trace::within(self.context(), work).await;
-        self.end(result)
-    }
-
-    /// Notes the outcome and returns the result.
-    pub fn end<T, E>(mut self, result: Result<T, E>) -> Result<T, E> {
-        self.outcome = if result.is_ok() { "ok" } else { "error" };
-        result
-    }
-}
-
-impl Drop for Call {
-    fn drop(&mut self) {
-        static DURATIONS: Known<(&str, &str, &str), Histogram> = Known::new();
-        let Self { metric, name, outcome, .. } = *self;
-        let find = || histogram!(metric, "call" => name, "outcome" => outcome);
-        let took = self.began.elapsed();
-        DURATIONS.record((metric, name, outcome), find, |histogram| histogram.record(took));
-        self.span.ended(self.outcome);
-    }
-}
-
-/// Times a call to Kubo. `name` is the name of the RPC, such as `block/put`, or `gateway`.
-pub fn kubo_call(name: &'static str) -> Call {
-    Call::begin(KUBO_CALLS, name, Work::Kubo(name))
-}
-
 /// Counts a read that goes on after its connection to Kubo broke.
 pub fn read_resumed() {
     counter!(READS_RESUMED).increment(1);
-}
-
-/// Times a statement. `name` is its file below `sql/queries`, such as `blob/get`.
-pub fn postgres_call(name: &'static str) -> Call {
-    Call::begin(POSTGRES_CALLS, name, Work::Statement(name))
 }
 
 #[cfg(test)]
@@ -459,6 +393,7 @@ mod tests {
         let files = [
             include_str!("mod.rs"),
             include_str!("cache.rs"),
+            include_str!("call.rs"),
             include_str!("collection.rs"),
             include_str!("failure.rs"),
             include_str!("own.rs"),
