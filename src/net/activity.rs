@@ -1,5 +1,6 @@
 //! The state of a connection on which its time limits depend, and its claim to its place.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ const CREDIT: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct Activity {
     state: Mutex<State>,
+    /// Bytes that came in and went out.
+    moved: AtomicU64,
     /// Whether the connection has many requests at once. Bytes then belong to no single request, and may be a mere ping.
     many: bool,
 }
@@ -107,7 +110,7 @@ impl Activity {
             blocked: None,
             newest: None,
         };
-        Self { state: Mutex::new(state), many }
+        Self { state: Mutex::new(state), moved: AtomicU64::new(0), many }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -117,6 +120,7 @@ impl Activity {
 
     /// Notes that bytes came in.
     pub(super) fn read(&self, bytes: usize) {
+        self.moved.fetch_add(bytes as u64, Ordering::Relaxed);
         let mut state = self.state();
         let now = Instant::now();
         state.lag.moved_at(bytes, now);
@@ -127,6 +131,7 @@ impl Activity {
 
     /// Notes that bytes went out.
     pub(super) fn wrote(&self, bytes: usize) {
+        self.moved.fetch_add(bytes as u64, Ordering::Relaxed);
         let mut state = self.state();
         state.lag.moved_at(bytes, Instant::now());
         state.blocked = None;
@@ -134,6 +139,11 @@ impl Activity {
         if let (Phase::Idle(_), false) = (state.phase, self.many) {
             state.phase = Phase::Idle(Instant::now());
         }
+    }
+
+    /// Bytes that came in and went out.
+    pub(super) fn moved(&self) -> u64 {
+        self.moved.load(Ordering::Relaxed)
     }
 
     /// Notes that the client does not take bytes.

@@ -28,6 +28,7 @@ mod refusal;
 mod serve;
 mod shutdown;
 mod tls;
+mod turns;
 mod watch;
 mod watched;
 mod yielding;

@@ -12,6 +12,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 use super::activity::{Activity, Overdue, Phase};
 use super::limits::ConnectionLimits;
 use super::shutdown::Shutdown;
+use super::turns::Turns;
 
 /// How long an idle connection is kept after a shutdown began. Its next request may be on the wire already.
 pub(super) const CROSSING_TIME: Duration = Duration::from_millis(100);
@@ -63,6 +64,7 @@ pin_project! {
         #[pin]
         begun: WaitForCancellationFuture<'a>,
         stopping: Stopping,
+        turns: Turns,
     }
 }
 
@@ -83,6 +85,7 @@ impl<'a, C: Served> Watch<'a, C> {
             leave: leave.cancelled(),
             begun: stop.shutdown.begun(),
             stopping: Stopping::No,
+            turns: Turns::new(),
         }
     }
 }
@@ -99,8 +102,12 @@ impl<C: Served> Future for Watch<'_, C> {
             return Poll::Ready(End::GaveWay);
         }
         loop {
-            if let Poll::Ready(result) = Pin::new(&mut **this.connection).poll(cx) {
-                return Poll::Ready(End::Closed(result));
+            if let Poll::Ready(_turn) = this.turns.poll(cx) {
+                let polled = Pin::new(&mut **this.connection).poll(cx);
+                this.turns.polled(this.activity);
+                if let Poll::Ready(result) = polled {
+                    return Poll::Ready(End::Closed(result));
+                }
             }
             if *this.stopping == Stopping::No && this.begun.as_mut().poll(cx).is_ready() {
                 *this.stopping = Stopping::Since(Instant::now());
