@@ -42,8 +42,26 @@ impl Checked {
         self.0.insert(digest, stored);
     }
 
-    /// Forgets a layer whose bytes are others now, or gone.
-    pub(super) fn forget(&self, digest: &Digest) {
-        self.0.remove(digest);
+    /// Forgets a layer whose bytes are others now, or gone. What another reader has had hashed anew since then stays.
+    pub(super) fn forget(&self, digest: &Digest, stored: &Arc<Stored>) {
+        self.0.remove_if(digest, |kept| Arc::ptr_eq(kept, stored));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stream::hashing::sha256;
+
+    #[test]
+    fn what_was_hashed_anew_is_not_forgotten() {
+        let (checked, digest) = (Checked::default(), sha256(b"abc"));
+        let stored = || Arc::new(Stored::new(tempfile::tempfile().unwrap(), 3));
+        let (damaged, mended) = (stored(), stored());
+        checked.put(digest.clone(), Arc::clone(&mended));
+        checked.forget(&digest, &damaged);
+        assert!(checked.find(&digest).is_some_and(|found| Arc::ptr_eq(&found, &mended)));
+        checked.forget(&digest, &mended);
+        assert!(checked.find(&digest).is_none());
     }
 }

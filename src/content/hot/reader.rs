@@ -227,7 +227,9 @@ impl Recovery {
             }
             Some(Failure::Disk) => {}
             None => {
-                self.hot.checked.forget(&self.wanted.digest);
+                if let Ok(Some((stored, _))) = view.readable() {
+                    self.hot.checked.forget(&self.wanted.digest, &stored);
+                }
                 if let Some(entry) = view.entry() {
                     self.hot.discard(entry).await;
                 }
