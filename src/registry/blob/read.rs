@@ -16,7 +16,7 @@ use crate::registry::traffic::Moving;
 use crate::registry::{Blobs, Registry, RegistryError};
 use crate::stream::StreamError;
 
-/// Largest blob that needs no slot, because it is sent in one frame: a configuration never waits for layers.
+/// Most bytes that need no slot, because they are sent in one frame: a configuration never waits for layers.
 const AT_ONCE: u64 = 64 << 10;
 
 impl Blobs<'_> {
@@ -25,14 +25,16 @@ impl Blobs<'_> {
     /// that pulls, or the address of one that has not logged in.
     ///
     /// # Errors
-    /// [`RegistryError::Overloaded`] when too many pulls are under way for too long. Those of Kubo. A blob whose bytes prove lost or wrong is put under quarantine.
+    /// [`RegistryError::Overloaded`] when too many pulls are under way for too long. Those of Kubo. A blob whose bytes prove
+    /// lost or wrong is put under quarantine.
     pub async fn read(
         self,
         client: &str,
         blob: &Blob,
         range: Option<Range<u64>>,
     ) -> Result<BlobBody, RegistryError> {
-        let pulling = match blob.size {
+        let length = range.as_ref().map_or(blob.size, |range| range.end - range.start);
+        let pulling = match length {
             ..=AT_ONCE => None,
             _ => Some(self.0.pulls().begin(client).await?),
         };
@@ -70,10 +72,13 @@ impl Body for BlobBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, RegistryError>>> {
         let this = self.project();
-        if let Some(pulling) = this.pulling {
-            pulling.moves();
+        if let Some(pulling) = &*this.pulling {
+            pulling.asked();
         }
         let frame = ready!(this.content.poll_frame(cx));
+        if let Some(pulling) = &*this.pulling {
+            pulling.offered();
+        }
         Poll::Ready(frame.map(|frame| frame.map_err(|error| fault(this.report_to.take(), error))))
     }
 
