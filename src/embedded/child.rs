@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, setpriority_pgrp, waitid};
 use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 use tracing::{debug, warn};
@@ -145,6 +145,13 @@ impl Child {
     pub(super) fn pid(&self) -> Option<i32> {
         let pid = self.pid.lock().unwrap_or_else(PoisonError::into_inner);
         pid.map(|pid| pid.as_raw_nonzero().get())
+    }
+
+    /// Lowers the priority of the child and of what it starts by so many steps of nice(1).
+    pub(super) fn give_way(&self, steps: i32) {
+        let pid = *self.pid.lock().unwrap_or_else(PoisonError::into_inner);
+        // The child works all the same if this fails.
+        let _ = pid.map(|pid| setpriority_pgrp(Some(pid), steps));
     }
 
     /// Waits for the end of the child and returns how it ended, for example `ended with exit status: 1`.

@@ -19,6 +19,9 @@ use super::supervise::{Program, Supervised};
 
 /// Time limit of a start. Opening a large repository, or migrating an old one, takes a while.
 const READY: Duration = Duration::from_secs(120);
+/// How far Kubo stands back behind PostgreSQL and this process when all cores are busy: pushes of layers keep its threads busy,
+/// and would make small requests wait for a core.
+const STEPS_BACK: i32 = 10;
 /// The line that Kubo prints when it listens on both sockets (Kubo, `cmd/ipfs/kubo/daemon.go`).
 const READY_LINE: &str = "Daemon is ready";
 
@@ -103,6 +106,7 @@ impl Program for Daemon {
         self.repository.configure(&self.sockets)?;
         let child =
             Child::spawn(Self::NAME, self.command(), OnDeath::Terminate, Some(READY_LINE)).await?;
+        child.give_way(STEPS_BACK);
         let ready = async {
             tokio::select! {
                 () = child.marker() => Ok(()),
