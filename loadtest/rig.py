@@ -40,7 +40,7 @@ def arguments(description):
 
 
 class Rig:
-    """A registry to measure: its address, its pid, and those of its Kubo."""
+    """A registry to measure: its address, its pid, those of its Kubo, and the address of its metrics."""
 
     def __init__(self, registry, pid, kubo_pid=None, api=None, gateway=None, scratch=None, metrics=None):
         for address in filter(None, (registry, api, gateway)):
@@ -56,25 +56,32 @@ class Rig:
 
 
 @contextlib.contextmanager
+def folder(options):
+    """Makes a temporary folder for servers, and deletes it at the end."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    scratch = tempfile.mkdtemp(prefix="af-load-", dir=options.dir)
+    # For root PostgreSQL runs as another user, who must be able to enter the directory.
+    os.chmod(scratch, 0o711)
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextlib.contextmanager
 def rig(options, **settings):
     """Starts a registry in a temporary directory, or takes the one that the options name.
 
     `settings` are variables of its environment, without OPEN_REGISTRY_. OTEL_* and RUST_LOG have their
     whole names.
     """
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    scratch = tempfile.mkdtemp(prefix="af-load-", dir=options.dir)
-    # For root PostgreSQL runs as another user, who must be able to enter the directory.
-    os.chmod(scratch, 0o711)
-    try:
+    with folder(options) as scratch:
         if options.pid and not settings:
             yield Rig(options.registry, options.pid, options.kubo_pid, options.kubo_api,
-                        options.kubo_gateway, scratch)
+                      options.kubo_gateway, scratch)
         else:
             with started(options, scratch, settings) as running:
                 yield running
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 @contextlib.contextmanager
