@@ -15,3 +15,5 @@ ipfs config Gateway.MaxRequestDuration 24h
 ipfs config Internal.ShutdownTimeout 30s
 # Lets a repeated push repair a damaged block.
 ipfs config --json Datastore.BlockKeyCacheSize 0
+# What is pushed survives a power cut: blocks are synced to the disk before Kubo says that it has them.
+sed -i 's/"sync": false/"sync": true/' "${IPFS_PATH:-/data/ipfs}/config"
