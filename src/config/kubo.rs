@@ -18,8 +18,9 @@ const API_URL: Setting = Setting {
     env: "OPEN_REGISTRY_DFS_IPFS_API_URL",
     kind: Kind::Value("URL"),
     default: None,
-    help: "RPC API of Kubo or of an IPFS Cluster proxy, such as http://kubo:5001, https://kubo.example behind a proxy \
-           that terminates TLS, or unix:///path of a socket. Without it the registry starts a private Kubo.",
+    help: "RPC API of Kubo, such as http://kubo:5001, https://kubo.example behind a proxy that terminates TLS, or \
+           unix:///path of a socket. The proxy of an IPFS Cluster does not do: it answers for a pin before a node has it, \
+           and the registry reads what this node holds. Without a URL the registry starts a private Kubo.",
 };
 const GATEWAY_URL: Setting = Setting {
     env: "OPEN_REGISTRY_DFS_IPFS_GATEWAY_URL",
