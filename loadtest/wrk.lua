@@ -1,12 +1,15 @@
--- For wrk: GET of one path, or of TAGS paths at random that end with a number, and a line of JSON at the end.
+-- For wrk: GET of one path, or of TAGS paths at random that end with a number, and a line of JSON at the end. The numbers are
+-- 0, STEP, 2 * STEP and so on, in the FORMAT.
 local tags = tonumber(os.getenv("TAGS") or "1")
+local step = tonumber(os.getenv("STEP") or "1")
+local format = os.getenv("FORMAT") or "%d"
 
 if tags > 1 then
    local prepared = {}
    function init()
       math.randomseed(os.time())
       for number = 0, tags - 1 do
-         prepared[number] = wrk.format("GET", wrk.path .. number)
+         prepared[number] = wrk.format("GET", wrk.path .. string.format(format, number * step))
       end
    end
    function request()
