@@ -74,7 +74,7 @@ async fn two_instances_order_one_certificate_and_a_restart_none() {
     assert_eq!(count(&first, "certificate_ordered") + count(&second, "certificate_ordered"), 1);
     // Both instances answered validations, also the one that had not placed the order.
     for server in [&first, &second] {
-        assert!(count(server, "acme_validated") > 0, "{}", pebble.said());
+        server.logged("acme_validated", |_| true).await;
     }
 
     // The stored certificate is used while the directory is down.

@@ -139,8 +139,8 @@ async fn a_burst_of_probes_asks_the_partners_once() {
     for probe in probes {
         probe.await.unwrap().expect(200);
     }
-    // Once, and once more for each second that the burst takes on a busy machine.
-    let most = began.elapsed().as_secs() + 1;
+    // Once, once more for each second that the burst takes on a busy machine, and once by a job.
+    let most = began.elapsed().as_secs() + 2;
     let asked = pings(&server).await - before;
     assert!((1..=most).contains(&asked), "{asked} times, at most {most}");
 }

@@ -114,6 +114,7 @@ async fn what_the_files_lack_comes_through_kubo() {
             count(&server, "registry_local_block_misses_total{reason=\"missing\"").await,
             2.0
         );
+        server.logged("local_block_missed", |_| true).await;
         let log = server.log();
         let told = log.iter().filter(|line| line["event"] == "local_block_missed");
         assert_eq!(told.count(), 1, "one warning, however many misses");

@@ -60,6 +60,7 @@ async fn many_broken_pulls_of_one_blob_cause_one_look() {
     for statement in ["scrub/get", "blob/quarantine"] {
         assert_eq!(calls(&server, "postgres", statement).await, 1.0, "{statement}");
     }
+    server.logged("blob_quarantined", |_| true).await;
     let quarantined = |line: &&serde_json::Value| line["event"] == "blob_quarantined";
     assert_eq!(server.log().iter().filter(quarantined).count(), 1);
     // Forty pulls, and one look.

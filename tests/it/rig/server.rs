@@ -252,6 +252,15 @@ impl Server {
         }
     }
 
+    /// Waits for a line of the log that contains this text. Lines may come some milliseconds after the answer.
+    pub(crate) async fn says(&self, text: &str) {
+        let began = Instant::now();
+        while !self.log().iter().any(|line| line.to_string().contains(text)) {
+            assert!(began.elapsed() < PATIENCE, "no `{text}` in {:#?}", self.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// A command of the program, with the settings of this server.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.builder.command();
