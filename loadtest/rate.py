@@ -1,23 +1,35 @@
-"""Rates of small requests over kept-alive connections.
+"""Rates of small requests over kept-alive connections, by `wrk` or by a client of our own.
 
-A thread per connection writes prepared bytes and reads answers of a known length. The client is in Python and needs more
+Of our own client a thread per connection writes prepared bytes and reads answers of a known length. The client is in Python and needs more
 CPU than the server, so only ratios within one run and the CPU of the server per request have a meaning.
 """
 
 import hashlib
 import http.client
 import json
+import os
 import socket
 import statistics
+import subprocess
 import sys
 import threading
 import time
 import urllib.parse
 
-from rig import cpu
+from rig import HERE, cpu
 
 TYPE = "application/vnd.oci.image.manifest.v1+json"
 TAG = "/v2/load/manifests/manifests/latest"
+
+
+def wrk(url, connections, seconds, **environment):
+    """Lets `wrk` send GETs from one thread. Returns what wrk.lua, which reads `environment`, says of them."""
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}", "-H", f"Accept: {TYPE}", "-s", os.path.join(HERE, "wrk.lua"), url]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=os.environ | environment)
+    figures = json.loads(done.stdout.splitlines()[-1])
+    if figures["failed"]:
+        sys.exit(done.stdout)
+    return figures
 
 
 def fill(address, authorization=None, tags=0):
