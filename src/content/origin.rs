@@ -56,15 +56,8 @@ impl Origin {
         let place = Place { kubo: self.kubo.clone(), cid, size, end: part.end };
         if let Some(repository) = self.repository.as_ref().filter(|_| left > 0) {
             match Reader::open(repository, &self.buffers, cid, size, part.clone(), verify).await {
-                Ok(reader) => {
-                    metrics::origin_read("local");
-                    let way = Way::Local { reader, repository: repository.clone() };
-                    return Ok(OriginBody { place, left, way });
-                }
-                Err(miss) => {
-                    repository.missed(&miss);
-                    miss.fatal().map_or(Ok(()), Err)?;
-                }
+                Ok(reader) => return Ok(OriginBody { place, left, way: Way::Local(reader) }),
+                Err(miss) => miss.fatal().map_or(Ok(()), Err)?,
             }
         }
         let body = place.read_kubo(part.start).await?;
@@ -100,15 +93,9 @@ pub(super) struct OriginBody {
 
 /// How the next bytes come.
 enum Way {
-    Local {
-        reader: Reader,
-        repository: Repository,
-    },
+    Local(Reader),
     /// A frame is being read from a file.
-    Reading {
-        turn: Turn,
-        repository: Repository,
-    },
+    Reading(Turn),
     /// The files have missed a block, and Kubo is asked for the rest.
     Turning(Pin<Box<dyn Future<Output = Result<ReadBody, IpfsError>> + Send>>),
     Kubo(Pin<Box<ReadBody>>),
@@ -129,21 +116,20 @@ impl Body for OriginBody {
         loop {
             let polled = match std::mem::replace(&mut this.way, Way::Ended) {
                 Way::Ended => return Poll::Ready(None),
-                Way::Local { reader, repository } => {
-                    this.way = Way::Reading { turn: Box::pin(reader.next()), repository };
+                Way::Local(reader) => {
+                    this.way = Way::Reading(Box::pin(reader.next()));
                     continue;
                 }
-                Way::Reading { mut turn, repository } => match turn.as_mut().poll(cx) {
+                Way::Reading(mut turn) => match turn.as_mut().poll(cx) {
                     Poll::Pending => {
-                        this.way = Way::Reading { turn, repository };
+                        this.way = Way::Reading(turn);
                         return Poll::Pending;
                     }
                     Poll::Ready((reader, Ok(data))) => {
-                        this.way = Way::Local { reader, repository };
+                        this.way = Way::Local(reader);
                         Some(Ok(Frame::data(data)))
                     }
                     Poll::Ready((reader, Err(miss))) => {
-                        repository.missed(&miss);
                         if let Some(error) = miss.fatal() {
                             return Poll::Ready(Some(Err(error)));
                         }

@@ -124,7 +124,6 @@ impl Fill {
     /// Hashes the files that Kubo has of the blob, and takes their checksums. All of it happens on one thread that may block,
     /// because handing the bytes from thread to thread costs more than reading them.
     async fn check(self: &Arc<Self>, begun: Begun) -> Result<Option<Arc<Stored>>, Failure> {
-        metrics::origin_read("local");
         let fill = Arc::clone(self);
         let checking = spawn_blocking(move || {
             let stored = begun.stored;
@@ -168,11 +167,7 @@ impl Fill {
         let (disk, repository) = (Arc::clone(&self.disk), self.origin.repository().cloned());
         let Wanted { cid, size, .. } = self.wanted;
         let begun = spawn_blocking(move || {
-            let leaves = repository.and_then(|repository| {
-                Leaves::find(&repository, cid, size)
-                    .inspect_err(|miss| repository.missed(miss))
-                    .ok()
-            });
+            let leaves = repository.and_then(|repository| Leaves::find(&repository, cid, size));
             match leaves {
                 Some(leaves) => {
                     let stored = Arc::new(Stored::leaves(leaves, size));

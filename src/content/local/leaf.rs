@@ -5,20 +5,16 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rustix::fs::{Advice, fadvise};
 use tokio::task::spawn_blocking;
 
-use super::miss::Miss;
+use super::miss::{Miss, compare_length};
 use super::repository::Repository;
 use crate::content::buffers::Buffer;
-use crate::content::pages::read_now;
+use crate::content::pages::{TOGETHER, expect, read_now};
 use crate::ipld::Cid;
 use crate::ipld::dag::Leaf;
 use crate::oci::{Algorithm, Digest};
 use crate::stream::hashing::Hasher;
-
-/// Bytes that are hashed at once.
-const PIECE: usize = 128 << 10;
 
 /// A leaf whose file is open.
 pub(super) struct OpenLeaf {
@@ -35,22 +31,18 @@ impl OpenLeaf {
     pub(super) fn open(repository: &Repository, leaf: Leaf, start: u64) -> Result<Self, Miss> {
         let Leaf { cid, size } = leaf;
         let file = repository.file(&cid)?;
-        let found = file.metadata().map_err(|error| Miss::of(cid, error))?.len();
-        if found != size {
-            return Err(Miss::Odd(cid, format!("its file has {found} bytes, not {size}")));
-        }
-        // Only advice: where it is not taken, the reads wait for the disk.
-        let _ = fadvise(&file, 0, None, Advice::WillNeed);
+        compare_length(&leaf, file.metadata())?;
+        expect(&file);
         Ok(Self { file: Arc::new(file), cid, start, end: start + size })
     }
 
     /// Compares the bytes with the CID. Blocks.
     pub(super) fn verify(&self) -> Result<(), Miss> {
         let size = self.end - self.start;
-        let (mut hasher, mut piece) = (Hasher::new(Algorithm::Sha256), vec![0; PIECE]);
+        let (mut hasher, mut piece) = (Hasher::new(Algorithm::Sha256), vec![0; TOGETHER]);
         let mut at = 0;
         while at < size {
-            let len = usize::try_from(size - at).map_or(PIECE, |left| left.min(PIECE));
+            let len = usize::try_from(size - at).map_or(TOGETHER, |left| left.min(TOGETHER));
             let read = self.file.read_exact_at(&mut piece[..len], at);
             read.map_err(|error| Miss::of(self.cid, error))?;
             hasher.update(&piece[..len]);

@@ -4,12 +4,10 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-use rustix::fs::{Advice, fadvise};
-
 use super::miss::Miss;
 use super::repository::Repository;
 use super::walk::Walk;
-use crate::content::pages::read_now;
+use crate::content::pages::{self, read_now};
 use crate::ipld::Cid;
 use crate::ipld::profile::LEAF_BYTES;
 
@@ -20,15 +18,13 @@ pub(in crate::content) struct Leaves {
 }
 
 impl Leaves {
-    /// Finds the leaves of a file of `size` bytes. Looks whether each has its file, and reads none of them. Blocks.
-    ///
-    /// # Errors
-    /// Also [`Miss::Odd`] for a file whose leaves are not those of the import profile.
-    pub(in crate::content) fn find(
-        repository: &Repository,
-        cid: Cid,
-        size: u64,
-    ) -> Result<Self, Miss> {
+    /// Finds the leaves of a file of `size` bytes that is to be read. Looks whether each has its file, and reads none of
+    /// them. `None` if one has not, or if they are not those of the import profile. Blocks.
+    pub(in crate::content) fn find(repository: &Repository, cid: Cid, size: u64) -> Option<Self> {
+        repository.counted(Self::list(repository, cid, size)).ok()
+    }
+
+    fn list(repository: &Repository, cid: Cid, size: u64) -> Result<Self, Miss> {
         let mut walk = Walk::new(repository.clone(), cid, size);
         let (mut cids, mut at) = (Vec::new(), 0);
         while let Some((leaf, start)) = walk.next(at)? {
@@ -75,8 +71,7 @@ impl Leaves {
     pub(in crate::content) fn expect(&self, at: u64) {
         let leaf = usize::try_from(at / LEAF_BYTES).ok().and_then(|leaf| self.cids.get(leaf));
         if let Some(Ok(file)) = leaf.map(|cid| self.repository.file_blocking(cid)) {
-            // Only advice: where it is not taken, the reads wait for the disk.
-            let _ = fadvise(&file, 0, None, Advice::WillNeed);
+            pages::expect(&file);
         }
     }
 

@@ -1,11 +1,13 @@
 //! Why a block is not read from its file.
 
+use std::fs::Metadata;
 use std::io;
 
 use thiserror::Error;
 
 use crate::ipfs::IpfsError;
 use crate::ipld::Cid;
+use crate::ipld::dag::Leaf;
 
 /// Why a block is not read from its file.
 #[derive(Debug, Error)]
@@ -25,6 +27,15 @@ pub(in crate::content) enum Miss {
     /// The bytes do not hash to the CID. Kubo would serve them, so it is not asked for them.
     #[error("the file of block {0} holds other bytes than its CID says")]
     Damaged(Cid),
+}
+
+/// Compares the length of the file of a leaf with that of the leaf.
+pub(super) fn compare_length(leaf: &Leaf, file: io::Result<Metadata>) -> Result<(), Miss> {
+    let Leaf { cid, size } = *leaf;
+    match file.map_err(|error| Miss::of(cid, error))?.len() {
+        found if found == size => Ok(()),
+        found => Err(Miss::Odd(cid, format!("its file has {found} bytes, not {size}"))),
+    }
 }
 
 impl Miss {

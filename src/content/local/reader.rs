@@ -14,6 +14,7 @@ use crate::ipld::Cid;
 
 /// Reads a file, or a range of it. While one leaf is read, the next one is opened.
 pub(in crate::content) struct Reader {
+    repository: Repository,
     buffers: Buffers,
     cid: Cid,
     leaf: OpenLeaf,
@@ -38,8 +39,10 @@ impl Reader {
         verify: bool,
     ) -> Result<Self, Miss> {
         let walk = Walk::new(repository.clone(), cid, size);
-        let (walk, leaf) = join(cid, step(walk, cid, range.start, verify)).await?;
+        let first = join(cid, step(walk, cid, range.start, verify)).await;
+        let (walk, leaf) = repository.counted(first)?;
         let mut reader = Self {
+            repository: repository.clone(),
             buffers: buffers.clone(),
             cid,
             leaf,
@@ -60,6 +63,7 @@ impl Reader {
     /// The next bytes. Returns the reader too, so that the future needs no borrow of it.
     pub(in crate::content) async fn next(mut self) -> (Self, Result<Bytes, Miss>) {
         let read = self.read().await;
+        let read = read.inspect_err(|miss| self.repository.missed(miss));
         (self, read)
     }
 

@@ -11,7 +11,7 @@ use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
 use tracing::{debug, warn};
 
 use super::flatfs::{Flatfs, LayoutError};
-use super::miss::Miss;
+use super::miss::{Miss, compare_length};
 use crate::ipld::dag::{Leaf, parse_node};
 use crate::ipld::{Cid, Codec};
 use crate::telemetry::metrics;
@@ -83,12 +83,7 @@ impl Repository {
 
     /// Looks whether a leaf has a file of its length.
     pub(super) fn look(&self, leaf: &Leaf) -> Result<(), Miss> {
-        let Leaf { cid, size } = *leaf;
-        let found = fs::metadata(self.0.flatfs.file_of(&cid));
-        match found.map_err(|error| Miss::of(cid, error))?.len() {
-            found if found == size => Ok(()),
-            found => Err(Miss::Odd(cid, format!("its file has {found} bytes, not {size}"))),
-        }
+        compare_length(leaf, fs::metadata(self.0.flatfs.file_of(&leaf.cid)))
     }
 
     /// Opens the file of a block if the system knows its whole path from memory. Older systems never do.
@@ -119,8 +114,17 @@ impl Repository {
         Ok(children)
     }
 
+    /// Counts a file that begins to be read, or a miss.
+    pub(super) fn counted<T>(&self, opened: Result<T, Miss>) -> Result<T, Miss> {
+        match &opened {
+            Ok(_) => metrics::origin_read("local"),
+            Err(miss) => self.missed(miss),
+        }
+        opened
+    }
+
     /// Counts a miss, and tells the operator of the first one.
-    pub(in crate::content) fn missed(&self, miss: &Miss) {
+    pub(super) fn missed(&self, miss: &Miss) {
         metrics::local_block_missed(miss.word());
         if self.0.told.swap(true, Ordering::Relaxed) {
             debug!(event = "local_block_missed", %miss, "{miss}");
