@@ -1,9 +1,9 @@
 //! Layers whose bytes Kubo keeps in files on this host. They need no copy, only their checksums.
 
+use std::sync::Arc;
+
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
-
-use std::sync::Arc;
 
 use super::stored::Stored;
 use crate::oci::Digest;
@@ -56,7 +56,7 @@ mod tests {
     #[test]
     fn what_was_hashed_anew_is_not_forgotten() {
         let (checked, digest) = (Checked::default(), sha256(b"abc"));
-        let stored = || Arc::new(Stored::new(tempfile::tempfile().unwrap(), 3));
+        let stored = || Arc::new(Stored::copy(Arc::new(tempfile::tempfile().unwrap()), 3));
         let (damaged, mended) = (stored(), stored());
         checked.put(digest.clone(), Arc::clone(&mended));
         checked.forget(&digest, &damaged);

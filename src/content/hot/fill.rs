@@ -1,7 +1,8 @@
 //! Filling a copy, in a task that no client can hold up or end.
 
-use std::hash::Hasher as _;
+use std::fs::File;
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -9,26 +10,24 @@ use bytes::Bytes;
 use http_body_util::BodyExt;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tracing::{debug, info, warn};
-use twox_hash::XxHash3_64;
 
 use super::checked::Checked;
 use super::flights::{Failure, Flight, Progress};
 use super::folder::{Draft, Folder};
-use super::layout::{self, PIECE};
+use super::layout;
 use super::shelf::{Room, Shelf};
 use super::stored::Stored;
+use super::tally::Tally;
 use crate::content::local::Leaves;
 use crate::content::origin::Origin;
+use crate::content::pages::TOGETHER;
 use crate::content::wanted::Wanted;
 use crate::ipfs::IpfsError;
-use crate::stream::hashing::Hasher;
+use crate::ipld::profile::LEAF_BYTES;
 use crate::telemetry::metrics::{self, FillEnd};
 
 /// Bytes that are hashed and written at once, while the next ones are read.
 const BATCH: usize = 512 * 1024;
-
-/// Bytes of Kubo's files that are read and hashed together: few enough to stay in a processor's cache.
-const TOGETHER: usize = 128 * 1024;
 
 /// What may be left of a copy when its last client goes away, so that it is filled to its end all the same: a client that
 /// comes back needs it. More would let clients cause reads that nobody waits for.
@@ -55,10 +54,19 @@ pub(super) struct Fill {
     pub(super) wanted: Wanted,
 }
 
-/// What readers read, and for a copy its file and its space on the disk.
-struct Begun {
+/// What readers read, and where its bytes come from.
+enum Begun {
+    /// The files that Kubo has of the blob.
+    Blocks(Arc<Stored>, Arc<Leaves>),
+    Copy(NewCopy),
+}
+
+/// A copy without a name, and its space on the disk.
+struct NewCopy {
     stored: Arc<Stored>,
-    copy: Option<(Draft, Room)>,
+    file: Arc<File>,
+    draft: Draft,
+    room: Room,
 }
 
 impl Fill {
@@ -83,16 +91,21 @@ impl Fill {
         }
     }
 
-    /// Fills the copy and puts it on the shelf. `None` if nobody waits for it any more.
+    /// Makes the layer readable. `None` if nobody waits for it any more.
     async fn fill(self: &Arc<Self>) -> Result<Option<Arc<Stored>>, Failure> {
-        let begun = self.begin().await?;
-        if begun.copy.is_none() {
-            return self.check(begun).await;
+        match self.begin().await? {
+            Begun::Blocks(stored, leaves) => self.check(stored, leaves).await,
+            Begun::Copy(copy) => self.copy(copy).await,
         }
+    }
+
+    /// Fills the copy and puts it on the shelf.
+    async fn copy(&self, copy: NewCopy) -> Result<Option<Arc<Stored>>, Failure> {
         let body = self.origin.open(&self.wanted, None).await.map_err(Failure::Origin)?;
-        self.flight.tell(Progress::Written(Arc::clone(&begun.stored), 0));
+        let tally = Tally::begin(&self.wanted, &copy.stored);
+        self.flight.tell(tally.progress());
         let mut body = pin!(body);
-        let mut writer = Writing::Idle(Writer::begin(&self.wanted, &begun.stored));
+        let mut writer = Writing::Idle(Box::new(Writer { tally, file: Arc::clone(&copy.file) }));
         let (mut batch, mut gathered) = (Vec::new(), 0);
         let mut left = self.wanted.size;
         while let Some(frame) = body.frame().await {
@@ -102,7 +115,7 @@ impl Fill {
             batch.push(data);
             if gathered >= BATCH {
                 gathered = 0;
-                let idle = self.written(writer, &begun).await?;
+                let idle = self.written(writer).await?;
                 writer = Writing::Busy(idle.append(std::mem::take(&mut batch)));
                 if left > KEPT_ON && self.flight.is_deserted() {
                     return Ok(None);
@@ -112,44 +125,41 @@ impl Fill {
         if left > 0 {
             return Err(self.odd());
         }
-        let idle = self.written(writer, &begun).await?;
-        let idle = self.written(Writing::Busy(idle.append(batch)), &begun).await?;
-        let actual = idle.hasher.finish();
-        if actual != self.wanted.digest {
-            return Err(Failure::Wrong(actual));
-        }
-        self.complete(begun).await.map(Some)
+        let idle = self.written(writer).await?;
+        let idle = self.written(Writing::Busy(idle.append(batch))).await?;
+        idle.tally.finish()?;
+        self.complete(copy).await.map(Some)
     }
 
     /// Hashes the files that Kubo has of the blob, and takes their checksums. All of it happens on one thread that may block,
     /// because handing the bytes from thread to thread costs more than reading them.
-    async fn check(self: &Arc<Self>, begun: Begun) -> Result<Option<Arc<Stored>>, Failure> {
+    async fn check(
+        self: &Arc<Self>,
+        stored: Arc<Stored>,
+        leaves: Arc<Leaves>,
+    ) -> Result<Option<Arc<Stored>>, Failure> {
         let fill = Arc::clone(self);
         let checking = spawn_blocking(move || {
-            let stored = begun.stored;
-            let mut writer = Writer::begin(&fill.wanted, &stored);
-            let mut piece = vec![0; TOGETHER];
-            fill.flight.tell(Progress::Written(Arc::clone(&stored), 0));
-            while writer.at < stored.size() {
-                let left = stored.size() - writer.at;
+            let mut tally = Tally::begin(&fill.wanted, &stored);
+            let mut together = vec![0; TOGETHER];
+            fill.flight.tell(tally.progress());
+            while tally.at() < stored.size() {
+                let (at, left) = (tally.at(), stored.size() - tally.at());
                 let length = usize::try_from(left).map_or(TOGETHER, |left| left.min(TOGETHER));
-                let bytes = &mut piece[..length];
-                let read = stored.read_unchecked(writer.at, bytes);
-                read.ok_or(Failure::Disk)?.map_err(|error| fill.unread(&error))?;
-                writer.hasher.update(bytes);
-                writer.sum(bytes);
-                if writer.at.is_multiple_of(BATCH as u64) {
-                    let readable = writer.readable();
-                    fill.flight.tell(Progress::Written(Arc::clone(&stored), readable));
+                let bytes = &mut together[..length];
+                if at.is_multiple_of(LEAF_BYTES) {
+                    leaves.expect(at + LEAF_BYTES);
+                }
+                leaves.read(at, bytes).map_err(|error| fill.unread(&error))?;
+                tally.add(bytes);
+                if tally.at().is_multiple_of(BATCH as u64) {
+                    fill.flight.tell(tally.progress());
                     if left > KEPT_ON && fill.flight.is_deserted() {
                         return Ok(None);
                     }
                 }
             }
-            let actual = writer.hasher.finish();
-            if actual != fill.wanted.digest {
-                return Err(Failure::Wrong(actual));
-            }
+            let stored = tally.finish()?;
             fill.checked.put(fill.wanted.digest.clone(), Arc::clone(&stored));
             Ok(Some(stored))
         });
@@ -170,33 +180,33 @@ impl Fill {
             let leaves = repository.and_then(|repository| Leaves::find(&repository, cid, size));
             match leaves {
                 Some(leaves) => {
-                    let stored = Arc::new(Stored::leaves(leaves, size));
-                    Some(Begun { stored, copy: None })
+                    let leaves = Arc::new(leaves);
+                    let stored = Arc::new(Stored::leaves(Arc::clone(&leaves), size));
+                    Some(Begun::Blocks(stored, leaves))
                 }
-                None => disk.begin(size),
+                None => disk.begin(size).map(Begun::Copy),
             }
         });
         begun.await.ok().flatten().ok_or(Failure::Disk)
     }
 
     /// Waits for the bytes that are being written, and tells the readers.
-    async fn written(&self, writing: Writing, begun: &Begun) -> Result<Box<Writer>, Failure> {
+    async fn written(&self, writing: Writing) -> Result<Box<Writer>, Failure> {
         let writer = match writing {
             Writing::Idle(writer) => return Ok(writer),
             Writing::Busy(task) => task.await.map_err(|_| Failure::Disk)?,
         };
         let writer = writer.map_err(|error| self.refused(&error))?;
-        self.flight.tell(Progress::Written(Arc::clone(&begun.stored), writer.readable()));
+        self.flight.tell(writer.tally.progress());
         Ok(writer)
     }
 
     /// Gives the file its name and puts the copy on the shelf.
-    async fn complete(&self, begun: Begun) -> Result<Arc<Stored>, Failure> {
+    async fn complete(&self, copy: NewCopy) -> Result<Arc<Stored>, Failure> {
         let (disk, digest) = (Arc::clone(&self.disk), self.wanted.digest.clone());
-        let Begun { stored, copy } = begun;
-        let Some((draft, room)) = copy else { return Ok(stored) };
+        let NewCopy { stored, file, draft, room } = copy;
         let sealed = spawn_blocking(move || {
-            stored.seal()?;
+            file.write_all_at(&stored.trailer(), stored.size())?;
             disk.folder.keep(draft, &digest)?;
             disk.shelf.put(digest, &stored, room);
             Ok(stored)
@@ -221,7 +231,7 @@ impl Fill {
 impl Disk {
     /// Makes room and a file for a blob of this size. Blocks. `None` if there is no space, which is no fault: the blob is
     /// read from its origin.
-    fn begin(&self, size: u64) -> Option<Begun> {
+    fn begin(&self, size: u64) -> Option<NewCopy> {
         if !self.takes(size) {
             return None;
         }
@@ -242,7 +252,9 @@ impl Disk {
             return None;
         }
         let (file, draft) = self.folder.draft().ok()?;
-        Some(Begun { stored: Arc::new(Stored::new(file, size)), copy: Some((draft, room)) })
+        let file = Arc::new(file);
+        let stored = Arc::new(Stored::copy(Arc::clone(&file), size));
+        Some(NewCopy { stored, file, draft, room })
     }
 
     /// Whether a blob of this size may have a copy.
@@ -253,11 +265,8 @@ impl Disk {
 
 /// Hashes the bytes of a copy and writes them.
 struct Writer {
-    stored: Arc<Stored>,
-    hasher: Hasher,
-    /// The checksum of the piece that is not complete.
-    piece: XxHash3_64,
-    at: u64,
+    tally: Tally,
+    file: Arc<File>,
 }
 
 /// A writer, or the task that it works in.
@@ -267,40 +276,14 @@ enum Writing {
 }
 
 impl Writer {
-    fn begin(wanted: &Wanted, stored: &Arc<Stored>) -> Box<Self> {
-        let hasher = Hasher::new(wanted.digest.algorithm());
-        Box::new(Self { stored: Arc::clone(stored), hasher, piece: XxHash3_64::new(), at: 0 })
-    }
-
     /// Appends frames, on a thread that may block: a disk that is busy makes writers wait.
     fn append(mut self: Box<Self>, frames: Vec<Bytes>) -> JoinHandle<io::Result<Box<Self>>> {
         spawn_blocking(move || {
             for frame in frames {
-                self.hasher.update(&frame);
-                self.stored.write(&frame, self.at)?;
-                self.sum(&frame);
+                self.file.write_all_at(&frame, self.tally.at())?;
+                self.tally.add(&frame);
             }
             Ok(self)
         })
-    }
-
-    /// Adds bytes to the checksums of their pieces.
-    fn sum(&mut self, mut bytes: &[u8]) {
-        while !bytes.is_empty() {
-            let space = PIECE - self.at % PIECE;
-            let (now, rest) = bytes.split_at(bytes.len().min(space as usize));
-            self.piece.write(now);
-            self.at += now.len() as u64;
-            if self.at.is_multiple_of(PIECE) || self.at == self.stored.size() {
-                let sum = std::mem::replace(&mut self.piece, XxHash3_64::new()).finish();
-                self.stored.note((self.at - 1) / PIECE * PIECE, sum);
-            }
-            bytes = rest;
-        }
-    }
-
-    /// Where the pieces end that readers may have: complete ones, and not the last, which waits for the digest.
-    fn readable(&self) -> u64 {
-        self.at.min(self.stored.size() - 1) / PIECE * PIECE
     }
 }

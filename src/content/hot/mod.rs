@@ -24,6 +24,7 @@ mod layout;
 mod reader;
 mod shelf;
 mod stored;
+mod tally;
 
 pub(super) use cache::Hot;
 pub(super) use reader::Reader;

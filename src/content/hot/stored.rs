@@ -5,6 +5,7 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
@@ -14,7 +15,6 @@ use super::layout::{self, PIECE};
 use crate::content::local::Leaves;
 use crate::content::pages::read_now;
 use crate::ipld::Cid;
-use crate::ipld::profile::LEAF_BYTES;
 
 /// Age of the time of a file from which on a read of it sets the time anew: a restart evicts by these times.
 const TOUCHED: Duration = Duration::from_secs(60);
@@ -34,18 +34,18 @@ pub(super) struct Stored {
 
 #[derive(Debug)]
 enum Place {
-    Copy(File),
-    Leaves(Leaves),
+    Copy(Arc<File>),
+    Leaves(Arc<Leaves>),
 }
 
 impl Stored {
     /// A new file that is to be filled.
-    pub(super) fn new(file: File, size: u64) -> Self {
+    pub(super) fn copy(file: Arc<File>, size: u64) -> Self {
         Self::summing(Place::Copy(file), size)
     }
 
     /// Leaves whose checksums are to be taken.
-    pub(super) fn leaves(leaves: Leaves, size: u64) -> Self {
+    pub(super) fn leaves(leaves: Arc<Leaves>, size: u64) -> Self {
         Self::summing(Place::Leaves(leaves), size)
     }
 
@@ -81,29 +81,12 @@ impl Stored {
         }
         let _ = rustix::fs::fadvise(&file, 0, None, Advice::Sequential);
         let sums = sums.into_iter().map(AtomicU64::new).collect();
-        Ok(Self { place: Place::Copy(file), size, sums })
+        Ok(Self { place: Place::Copy(Arc::new(file)), size, sums })
     }
 
     /// Length of the blob in bytes.
     pub(super) fn size(&self) -> u64 {
         self.size
-    }
-
-    /// Writes bytes of the blob, unless Kubo has them already. Blocks.
-    pub(super) fn write(&self, bytes: &[u8], at: u64) -> io::Result<()> {
-        match &self.place {
-            Place::Copy(file) => file.write_all_at(bytes, at),
-            Place::Leaves(_) => Ok(()),
-        }
-    }
-
-    /// Reads bytes that have no checksum yet. Blocks. `None` if they are not on the disk before they are written.
-    pub(super) fn read_unchecked(&self, at: u64, into: &mut [u8]) -> Option<io::Result<()>> {
-        let Place::Leaves(leaves) = &self.place else { return None };
-        if at.is_multiple_of(LEAF_BYTES) {
-            leaves.expect(at + LEAF_BYTES);
-        }
-        Some(leaves.read(at, into))
     }
 
     /// Notes the checksum of the piece that begins at `at`.
@@ -113,10 +96,9 @@ impl Stored {
         }
     }
 
-    /// Writes what makes the copy complete. Blocks.
-    pub(super) fn seal(&self) -> io::Result<()> {
-        let sums = self.sums.iter().map(|sum| sum.load(Ordering::Acquire));
-        self.write(&layout::trailer(sums), self.size)
+    /// What makes a copy complete, behind the bytes of the blob.
+    pub(super) fn trailer(&self) -> Vec<u8> {
+        layout::trailer(self.sums.iter().map(|sum| sum.load(Ordering::Acquire)))
     }
 
     /// Reads pieces that are in memory already, without waiting for the disk. `None` if they are not.
