@@ -39,7 +39,7 @@ pub use raised::Raised;
 pub use refusal::{Refusal, refused};
 pub use repository::{count_repositories, repository_transfer};
 pub use review::{review_postponed, review_queue, reviewed};
-pub use source::{local_block_missed, origin_read};
+pub use source::{local_block_missed, origin_read, read_resumed};
 pub use transfer::{Content, Direction, Transfer, TransferEnd, blob_pushed};
 
 use metrics::{
@@ -72,7 +72,6 @@ const JOB_RUNS: &str = "registry_job_runs_total";
 const JOB_DURATION: &str = "registry_job_duration_seconds";
 const JOB_BACKLOG: &str = "registry_job_backlog";
 const JOB_OLDEST: &str = "registry_job_oldest_seconds";
-const READS_RESUMED: &str = "registry_reads_resumed_total";
 const BUILD_INFO: &str = "registry_build_info";
 
 /// Upper bounds of the duration histograms, in seconds. A pull of a manifest falls into the first buckets, a push of a
@@ -132,11 +131,6 @@ pub fn describe() {
         SCRUB_OLDEST,
         Unit::Seconds,
         "How long ago the blob was compared with its digest that has waited longest; 0 without blobs"
-    );
-    describe_counter!(
-        READS_RESUMED,
-        Unit::Count,
-        "Reads of files that went on after the connection to Kubo broke"
     );
     describe_counter!(LOGINS, Unit::Count, "Logins with user name and password, by outcome");
     describe_counter!(TOKENS, Unit::Count, "Tokens issued, by kind of grant");
@@ -330,11 +324,6 @@ pub fn upload_open() -> Raised {
 /// Counts a pull of a blob, until the value is dropped.
 pub fn pull_open() -> Raised {
     Raised::new(gauge!(PULLS_OPEN))
-}
-
-/// Counts a read that goes on after its connection to Kubo broke.
-pub fn read_resumed() {
-    counter!(READS_RESUMED).increment(1);
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use metrics::{Unit, counter, describe_counter};
 
 const READS: &str = "registry_origin_reads_total";
 const MISSES: &str = "registry_local_block_misses_total";
+const RESUMED: &str = "registry_reads_resumed_total";
 const SOURCES: [&str; 3] = ["local", "gateway", "cat"];
 const REASONS: [&str; 5] = ["missing", "denied", "odd", "io", "damaged"];
 
@@ -28,6 +29,11 @@ pub(super) fn describe() {
         Unit::Count,
         "Reads from the files of Kubo's repository that ended early, by reason: missing, denied, odd, io or damaged. All but damaged went on through Kubo"
     );
+    describe_counter!(
+        RESUMED,
+        Unit::Count,
+        "Reads of files that went on after the connection to Kubo broke"
+    );
 }
 
 /// Counts a blob or a range of one that was opened. `source` is `local`, `gateway` or `cat`.
@@ -38,4 +44,9 @@ pub fn origin_read(source: &'static str) {
 /// Counts a block that was not read from its file.
 pub fn local_block_missed(reason: &'static str) {
     counter!(MISSES, "reason" => reason).increment(1);
+}
+
+/// Counts a read that goes on after its connection to Kubo broke.
+pub fn read_resumed() {
+    counter!(RESUMED).increment(1);
 }
