@@ -46,7 +46,6 @@ impl<'a> Guard<'a> {
     }
 
     pub(in crate::http) async fn login(&mut self) -> Result<LoggedIn, HttpError> {
-        let span = Span::begin(Work::Gate);
         let gate = async {
             let asked = self.identify().await?.login().await;
             let asked = match self.is_outdated(&asked).await {
@@ -55,28 +54,26 @@ impl<'a> Guard<'a> {
             };
             asked.map_err(|error| self.refuse(error))
         };
-        span.run(gate).await
+        Span::begin(Work::Gate).run(gate).await
     }
 
     pub(in crate::http) async fn list(&mut self) -> Result<Listing, HttpError> {
-        let span = Span::begin(Work::Gate);
         let gate = async {
             let asked = self.identify().await?.list();
             asked.map_err(|error| self.refuse(error))
         };
-        span.run(gate).await
+        Span::begin(Work::Gate).run(gate).await
     }
 
     pub(in crate::http) async fn pull(
         &mut self,
         repository: &RepositoryName,
     ) -> Result<Authorized<Pull>, HttpError> {
-        let span = Span::begin(Work::Gate);
         let gate = async {
             let asked = self.identify().await?.pull(repository);
             asked.map_err(|error| self.refuse(error))
         };
-        span.run(gate).await
+        Span::begin(Work::Gate).run(gate).await
     }
 
     pub(in crate::http) async fn push(
@@ -84,7 +81,6 @@ impl<'a> Guard<'a> {
         repository: &RepositoryName,
         lenience: Lenience,
     ) -> Result<Authorized<Push>, HttpError> {
-        let span = Span::begin(Work::Gate);
         let gate = async {
             let asked = self.identify().await?.push(repository, lenience).await;
             let asked = match self.is_outdated(&asked).await {
@@ -93,14 +89,13 @@ impl<'a> Guard<'a> {
             };
             asked.map_err(|error| self.refuse(error))
         };
-        span.run(gate).await
+        Span::begin(Work::Gate).run(gate).await
     }
 
     pub(in crate::http) async fn delete(
         &mut self,
         repository: &RepositoryName,
     ) -> Result<Authorized<Delete>, HttpError> {
-        let span = Span::begin(Work::Gate);
         let gate = async {
             let asked = self.identify().await?.delete(repository).await;
             let asked = match self.is_outdated(&asked).await {
@@ -109,7 +104,7 @@ impl<'a> Guard<'a> {
             };
             asked.map_err(|error| self.refuse(error))
         };
-        span.run(gate).await
+        Span::begin(Work::Gate).run(gate).await
     }
 
     pub(in crate::http) async fn mount(
@@ -117,7 +112,6 @@ impl<'a> Guard<'a> {
         target: &RepositoryName,
         source: Option<&RepositoryName>,
     ) -> Result<Mounting, HttpError> {
-        let span = Span::begin(Work::Gate);
         let gate = async {
             let asked = self.identify().await?.mount(target, source).await;
             let asked = match self.is_outdated(&asked).await {
@@ -126,7 +120,7 @@ impl<'a> Guard<'a> {
             };
             asked.map_err(|error| self.refuse(error))
         };
-        span.run(gate).await
+        Span::begin(Work::Gate).run(gate).await
     }
 
     /// The refusal of a caller whom the lookup of the content has denied. If the caller's cached login is out of date, it
