@@ -13,7 +13,7 @@ use super::activation::{program, program_on};
 use super::client::Client;
 use super::kubo::binary;
 pub(crate) use super::postgres::working_below;
-use super::server::{follow, listening};
+use super::server::{follow, line, listening};
 
 /// Ends a test that hangs. No assertion depends on it.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -163,6 +163,11 @@ impl Alone {
     /// The log so far.
     pub(crate) fn log(&self) -> Vec<Value> {
         self.lines.lock().unwrap().clone()
+    }
+
+    /// Waits for a line of the log that has this event.
+    pub(crate) async fn logged(&self, event: &str) -> Value {
+        line(|| self.log(), event, |line| line["event"] == event).await
     }
 
     /// Stops the server by SIGTERM and returns its exit code.

@@ -242,23 +242,12 @@ impl Server {
 
     /// Waits for a line of the log that has this event and for which `matches` returns true.
     pub(crate) async fn logged(&self, event: &str, matches: impl Fn(&Value) -> bool) -> Value {
-        let began = Instant::now();
-        loop {
-            if let Some(line) = self.log().into_iter().find(|l| l["event"] == event && matches(l)) {
-                return line;
-            }
-            assert!(began.elapsed() < PATIENCE, "no {event} in {:#?}", self.log());
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        line(|| self.log(), event, |line| line["event"] == event && matches(line)).await
     }
 
     /// Waits for a line of the log that contains this text. Lines may come some milliseconds after the answer.
     pub(crate) async fn says(&self, text: &str) {
-        let began = Instant::now();
-        while !self.log().iter().any(|line| line.to_string().contains(text)) {
-            assert!(began.elapsed() < PATIENCE, "no `{text}` in {:#?}", self.log());
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        line(|| self.log(), text, |line| line.to_string().contains(text)).await;
     }
 
     /// A command of the program, with the settings of this server.
@@ -302,6 +291,22 @@ impl Server {
     pub(crate) async fn restart(mut self) -> Server {
         self.kill();
         Builder::beside(&self).start().await
+    }
+}
+
+/// Waits for a line of a log. `what` names it where it does not come.
+pub(super) async fn line(
+    log: impl Fn() -> Vec<Value>,
+    what: &str,
+    matches: impl Fn(&Value) -> bool,
+) -> Value {
+    let began = Instant::now();
+    loop {
+        if let Some(line) = log().into_iter().find(&matches) {
+            return line;
+        }
+        assert!(began.elapsed() < PATIENCE, "no {what} in {:#?}", log());
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
