@@ -11,7 +11,7 @@ use http_body_util::BodyExt;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 
-use crate::rig::client::{Client, nothing, random, request};
+use crate::rig::client::{nothing, random, request};
 use crate::rig::server::{Server, builder};
 
 const MIB: usize = 1 << 20;
@@ -23,17 +23,9 @@ async fn cached() -> Server {
     builder().await.cached().start().await
 }
 
-/// The sum of the lines of a metric that contain `label`.
-async fn metric(server: &Server, name: &str, label: &str) -> f64 {
-    let text = Client { addr: server.metrics }.get("/metrics").await.expect(200).body;
-    let lines = std::str::from_utf8(&text).unwrap().lines();
-    let lines = lines.filter(|line| line.starts_with(name) && line.contains(label));
-    lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
-}
-
 /// How often Kubo was asked for a file.
 async fn reads(server: &Server) -> f64 {
-    metric(server, "registry_kubo_call_duration_seconds_count", "\"gateway\"").await
+    server.metric("registry_kubo_call_duration_seconds_count", "\"gateway\"").await
 }
 
 async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
@@ -82,7 +74,7 @@ async fn a_herd_reads_kubo_once_and_a_slow_client_holds_nobody() {
     connection.abort();
     pull(&server, &path, &bytes).await;
     assert_eq!(reads(&server).await - before, 1.0);
-    assert_eq!(metric(&server, "registry_blob_cache_fills_total", "stored").await, 1.0);
+    assert_eq!(server.metric("registry_blob_cache_fills_total", "stored").await, 1.0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -123,7 +115,7 @@ async fn a_damaged_copy_is_never_served_and_filled_anew() {
         damage();
         pull(&server, &path, &bytes).await;
         let count = (n + 1) as f64;
-        assert_eq!(metric(&server, "registry_blob_cache_damaged_total", "").await, count);
+        assert_eq!(server.metric("registry_blob_cache_damaged_total", "").await, count);
         until("no copy", async || file.exists()).await;
     }
     open().write_all_at(b"x", MIB as u64).unwrap();
@@ -176,7 +168,7 @@ async fn a_disk_without_space_means_pulls_without_copies() {
         pull(&server, &path, &bytes).await;
     }
     assert!(!copy(&server, &digest).exists());
-    assert_eq!(metric(&server, "registry_blob_cache_fills_total", "refused").await, 2.0);
+    assert_eq!(server.metric("registry_blob_cache_fills_total", "refused").await, 2.0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -188,7 +180,7 @@ async fn a_layer_is_evicted_for_others_and_comes_back() {
             let digest = server.client().push_blob("evict", bytes).await;
             pull(&server, &format!("/v2/evict/blobs/{digest}"), bytes).await;
         }
-        let evicted = metric(&server, "registry_blob_cache_evictions_total", "").await;
+        let evicted = server.metric("registry_blob_cache_evictions_total", "").await;
         assert!(evicted >= 2.0, "{evicted} in round {round}");
         let held: u64 = fs::read_dir(server.copies())
             .unwrap()

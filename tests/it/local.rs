@@ -23,19 +23,12 @@ async fn reading(node: &Node, directory: &str) -> Server {
     builder().await.on(node).env(SETTING, directory).start().await
 }
 
-/// The value of the counters whose line begins like this.
-async fn count(server: &Server, name: &str) -> f64 {
-    let text = Client { addr: server.metrics }.get("/metrics").await.expect(200).body;
-    let lines = std::str::from_utf8(&text).unwrap().lines().filter(|line| line.starts_with(name));
-    lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
-}
-
 async fn reads(server: &Server, source: &str) -> f64 {
-    count(server, &format!("registry_origin_reads_total{{source=\"{source}\"")).await
+    server.metric(&format!("registry_origin_reads_total{{source=\"{source}\""), "").await
 }
 
 async fn blob_reads(server: &Server, source: &str) -> f64 {
-    count(server, &format!("registry_blob_reads_total{{source=\"{source}\"")).await
+    server.metric(&format!("registry_blob_reads_total{{source=\"{source}\""), "").await
 }
 
 fn leaf(node: &Node, bytes: &[u8]) -> Cid {
@@ -111,7 +104,7 @@ async fn what_the_files_lack_comes_through_kubo() {
         let source = if gateway { "gateway" } else { "cat" };
         assert_eq!((reads(&server, "local").await, reads(&server, source).await), (2.0, 2.0));
         assert_eq!(
-            count(&server, "registry_local_block_misses_total{reason=\"missing\"").await,
+            server.metric("registry_local_block_misses_total{reason=\"missing\"", "").await,
             2.0
         );
         server.logged("local_block_missed", |_| true).await;
@@ -185,7 +178,7 @@ async fn a_layer_is_hashed_once_for_all_and_has_no_copy() {
         assert_eq!(blob_reads(&server, "blocks").await, known + 3.0);
         assert_eq!(reads(&server, "local").await, hashed + 1.0);
     }
-    assert_eq!(count(&server, "registry_blob_cache_entries").await, 0.0);
+    assert_eq!(server.metric("registry_blob_cache_entries", "").await, 0.0);
 }
 
 #[tokio::test]

@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use af_registry::ipld::Cid;
 
-use crate::rig;
 use crate::rig::client::{nothing, random, request};
 use crate::rig::kubo::Node;
 use crate::rig::server::{Server, builder};
@@ -16,13 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How often a call was made, by a metric of durations and the name of the call.
 async fn calls(server: &Server, metric: &str, name: &str) -> f64 {
-    let client = rig::client::Client { addr: server.metrics };
-    let text = client.get("/metrics").await.expect(200).body;
-    let (metric, name) =
-        (format!("registry_{metric}_call_duration_seconds_count"), format!("=\"{name}\""));
-    let lines = std::str::from_utf8(&text).unwrap().lines();
-    let lines = lines.filter(|line| line.starts_with(&metric) && line.contains(&name));
-    lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    let metric = format!("registry_{metric}_call_duration_seconds_count");
+    server.metric(&metric, &format!("=\"{name}\"")).await
 }
 
 async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 
 use crate::rig::client::{Client, full, nothing, random, request};
 use crate::rig::kubo::Node;
-use crate::rig::server::{Builder, Server, builder, server};
+use crate::rig::server::{Builder, builder, server};
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
@@ -41,14 +41,6 @@ impl Patch {
     }
 }
 
-/// The sum of all samples of a metric whose line contains `label`.
-async fn total(server: &Server, metric: &str, label: &str) -> f64 {
-    let metrics = Client { addr: server.metrics }.get("/metrics").await.expect(200).body;
-    let text = String::from_utf8(metrics.to_vec()).unwrap();
-    let samples = text.lines().filter(|line| line.starts_with(metric) && line.contains(label));
-    samples.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
-}
-
 async fn close(client: Client, session: &str, bytes: &Bytes) {
     let digest = sha256(bytes);
     client.ask("PUT", &format!("{session}?digest={digest}")).await.expect(201);
@@ -67,7 +59,7 @@ async fn many_small_appends_cost_what_their_bytes_do() {
     let first = request("PATCH", &session, &[], full(bytes.slice(..200 * KIB)));
     server.client().send(first).await.expect(202);
     let calls = "registry_kubo_call_duration_seconds_count";
-    let before = total(&server, calls, "").await + total(&other, calls, "").await;
+    let before = server.metric(calls, "").await + other.metric(calls, "").await;
     for (n, at) in (200 * KIB..bytes.len()).step_by(100).enumerate() {
         // Each piece is durable when it is acknowledged, and any instance goes on from there.
         let instance = if n % 2 == 0 { &server } else { &other };
@@ -75,7 +67,7 @@ async fn many_small_appends_cost_what_their_bytes_do() {
         let answer = instance.client().send(drop).await.expect(202);
         assert_eq!(answer.header("range"), format!("0-{}", at + 99));
     }
-    let after = total(&server, calls, "").await + total(&other, calls, "").await;
+    let after = server.metric(calls, "").await + other.metric(calls, "").await;
     assert!(before > 0.0, "no metric is called {calls}");
     assert!(after - before < 30.0, "{} calls of Kubo", after - before);
     let kept = "SELECT pg_total_relation_size('uploads') + pg_total_relation_size('upload_pieces')
@@ -122,9 +114,9 @@ async fn any_instance_closes_an_upload_without_reading_it_back() {
     let digest = sha256(&bytes);
     other.client().ask("PUT", &format!("{session}?digest={digest}")).await.expect(201);
     let calls = "registry_kubo_call_duration_seconds_count";
-    assert!(total(&other, calls, "block/get").await > 0.0, "the nodes above the leaves are read");
+    assert!(other.metric(calls, "block/get").await > 0.0, "the nodes above the leaves are read");
     for read in ["gateway", "cat"] {
-        assert_eq!(total(&other, calls, read).await, 0.0, "{read}");
+        assert_eq!(other.metric(calls, read).await, 0.0, "{read}");
     }
     let blob = server.client().get(&format!("/v2/moved/blobs/{digest}")).await.expect(200);
     assert_eq!(sha256(&blob.body), digest);
@@ -223,7 +215,7 @@ async fn of_two_appends_at_once_the_second_is_refused() {
     patch.send(&bytes[..500]).await;
     // The server has read the head and waits for the rest.
     let open = "registry_uploads_open";
-    while total(&server, open, "").await < 1.0 {
+    while server.metric(open, "").await < 1.0 {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let second = {
@@ -232,7 +224,7 @@ async fn of_two_appends_at_once_the_second_is_refused() {
     };
     // It has looked at the upload and waits for the first. Then it no longer begins where its client believes.
     let looks = "registry_postgres_call_duration_seconds_count";
-    while total(&server, looks, "upload/get").await < 2.0 {
+    while server.metric(looks, "upload/get").await < 2.0 {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     patch.send(&bytes[500..1000]).await;

@@ -1,6 +1,7 @@
 //! Reading trees that are made by hand, since a tree of two levels has over a GiB under the import profile.
 
 use std::fs;
+use std::path::PathBuf;
 
 use tempfile::TempDir;
 
@@ -44,17 +45,19 @@ impl Rig {
         rig
     }
 
-    fn put(&self, cid: &Cid, bytes: &[u8]) {
+    fn file(&self, cid: &Cid) -> PathBuf {
         let name = data_encoding::BASE32_NOPAD.encode(&cid.to_bytes()[2..]);
-        let shard = self.directory.path().join("blocks").join(&name[52..54]);
-        fs::create_dir_all(&shard).unwrap();
-        fs::write(shard.join(name + ".data"), bytes).unwrap();
+        self.directory.path().join("blocks").join(&name[52..54]).join(name + ".data")
+    }
+
+    fn put(&self, cid: &Cid, bytes: &[u8]) {
+        let file = self.file(cid);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, bytes).unwrap();
     }
 
     fn remove(&self, cid: &Cid) {
-        let name = data_encoding::BASE32_NOPAD.encode(&cid.to_bytes()[2..]);
-        let shard = self.directory.path().join("blocks").join(&name[52..54]);
-        fs::remove_file(shard.join(name + ".data")).unwrap();
+        fs::remove_file(self.file(cid)).unwrap();
     }
 
     async fn open(&self, range: std::ops::Range<u64>, verify: bool) -> Result<Reader, Miss> {

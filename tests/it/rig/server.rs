@@ -250,6 +250,14 @@ impl Server {
         line(|| self.log(), text, |line| line.to_string().contains(text)).await;
     }
 
+    /// The sum of all samples whose line begins with `begin` and contains `label`.
+    pub(crate) async fn metric(&self, begin: &str, label: &str) -> f64 {
+        let metrics = Client { addr: self.metrics }.get("/metrics").await.expect(200).body;
+        let text = String::from_utf8(metrics.to_vec()).unwrap();
+        let samples = text.lines().filter(|line| line.starts_with(begin) && line.contains(label));
+        samples.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
+    }
+
     /// A command of the program, with the settings of this server.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.builder.command();
