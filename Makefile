@@ -47,7 +47,7 @@ watch: install-deploy ## watch the registry of `make run`: a Prometheus with the
 	@echo "watch: graphs on http://127.0.0.1:9090/graph, alerts on http://127.0.0.1:9090/alerts,"
 	@echo "watch: the registry's own figures on http://127.0.0.1:9464/metrics; stop with Ctrl-C"
 	@exec prometheus --config.file=deploy/prometheus/prometheus.yml --storage.tsdb.path="$(AF_REGISTRY_CACHE)/watch" \
-		--web.listen-address=127.0.0.1:9090 --log.level=warn
+		--web.listen-address=127.0.0.1:9090 --log.level=warn --enable-feature=exemplar-storage
 
 package: install-release ## build the Debian package into target/
 	cargo build --locked --release

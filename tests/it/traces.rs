@@ -113,6 +113,41 @@ async fn a_request_is_one_trace_down_to_statements_and_calls_to_kubo() {
 }
 
 #[tokio::test]
+async fn a_bucket_of_a_histogram_leads_to_the_trace_of_a_request() {
+    let collector = Collector::answering(&[]).await;
+    let endpoint = format!("http://127.0.0.1:{}", collector.port);
+    let server = builder().await.env("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint).start().await;
+    let client = server.client();
+    let digest = client.push_blob("exemplary", &random(78, 300_000)).await;
+    let traceparent = format!("00-{TRACE}-{PARENT}-01");
+    let headers = [("traceparent", traceparent.as_str())];
+    client.get_with(&format!("/v2/exemplary/blobs/{digest}"), &headers).await.expect(200);
+    server.logged("blob_pull", |line| line["trace_id"] == TRACE).await;
+
+    let scraper = Client { addr: server.metrics };
+    let openmetrics = [("accept", "application/openmetrics-text;version=1.0.0,text/plain;q=0.5")];
+    let answer = scraper.get_with("/metrics", &openmetrics).await.expect(200);
+    assert!(
+        answer.header("content-type").starts_with("application/openmetrics-text; version=1.0.0")
+    );
+    let metrics = String::from_utf8(answer.body.to_vec()).unwrap();
+    assert!(metrics.ends_with("\n# EOF\n"));
+    let exemplar = format!("# {{trace_id=\"{TRACE}\"}} ");
+    for bucket in [
+        r#"registry_http_request_duration_seconds_bucket{endpoint="blob_pull",le="#,
+        r#"registry_pull_first_byte_seconds_bucket{content="blob",le="#,
+        r#"registry_transfer_duration_seconds_bucket{direction="pull",content="blob",le="#,
+    ] {
+        let mut buckets = metrics.lines().filter(|line| line.starts_with(bucket));
+        assert!(buckets.any(|line| line.contains(&exemplar)), "{bucket} {metrics}");
+    }
+
+    let answer = scraper.get("/metrics").await.expect(200);
+    assert!(answer.header("content-type").starts_with("text/plain; version=0.0.4"));
+    assert!(!String::from_utf8(answer.body.to_vec()).unwrap().contains("trace_id"));
+}
+
+#[tokio::test]
 async fn without_a_collector_the_ids_of_a_caller_are_logged_and_passed_on() {
     let (builder, heard) = overheard().await;
     let server = builder.start().await;

@@ -113,7 +113,7 @@ impl Record {
     fn sending(&mut self, bytes: u64) {
         if let Some(transfer) = self.transfer.filter(|it| it.direction == Direction::Pull) {
             if self.sent == 0 && bytes > 0 && self.status.is_success() {
-                transfer.first_byte(self.began.elapsed());
+                transfer.first_byte(self.began.elapsed(), self.trace.recorded());
             }
             if transfer.content == Content::Blob {
                 metrics::sent(bytes);
@@ -182,11 +182,11 @@ impl Record {
 
 impl Drop for Record {
     fn drop(&mut self) {
-        let took = self.began.elapsed();
-        metrics::request(self.method, self.endpoint, self.status.as_u16(), took);
+        let (took, trace) = (self.began.elapsed(), self.trace.recorded());
+        metrics::request(self.method, self.endpoint, self.status.as_u16(), took, trace);
         if let Some(transfer) = self.transfer {
             let end = self.transfer_end();
-            transfer.ended(end, took, self.sent);
+            transfer.ended(end, took, self.sent, trace);
             if let (TransferEnd::Ok, Some(repository)) = (end, &self.repository) {
                 metrics::repository_transfer(transfer.direction, repository, self.moved(transfer));
             }

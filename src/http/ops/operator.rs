@@ -3,20 +3,22 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 
-use hyper::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue};
+use hyper::header::{ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue};
 use hyper::service::Service;
 use hyper::{Method, Request, Response, StatusCode};
 use metrics_exporter_prometheus::PrometheusHandle;
 
+use super::openmetrics;
 use super::page::{POLICY, STYLE, page};
 use crate::http::edge::answer::Answer;
 use crate::http::edge::respond;
 use crate::http::v2::endpoints::health;
 use crate::http::{Body, Edge};
 use crate::net::Received;
-use crate::telemetry::{metrics, recent};
+use crate::telemetry::metrics::{self, exemplar};
+use crate::telemetry::recent;
 
-/// Answers `GET /metrics` in Prometheus' text format, `/` with a page of the last hour, and `/healthz` and `/readyz` as the
+/// Answers `GET /metrics` in Prometheus' text format or as OpenMetrics, `/` with a page of the last hour, and `/healthz` and `/readyz` as the
 /// port for clients does.
 #[derive(Clone)]
 pub struct OperatorService {
@@ -39,7 +41,7 @@ impl OperatorService {
             }
             "/" => self.page().await,
             "/page.css" => styled(STYLE),
-            "/metrics" => self.metrics(),
+            "/metrics" => self.metrics(&request),
             "/healthz" => health::health().response,
             "/readyz" => match health::ready(&self.edge).await {
                 Ok(Answer { response, .. }) => response,
@@ -65,13 +67,24 @@ impl OperatorService {
         response
     }
 
-    fn metrics(&self) -> Response<Body> {
+    /// All metrics. They come as OpenMetrics, with exemplars, if the caller takes that and there are any: the text format costs
+    /// less and has the same samples.
+    fn metrics(&self, request: &Request<Received>) -> Response<Body> {
         metrics::process();
-        let mut response = respond::with(StatusCode::OK, Body::full(self.metrics.render()));
-        let text = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-        response.headers_mut().insert(CONTENT_TYPE, text);
-        response
+        let text = self.metrics.render();
+        let accepts = request.headers().get_all(ACCEPT).iter();
+        if exemplar::any() && openmetrics::accepted(accepts) {
+            return rendered(openmetrics::render(&text, exemplar::of), openmetrics::CONTENT);
+        }
+        rendered(text, "text/plain; version=0.0.4; charset=utf-8")
     }
+}
+
+/// Metrics in the format that `content` names.
+fn rendered(metrics: String, content: &'static str) -> Response<Body> {
+    let mut response = respond::with(StatusCode::OK, Body::full(metrics));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content));
+    response
 }
 
 /// A style sheet.

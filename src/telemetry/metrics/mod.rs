@@ -6,6 +6,7 @@
 mod cache;
 mod call;
 mod collection;
+pub mod exemplar;
 mod failure;
 mod known;
 mod own;
@@ -196,8 +197,14 @@ pub fn describe() {
     counter!(QUARANTINED).increment(0);
 }
 
-/// Counts one answered request.
-pub fn request(method: &'static str, endpoint: &'static str, status: u16, took: Duration) {
+/// Counts one answered request, and keeps its recorded `trace` as an exemplar.
+pub fn request(
+    method: &'static str,
+    endpoint: &'static str,
+    status: u16,
+    took: Duration,
+    trace: Option<u128>,
+) {
     static REQUESTS: Known<(&str, &str, &str), Counter> = Known::new();
     static DURATIONS: Known<&str, Histogram> = Known::new();
     let status_label = status_label(status);
@@ -205,6 +212,8 @@ pub fn request(method: &'static str, endpoint: &'static str, status: u16, took: 
     REQUESTS.record((method, endpoint, status_label), find, |counter| counter.increment(1));
     let find = || histogram!(HTTP_DURATION, "endpoint" => endpoint);
     DURATIONS.record(endpoint, find, |histogram| histogram.record(took));
+    let labels = [("endpoint", endpoint)];
+    exemplar::keep(HTTP_DURATION, labels, &DURATION_BUCKETS, took.as_secs_f64(), trace);
     recent::request(status >= 500);
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use metrics::{Counter, Histogram, Unit, counter, describe_counter, describe_histogram, histogram};
 
+use super::exemplar;
 use super::known::Known;
 use crate::telemetry::recent;
 
@@ -122,18 +123,22 @@ impl TransferEnd {
 }
 
 impl Transfer {
-    /// Notes that the first byte of a pull was sent this long after the head of its request came.
-    pub fn first_byte(self, after: Duration) {
+    /// Notes that the first byte of a pull was sent this long after the head of its request came. Its recorded `trace` is
+    /// kept as an exemplar.
+    pub fn first_byte(self, after: Duration, trace: Option<u128>) {
         if self.direction == Direction::Pull {
             static TIMES: Known<&str, Histogram> = Known::new();
             let content = self.content.label();
             let find = || histogram!(FIRST_BYTE, "content" => content);
             TIMES.record(content, find, |histogram| histogram.record(after));
+            let (labels, after) = ([("content", content)], after.as_secs_f64());
+            exemplar::keep(FIRST_BYTE, labels, &TRANSFER_BUCKETS, after, trace);
         }
     }
 
-    /// Notes the end of a request. `sent` is the number of bytes in the body of its answer.
-    pub fn ended(self, end: TransferEnd, took: Duration, sent: u64) {
+    /// Notes the end of a request. `sent` is the number of bytes in the body of its answer. Its recorded `trace` is kept as
+    /// an exemplar.
+    pub fn ended(self, end: TransferEnd, took: Duration, sent: u64, trace: Option<u128>) {
         let (direction, content) = (self.direction.label(), self.content.label());
         static ENDS: Known<(&str, &str, &str), Counter> = Known::new();
         static DURATIONS: Known<(&str, &str), Histogram> = Known::new();
@@ -143,6 +148,8 @@ impl Transfer {
         if end == TransferEnd::Ok {
             let find = || histogram!(DURATION, "direction" => direction, "content" => content);
             DURATIONS.record((direction, content), find, |histogram| histogram.record(took));
+            let labels = [("direction", direction), ("content", content)];
+            exemplar::keep(DURATION, labels, &TRANSFER_BUCKETS, took.as_secs_f64(), trace);
             if self.direction == Direction::Pull {
                 rate(direction, sent, took);
                 recent::pull(took);

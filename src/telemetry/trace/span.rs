@@ -56,6 +56,11 @@ impl Root {
         self.context
     }
 
+    /// The trace of the request, if it is recorded here.
+    pub fn recorded(&self) -> Option<u128> {
+        self.began.and(self.context).map(|context| context.trace)
+    }
+
     /// Ends the span. `asked` is called only if it is recorded.
     pub fn end(&self, outcome: &'static str, asked: impl FnOnce() -> Asked) {
         if let (Some(context), Some((began, since)), Some(tracer)) =
@@ -126,10 +131,10 @@ mod tests {
         let root = Root::sampled(Sampler::ParentOr(1.0), Some(PARENT));
         let context = root.context().unwrap();
         assert_eq!((context.trace, context.sampled, root.parent), (7, true, Some(8)));
-        assert!(context.span != 8 && root.began.is_some());
+        assert!(context.span != 8 && root.recorded() == Some(7));
         let unsampled = Context { sampled: false, ..PARENT };
         let root = Root::sampled(Sampler::ParentOr(1.0), Some(unsampled));
-        assert!(!root.context().unwrap().sampled && root.began.is_none());
+        assert!(!root.context().unwrap().sampled && root.recorded().is_none());
         let alone = Root::sampled(Sampler::ParentOr(1.0), None);
         assert!(alone.context().unwrap().sampled && alone.parent.is_none());
     }
@@ -144,7 +149,7 @@ mod tests {
     #[test]
     fn without_a_tracer_nothing_is_recorded_and_the_context_is_passed_on() {
         let root = Root::begin(Some(PARENT));
-        assert_eq!(root.context(), Some(PARENT));
+        assert_eq!((root.context(), root.recorded()), (Some(PARENT), None));
         root.end("ok", || panic!("nothing is recorded"));
         let span = enter(root.context(), || Span::begin(Work::Gate));
         assert_eq!((span.context(), Root::begin(None).context()), (None, None));
