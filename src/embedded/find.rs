@@ -15,18 +15,31 @@ const OLDEST_KUBO: (u32, u32) = (0, 39);
 /// Directories in which Debian and Red Hat install each major version. They are not in PATH.
 const POSTGRES_HOMES: [(&str, &str); 2] = [("/usr/lib/postgresql", ""), ("/usr", "pgsql-")];
 const GET_POSTGRES: &str = "install it with: apt-get install postgresql; or set OPEN_REGISTRY_DB_HOST to use another server";
+const USE_ANOTHER: &str = "mend that (under systemd, look at the sandbox of the unit), or set OPEN_REGISTRY_DB_HOST to use another server";
 const GET_KUBO: &str =
     "`make run` builds it; or set OPEN_REGISTRY_DFS_IPFS_API_URL to use another server";
 
 /// The directory that contains the programs of PostgreSQL: those of major version `cluster`, or, if there is no cluster yet,
 /// those in PATH or the newest ones.
 pub(super) async fn postgres(path: &Path, cluster: Option<&str>) -> Result<PathBuf, EmbeddedError> {
-    let mut found = Vec::new();
-    for directory in postgres_directories() {
-        if let Some(major) = postgres_major(&directory).await?
-            && !found.iter().any(|(known, _)| *known == major)
-        {
-            found.push((major, directory));
+    choose(postgres_directories(), path, cluster).await
+}
+
+/// The first of the directories that fits the cluster at `path`.
+async fn choose(
+    directories: Vec<PathBuf>,
+    path: &Path,
+    cluster: Option<&str>,
+) -> Result<PathBuf, EmbeddedError> {
+    let (mut found, mut broken) = (Vec::new(), None);
+    for directory in directories {
+        match postgres_major(&directory).await {
+            Ok(Some(major)) if found.iter().all(|(known, _)| *known != major) => {
+                found.push((major, directory));
+            }
+            Ok(_) => {}
+            Err(error @ EmbeddedError::Ended { .. }) => broken = Some((directory, error)),
+            Err(error) => return Err(error),
         }
     }
     // The version in PATH comes first, then the newest. An existing cluster needs its own major version.
@@ -36,6 +49,12 @@ pub(super) async fn postgres(path: &Path, cluster: Option<&str>) -> Result<PathB
     };
     if let Some((_, directory)) = fit {
         return Ok(directory.clone());
+    }
+    if let (true, Some((path, error))) = (found.is_empty(), broken) {
+        // A sandbox that forbids too much looks like this, and so does a library that is missing.
+        let reason =
+            format!("PostgreSQL is installed here and does not run: {error}; {USE_ANOTHER}");
+        return Err(EmbeddedError::Unusable { path, reason });
     }
     let names: Vec<String> = found.iter().map(|(major, _)| major.to_string()).collect();
     let names = names.join(", ");
@@ -103,15 +122,12 @@ fn postgres_directories() -> Vec<PathBuf> {
         .collect()
 }
 
-/// The major version of the programs in a directory. `None` if they do not run.
+/// The major version of the programs in a directory. `None` if they print something else.
 async fn postgres_major(directory: &Path) -> Result<Option<u32>, EmbeddedError> {
     let mut command = child::command(&directory.join("postgres"), None, OnDeath::Kill);
     command.arg("--version");
-    match child::run("postgres --version", command, PATIENCE).await {
-        Ok(lines) => Ok(lines.iter().find_map(|line| postgres_version(line))),
-        Err(EmbeddedError::Ended { .. }) => Ok(None),
-        Err(error) => Err(error),
-    }
+    let lines = child::run("postgres --version", command, PATIENCE).await?;
+    Ok(lines.iter().find_map(|line| postgres_version(line)))
 }
 
 /// Reads the major version from a line such as `postgres (PostgreSQL) 15.20 (Debian …)` or `… 18beta1`.
@@ -141,5 +157,21 @@ mod tests {
         assert_eq!(kubo_version("0.44.0-dev"), Some((0, 44)));
         assert_eq!(kubo_version("Error: no"), None);
         assert!(kubo_version("1.0.0").unwrap() > OLDEST_KUBO);
+    }
+
+    #[tokio::test]
+    async fn a_postgres_that_does_not_run_is_not_called_missing() {
+        let directory = tempfile::tempdir().unwrap();
+        let program = directory.path().join("postgres");
+        fs::write(&program, "#!/bin/sh\necho no such library; exit 127\n").unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        let error = choose(vec![directory.path().to_owned()], Path::new("/none"), None).await;
+        let message = error.unwrap_err().to_string();
+        assert!(
+            message.contains("does not run") && message.contains("no such library"),
+            "{message}"
+        );
+        let nothing = choose(Vec::new(), Path::new("/none"), None).await.unwrap_err().to_string();
+        assert!(nothing.contains("not installed"), "{nothing}");
     }
 }

@@ -118,7 +118,9 @@ impl Sockets {
             let partner = self.partner;
             return Err(EmbeddedError::Unusable {
                 path: directory.to_owned(),
-                reason: format!("is not ours, so it cannot hold sockets of {partner}; remove it"),
+                reason: format!(
+                    "is no directory of this user, so it cannot hold sockets of {partner}; run this as the user that it belongs to, or remove it"
+                ),
             });
         }
         if found.uid() != owner {
@@ -159,6 +161,8 @@ mod tests {
         assert_eq!(fs::metadata(&directory).unwrap().mode() & 0o777, 0o700);
         let link = top.path().join("link");
         std::os::unix::fs::symlink(&directory, &link).unwrap();
-        assert!(KUBO.make(&link, None).unwrap_err().to_string().contains("not ours"));
+        assert!(
+            KUBO.make(&link, None).unwrap_err().to_string().contains("no directory of this user")
+        );
     }
 }
