@@ -11,8 +11,8 @@ const DATA_DIR: Setting = Setting {
     kind: Kind::Value("DIR"),
     default: None,
     help: "Directory for the data of the private PostgreSQL and Kubo, and for copies of layers. The default is $XDG_DATA_HOME/af-registry, or \
-           ~/.local/share/af-registry. For root and for a user without a home it is /var/lib/af-registry: PostgreSQL \
-           does not run as root, and another user cannot enter root's home.",
+           ~/.local/share/af-registry. For root, for a user without a home and for one whose home it is, it is \
+           /var/lib/af-registry: PostgreSQL does not run as root, and another user cannot enter root's home.",
 };
 
 const FREE: Setting = Setting {
@@ -22,6 +22,9 @@ const FREE: Setting = Setting {
     help: "Space that stays free on the disk of the data directory: an upload that begins when less is left is refused. 0 \
            refuses none. Without a private PostgreSQL or Kubo it has no effect.",
 };
+
+/// The data directory of a server that root or systemd started. The user of the unit has it as its home.
+const OF_THE_SYSTEM: &str = "/var/lib/af-registry";
 
 pub(super) const GROUP: Group = Group { title: "Data", settings: &[&DATA_DIR, &FREE] };
 
@@ -44,10 +47,11 @@ fn usual(root: bool, xdg: Option<&OsString>, home: Option<&OsString>) -> PathBuf
     // The XDG specification says to ignore relative paths.
     let absolute = |path: &&OsString| Path::new(path).is_absolute();
     let xdg = xdg.filter(absolute).map(PathBuf::from);
+    let of_the_system = root || home.is_some_and(|home| home == OF_THE_SYSTEM);
     let share = xdg.or_else(|| Some(Path::new(home.filter(absolute)?).join(".local/share")));
     match share {
-        Some(share) if !root => share.join("af-registry"),
-        _ => PathBuf::from("/var/lib/af-registry"),
+        Some(share) if !of_the_system => share.join("af-registry"),
+        _ => PathBuf::from(OF_THE_SYSTEM),
     }
 }
 
@@ -64,5 +68,8 @@ mod tests {
         assert_eq!(usual(false, None, Some(&home)), "/home/me/.local/share/af-registry");
         assert_eq!(usual(false, Some(&odd), Some(&home)), "/home/me/.local/share/af-registry");
         assert_eq!(usual(false, None, None), "/var/lib/af-registry");
+        // By `sudo -u af-registry` a command finds the data of the unit.
+        let state = OsString::from("/var/lib/af-registry");
+        assert_eq!(usual(false, None, Some(&state)), "/var/lib/af-registry");
     }
 }
