@@ -108,6 +108,13 @@ pub async fn run(
         Operation::Scrub(scrub) if scrub.needs_kubo() => CommandPartners::both(config).await?,
         _ => CommandPartners::postgres_only(config).await?,
     };
+    if partners.were_made() && noun != "restore" {
+        let path = config.data_dir.display();
+        eprintln!(
+            "af-registry: there was no registry in {path}, so this command made an empty database there; for that of a \
+             server, give it the settings of the server (OPEN_REGISTRY_DATA_DIR)"
+        );
+    }
     let answer = answer(config, &partners, operation).await;
     partners.close().await;
     answer?.write(form)

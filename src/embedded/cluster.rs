@@ -43,6 +43,11 @@ impl Cluster {
         Ok(Self { directory, programs, user })
     }
 
+    /// Whether no cluster has been made below `data`.
+    pub(super) fn is_missing(data: &DataDir) -> bool {
+        !data.path().join("postgres").exists()
+    }
+
     /// Creates the cluster under another name and renames it, so that a directory called `postgres` is always complete.
     pub(super) async fn make_if_missing(&self, data: &DataDir) -> Result<(), EmbeddedError> {
         if self.directory.exists() {

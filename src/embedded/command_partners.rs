@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
+use super::cluster::Cluster;
 use super::data_dir::{DataDir, Tenant};
 use super::error::EmbeddedError;
 use super::kubo::{self, Kubo};
@@ -23,6 +24,8 @@ pub struct CommandPartners {
     postgres: config::Postgres,
     kubo: Option<config::Kubo>,
     started: Option<Started>,
+    /// There was no cluster, and one was made for the command.
+    made: bool,
 }
 
 struct Started {
@@ -59,6 +62,7 @@ impl CommandPartners {
                 postgres: postgres.clone(),
                 kubo: config.kubo.clone(),
                 started: None,
+                made: false,
             });
         }
         let deadline = Instant::now() + PATIENCE;
@@ -87,10 +91,11 @@ impl CommandPartners {
         kubo_is_private: bool,
         data: DataDir,
     ) -> Result<Self, EmbeddedError> {
+        let made = config.postgres.is_none() && Cluster::is_missing(&data);
         let mut started = Started { postgres: None, kubo: None, data };
         let settings = started.start(config, kubo_is_private).await;
         match settings {
-            Ok((postgres, kubo)) => Ok(Self { postgres, kubo, started: Some(started) }),
+            Ok((postgres, kubo)) => Ok(Self { postgres, kubo, started: Some(started), made }),
             Err(error) => {
                 started.stop().await;
                 Err(error)
@@ -106,15 +111,25 @@ impl CommandPartners {
         };
         let Some(postgres) = postgres else { return Ok(None) };
         if !kubo_is_private {
-            return Ok(Some(Self { postgres, kubo: config.kubo.clone(), started: None }));
+            return Ok(Some(Self {
+                postgres,
+                kubo: config.kubo.clone(),
+                started: None,
+                made: false,
+            }));
         }
         let kubo = kubo::running(&config.data_dir)?;
-        Ok(kubo.map(|kubo| Self { postgres, kubo: Some(kubo), started: None }))
+        Ok(kubo.map(|kubo| Self { postgres, kubo: Some(kubo), started: None, made: false }))
     }
 
     /// Whether a private partner was started for the command, because no server runs.
     pub fn were_started(&self) -> bool {
         self.started.is_some()
+    }
+
+    /// Whether there was no database, so that the command works on an empty one. Its settings may be those of no server.
+    pub fn were_made(&self) -> bool {
+        self.made
     }
 
     /// How to reach PostgreSQL.

@@ -9,7 +9,10 @@ use crate::rig::launch::{data_dir, with_kubo, working_below};
 async fn without_a_server_postgresql_runs_only_during_the_command() {
     let (_top, data) = data_dir();
     let operator = Operator::of(&data);
-    operator.done("user add ann --admin", PASSWORD);
+    let first = operator.call("user add ann --admin", PASSWORD);
+    assert_eq!((first.code, first.stdout.as_str()), (Some(0), "added ann\n"), "{first:?}");
+    // Who forgot the settings of the server would look for ann in vain.
+    assert!(first.stderr.contains("made an empty database there"), "{first:?}");
     assert_eq!(working_below(&data), [0; 0]);
     assert_eq!(operator.json("grant list", "")[0]["account"], "ann");
     operator.refused("user add ann", PASSWORD, &["ann already"]);
@@ -32,7 +35,7 @@ async fn without_a_server_postgresql_runs_only_during_the_command() {
 async fn beside_a_server_its_postgresql_is_used_and_keeps_running() {
     let (_top, data) = data_dir();
     let operator = Operator::of(&data);
-    operator.done("user add ann", PASSWORD);
+    assert_eq!(operator.call("user add ann", PASSWORD).code, Some(0));
     let mut server = with_kubo().alone(&data).await;
     let running = working_below(&data);
     operator.done("user add bob", PASSWORD);
