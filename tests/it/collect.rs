@@ -10,6 +10,7 @@ use af_registry::ipld::Cid;
 use af_registry::ipld::dag::Leaf;
 use af_registry::jobs::{Nudge, Turn, run_now};
 use af_registry::oci::RepositoryName;
+use af_registry::registry::blob::Puller;
 use af_registry::registry::upkeep::{Collect, CollectSettings, DropPins};
 use af_registry::registry::upload::UploadKey;
 use af_registry::registry::{Limits, Registry};
@@ -103,7 +104,8 @@ impl Instance {
     async fn pull(&self, bytes: &Bytes) -> Bytes {
         let access = Access { repository: name(), grantee: Grantee::Everyone };
         let blob = self.registry.blobs().get(&access, &digest(bytes)).await.unwrap();
-        let body = self.registry.blobs().read("test", &blob, None).await.unwrap();
+        let body =
+            self.registry.blobs().read(&Puller::Account("test".into()), &blob, None).await.unwrap();
         Box::pin(body).collect().await.unwrap().to_bytes()
     }
 

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::body::Body;
 use crate::oci::Byteranges;
-use crate::registry::blob::{Blob, BlobBody};
+use crate::registry::blob::{Blob, BlobBody, Puller};
 use crate::registry::{Registry, RegistryError};
 
 /// A multipart body and its Content-Type.
@@ -24,7 +24,7 @@ pub(in crate::http) struct Many {
 /// before it has been sent.
 pub(in crate::http) async fn open(
     registry: Registry,
-    client: String,
+    puller: Puller,
     blob: Blob,
     ranges: Vec<Range<u64>>,
 ) -> Result<Many, RegistryError> {
@@ -35,9 +35,9 @@ pub(in crate::http) async fn open(
     let Some((head, range)) = parts.pop_front() else {
         return Ok(Many { content_type: String::new(), body: Body::empty() });
     };
-    let first = registry.blobs().read(&client, &blob, Some(range)).await?;
+    let first = registry.blobs().read(&puller, &blob, Some(range)).await?;
     let stage = Stage::Head(head, Box::pin(first));
-    let body = Multipart { registry, client, blob, parts, tail, left, stage };
+    let body = Multipart { registry, puller, blob, parts, tail, left, stage };
     Ok(Many { content_type: text.content_type(), body: Body::streamed(body) })
 }
 
@@ -52,7 +52,7 @@ enum Stage {
 
 struct Multipart {
     registry: Registry,
-    client: String,
+    puller: Puller,
     blob: Blob,
     parts: VecDeque<(Bytes, Range<u64>)>,
     tail: Bytes,
@@ -65,11 +65,11 @@ impl Multipart {
     fn advance(&mut self) -> Option<Bytes> {
         match self.parts.pop_front() {
             Some((head, range)) => {
-                let (registry, client) = (self.registry.clone(), self.client.clone());
+                let (registry, puller) = (self.registry.clone(), self.puller.clone());
                 let blob = self.blob.clone();
                 let opening =
                     Box::pin(
-                        async move { registry.blobs().read(&client, &blob, Some(range)).await },
+                        async move { registry.blobs().read(&puller, &blob, Some(range)).await },
                     );
                 self.stage = Stage::Opening(head, opening);
                 None

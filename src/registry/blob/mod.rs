@@ -11,6 +11,7 @@ mod suspect;
 mod suspicion;
 
 pub use get::Blob;
+pub use pulls::Puller;
 pub(super) use pulls::Pulls;
 pub use read::BlobBody;
 pub use scrub::Scrubbed;

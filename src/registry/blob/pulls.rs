@@ -5,18 +5,38 @@
 //! their number is bounded by that of connections.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
+use crate::config::Network;
 use crate::registry::RegistryError;
 use crate::registry::transfers::{IDLE, Slot, Transfers};
 use crate::telemetry::metrics::{self, Queue, Raised, Refusal};
 
 /// How long a pull waits for a slot before its request is refused.
 const WAIT: Duration = Duration::from_secs(30);
+
+/// Who pulls, as far as the number of pulls at once is concerned.
+#[derive(Clone, Debug)]
+pub enum Puller {
+    /// The account that has logged in.
+    Account(String),
+    /// The address of a caller that has not.
+    Address(Network),
+}
+
+impl fmt::Display for Puller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Account(name) => f.write_str(name),
+            Self::Address(network) => network.fmt(f),
+        }
+    }
+}
 
 /// The slots for pulls of one registry, and who holds them. Cheap to clone.
 #[derive(Clone)]

@@ -9,7 +9,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use super::Blob;
-use super::pulls::Pulling;
+use super::pulls::{Puller, Pulling};
 use crate::content::{ContentBody, Wanted};
 use crate::ipfs::IpfsError;
 use crate::registry::traffic::Moving;
@@ -21,22 +21,21 @@ const AT_ONCE: u64 = 64 << 10;
 
 impl Blobs<'_> {
     /// Opens the bytes of a blob, or of one range of it. The last frame of a whole read is held back until the digest
-    /// matches. A range of a copy is compared with its checksums; one from Kubo can only be counted. `client` is the account
-    /// that pulls, or the address of one that has not logged in.
+    /// matches. A range of a copy is compared with its checksums; one from Kubo can only be counted.
     ///
     /// # Errors
     /// [`RegistryError::Overloaded`] when too many pulls are under way for too long. Those of Kubo. A blob whose bytes prove
     /// lost or wrong is put under quarantine.
     pub async fn read(
         self,
-        client: &str,
+        puller: &Puller,
         blob: &Blob,
         range: Option<Range<u64>>,
     ) -> Result<BlobBody, RegistryError> {
         let length = range.as_ref().map_or(blob.size, |range| range.end - range.start);
         let pulling = match length {
             ..=AT_ONCE => None,
-            _ => Some(self.0.pulls().begin(client).await?),
+            _ => Some(self.0.pulls().begin(&puller.to_string()).await?),
         };
         let Blob { digest, cid, size } = blob.clone();
         let opened = self.0.content().open(&Wanted { cid, digest, size }, range).await;

@@ -13,7 +13,7 @@ use crate::http::edge::request::Request;
 use crate::http::edge::{byteranges, respond};
 use crate::http::{Body, HttpError};
 use crate::oci::{Digest, Selection, content_range, media_type};
-use crate::registry::blob::Blob;
+use crate::registry::blob::{Blob, Puller};
 
 /// Describes a blob (end-2) without asking Kubo. Range is ignored (RFC 9110, 14.2).
 pub(in crate::http) async fn head(
@@ -58,27 +58,27 @@ pub(in crate::http) async fn get(
         describe(response.headers_mut(), &blob);
         return Ok(noted(response, &blob));
     }
-    let client = match may.subject() {
-        "" => Network::of_customer(request.client).to_string(),
-        subject => subject.to_owned(),
+    let puller = match may.subject() {
+        "" => Puller::Address(Network::of_customer(request.client)),
+        subject => Puller::Account(subject.to_owned()),
     };
     let response = match request.selection(&etag, blob.size) {
         Selection::Unsatisfiable => return Err(HttpError::RangeUnsatisfiable(blob.size)),
         Selection::Whole => {
-            let body = blobs.read(&client, &blob, None).await?;
+            let body = blobs.read(&puller, &blob, None).await?;
             let mut response = respond::with(StatusCode::OK, Body::streamed(body));
             describe(response.headers_mut(), &blob);
             response
         }
         Selection::One(range) => {
-            let body = blobs.read(&client, &blob, Some(range.clone())).await?;
+            let body = blobs.read(&puller, &blob, Some(range.clone())).await?;
             let mut response = respond::with(StatusCode::PARTIAL_CONTENT, Body::streamed(body));
             describe(response.headers_mut(), &blob);
             respond::content_range(response.headers_mut(), &content_range(&range, blob.size));
             response
         }
         Selection::Many(ranges) => {
-            let many = byteranges::open(registry.clone(), client, blob.clone(), ranges).await?;
+            let many = byteranges::open(registry.clone(), puller, blob.clone(), ranges).await?;
             let mut response = respond::with(StatusCode::PARTIAL_CONTENT, many.body);
             describe(response.headers_mut(), &blob);
             respond::insert(response.headers_mut(), CONTENT_TYPE, &many.content_type);
