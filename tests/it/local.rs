@@ -182,6 +182,28 @@ async fn a_layer_is_hashed_once_for_all_and_has_no_copy() {
 }
 
 #[tokio::test]
+async fn a_file_that_cannot_be_read_is_counted_and_its_layer_comes_through_kubo() {
+    let (node, directory) = (Node::start(), scratch());
+    let pushing = builder().await.on(&node).start().await;
+    // A directory of the length of the leaf takes its place: it can be looked at and opened, and not be read.
+    let odd = directory.path().join("odd");
+    std::fs::create_dir(&odd).unwrap();
+    let length = std::fs::metadata(&odd).unwrap().len();
+    let bytes = random(7155, MIB + usize::try_from(length).unwrap());
+    let path = format!("/v2/local/blobs/{}", pushing.client().push_blob("local", &bytes).await);
+    let last = leaf(&node, &bytes[MIB..]);
+    copy_without(&node, directory.path(), &last);
+    let file = node.block_file(&last);
+    std::fs::rename(odd, directory.path().join(file.strip_prefix(node.repository()).unwrap()))
+        .unwrap();
+    let settings = directory.path().to_str().unwrap();
+    let server = Builder::beside(&pushing).cached().env(SETTING, settings).start().await;
+    assert!(server.client().get(&path).await.expect(200).body == bytes);
+    assert_eq!(server.metric("registry_blob_cache_fills_total", "unread").await, 1.0);
+    assert_eq!(server.metric("registry_blob_cache_fills_total", "refused").await, 0.0);
+}
+
+#[tokio::test]
 async fn a_block_that_is_damaged_after_the_first_pull_cuts_the_next() {
     let node = Node::start();
     let server = remembering(&node).await;

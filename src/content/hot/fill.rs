@@ -83,8 +83,11 @@ impl Fill {
                 fill.flight.end(Progress::Complete(stored, entry));
             }
             Err(failure) => {
-                let refused = matches!(failure, Failure::Disk);
-                let end = if refused { FillEnd::Refused } else { FillEnd::Failed };
+                let end = match failure {
+                    Failure::Disk => FillEnd::Refused,
+                    Failure::Unread => FillEnd::Unread,
+                    Failure::Origin(_) | Failure::Wrong(_) => FillEnd::Failed,
+                };
                 metrics::blob_cache_filled(end);
                 fill.flight.end(Progress::Failed(failure));
             }
@@ -163,13 +166,13 @@ impl Fill {
             fill.checked.put(fill.wanted.digest.clone(), Arc::clone(&stored));
             Ok(Some(stored))
         });
-        checking.await.unwrap_or(Err(Failure::Disk))
+        checking.await.unwrap_or(Err(Failure::Unread))
     }
 
     fn unread(&self, error: &io::Error) -> Failure {
         let digest = &self.wanted.digest;
         debug!(event = "blob_not_checked", %digest, %error, "a file of Kubo could not be read: {error}");
-        Failure::Disk
+        Failure::Unread
     }
 
     /// Finds the files that Kubo has of the blob, or makes room and a file for a copy.

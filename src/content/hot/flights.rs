@@ -35,6 +35,8 @@ pub(super) enum Failure {
     Wrong(Digest),
     /// The disk has no room, or failed. The origin may be sound.
     Disk,
+    /// A file of Kubo that was there has vanished since, or cannot be read. Kubo may have the block all the same.
+    Unread,
 }
 
 /// The copies that are being filled.

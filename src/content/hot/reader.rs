@@ -80,7 +80,7 @@ impl Reader {
         }
         match view.readable() {
             Err(Failure::Origin(error)) => return Err(error),
-            Err(Failure::Disk) => return Ok(None),
+            Err(Failure::Disk | Failure::Unread) => return Ok(None),
             _ => {}
         }
         if let View::Filling(_) = view {
@@ -225,7 +225,7 @@ impl Recovery {
                 let expected = self.wanted.digest;
                 return Step::Failed(StreamError::Mismatch { expected, actual });
             }
-            Some(Failure::Disk) => {}
+            Some(Failure::Disk | Failure::Unread) => {}
             None => {
                 if let Ok(Some((stored, _))) = view.readable() {
                     self.hot.checked.forget(&self.wanted.digest, &stored);

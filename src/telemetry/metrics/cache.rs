@@ -36,6 +36,8 @@ pub enum FillEnd {
     Abandoned,
     /// There was no space for it on the disk.
     Refused,
+    /// A file of Kubo vanished or could not be read, so the layer was read through Kubo.
+    Unread,
 }
 
 impl BlobSource {
@@ -53,7 +55,8 @@ impl BlobSource {
 }
 
 impl FillEnd {
-    const ALL: [Self; 4] = [Self::Stored, Self::Failed, Self::Abandoned, Self::Refused];
+    const ALL: [Self; 5] =
+        [Self::Stored, Self::Failed, Self::Abandoned, Self::Refused, Self::Unread];
 
     fn label(self) -> &'static str {
         match self {
@@ -61,6 +64,7 @@ impl FillEnd {
             Self::Failed => "failed",
             Self::Abandoned => "abandoned",
             Self::Refused => "refused",
+            Self::Unread => "unread",
         }
     }
 }
@@ -124,7 +128,7 @@ pub(super) fn describe() {
     describe_counter!(
         FILLS,
         Unit::Count,
-        "Copies of layers and lists of checksums that were begun, by outcome: stored, failed, abandoned by all clients, or refused by a full disk"
+        "Copies of layers and lists of checksums that were begun, by outcome: stored, failed, abandoned by all clients, refused by a full disk, or unread because a file of Kubo vanished or could not be read"
     );
     describe_counter!(
         EVICTIONS,
