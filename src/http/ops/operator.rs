@@ -71,7 +71,8 @@ impl OperatorService {
     /// less and has the same samples.
     fn metrics(&self, request: &Request<Received>) -> Response<Body> {
         metrics::process();
-        let text = self.metrics.render();
+        let mut text = self.metrics.render();
+        metrics::render_repositories(&mut text);
         let accepts = request.headers().get_all(ACCEPT).iter();
         if exemplar::any() && openmetrics::accepted(accepts) {
             return rendered(openmetrics::render(&text, exemplar::of), openmetrics::CONTENT);

@@ -38,7 +38,7 @@ pub use process::publish as process;
 pub use queue::{Cache, Queue, looked_up, queued};
 pub use raised::Raised;
 pub use refusal::{Refusal, refused};
-pub use repository::{count_repositories, repository_transfer};
+pub use repository::{count_repositories, render_repositories, repository_transfer};
 pub use review::{review_postponed, review_queue, reviewed};
 pub use source::{local_block_missed, origin_read, read_resumed};
 pub use transfer::{Content, Direction, Transfer, TransferEnd, blob_pushed};
@@ -184,7 +184,6 @@ pub fn describe() {
     process::describe();
     queue::describe();
     refusal::describe();
-    repository::describe();
     review::describe();
     source::describe();
     transfer::describe();
