@@ -64,12 +64,12 @@ class Client:
 class Crowd:
     """Clients that are connected to one server."""
 
-    def __init__(self, netloc, clients, request, hashed=False):
-        """`hashed` has the first client compute the digest of what it reads."""
+    def __init__(self, netloc, clients, request, hashed=0):
+        """The first `hashed` clients compute the digest of what they read."""
         self.refused = 0
         host, port = netloc.split(":")
         self.selector, self.buffer = selectors.DefaultSelector(), memoryview(bytearray(BUFFER))
-        self.clients = [Client((host, int(port)), request, hashed and not number) for number in range(clients)]
+        self.clients = [Client((host, int(port)), request, number < hashed) for number in range(clients)]
         for one in self.clients:
             self.selector.register(one.socket, selectors.EVENT_READ, one)
 
@@ -104,13 +104,13 @@ class Crowd:
                     yield one
 
 
-def pull(netloc, path, clients, size, limit=600):
+def pull(netloc, path, clients, size, limit=600, hashed=1):
     """Lets all clients pull a blob at the same moment. Returns the seconds until each one was done, and how many answers
-    were 503. The digest at the end of the path is compared with what the first client has read.
+    were 503. The digest at the end of the path is compared with what the first `hashed` clients have read.
     """
     done = []
     request = f"GET {path} HTTP/1.1\r\nHost: {netloc}\r\n\r\n".encode()
-    with Crowd(netloc, clients, request, hashed=True) as crowd:
+    with Crowd(netloc, clients, request, hashed) as crowd:
         began = time.perf_counter()
         for one in crowd.clients:
             one.send()
