@@ -49,6 +49,7 @@ impl Mock {
         let address = ServerAddress { https: false, host: "127.0.0.1".into(), port: self.port };
         Kubo::new(&config::Kubo {
             api: address.clone(),
+            cluster: None,
             gateway: gateway.then_some(address),
             repository: None,
             authorities: None,

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
 
-use tracing::info;
+use tracing::{info, warn};
 
 use super::error::AppError;
 use super::{cached, exposed, own_collection};
@@ -83,6 +83,13 @@ async fn connect_kubo(kubo: &config::Kubo) -> Result<Kubo, AppError> {
     let ipfs = Kubo::new(kubo)
         .map_err(|source| AppError::Trust { settings: "OPEN_REGISTRY_DFS_IPFS_CA_FILE", source })?;
     check_version(&kubo.api, ipfs.version().await)?;
+    if let Err(error) = ipfs.cluster_ready().await {
+        warn!(
+            event = "cluster_gone", %error,
+            "the proxy of the IPFS Cluster (OPEN_REGISTRY_DFS_IPFS_CLUSTER_URL) does not answer; pushes get a 503 until it \
+             does, and pulls go on"
+        );
+    }
     Ok(ipfs)
 }
 

@@ -51,11 +51,18 @@ pub struct Collection {
 }
 
 impl Collection {
-    pub(super) fn read(source: &Source) -> Result<Self, ConfigError> {
+    /// Reads them beside a Kubo that belongs to an IPFS Cluster, or beside another.
+    pub(super) fn read(source: &Source, clustered: bool) -> Result<Self, ConfigError> {
         let most = source.read(&STORAGE_MAX, value::size(1 << 20..=1 << 60))? as u64;
         let watermark: u64 = source.read(&GC_WATERMARK, value::count(1..=100))?;
+        let external = source.read_optional(&GC, value::switch)?.unwrap_or(false);
+        if external && clustered {
+            let reason = "`true`, but the Kubo belongs to an IPFS Cluster, whose nodes get their pins a while after a push, so \
+                          a collection could remove what was just pushed; remove the setting";
+            return Err(ConfigError::bad(GC.env, reason));
+        }
         Ok(Self {
-            external: source.read_optional(&GC, value::switch)?.unwrap_or(false),
+            external,
             period: source.read(&GC_PERIOD, value::time)?,
             pressing_bytes: most / 100 * watermark,
         })

@@ -19,8 +19,16 @@ const API_URL: Setting = Setting {
     kind: Kind::Value("URL"),
     default: None,
     help: "RPC API of Kubo, such as http://kubo:5001, https://kubo.example behind a proxy that terminates TLS, or \
-           unix:///path of a socket. The proxy of an IPFS Cluster does not do: it answers for a pin before a node has it, \
-           and the registry reads what this node holds. Without a URL the registry starts a private Kubo.",
+           unix:///path of a socket. Beside an IPFS Cluster it is the Kubo of one of its peers, not the proxy. Without a URL \
+           the registry starts a private Kubo.",
+};
+const CLUSTER_URL: Setting = Setting {
+    env: "OPEN_REGISTRY_DFS_IPFS_CLUSTER_URL",
+    kind: Kind::Value("URL"),
+    default: None,
+    help: "Proxy of the IPFS Cluster that your Kubo belongs to, such as http://127.0.0.1:9095, preferably of the same peer. \
+           Pins are set, dropped and listed through it, so that the cluster keeps every blob on several nodes. All else goes \
+           to your Kubo, which may then fetch blocks from the others.",
 };
 const GATEWAY_URL: Setting = Setting {
     env: "OPEN_REGISTRY_DFS_IPFS_GATEWAY_URL",
@@ -76,6 +84,7 @@ pub(super) const GROUP: Group = Group {
     title: "IPFS",
     settings: &[
         &API_URL,
+        &CLUSTER_URL,
         &GATEWAY_URL,
         &REPO_DIR,
         &CA_FILE,
@@ -102,6 +111,8 @@ pub enum KuboLogin {
 pub struct Kubo {
     /// Address of the RPC API.
     pub api: ServerAddress,
+    /// Address of the proxy of the IPFS Cluster that the node belongs to, if any.
+    pub cluster: Option<ServerAddress>,
     /// Address of the gateway, which reads faster than the API.
     pub gateway: Option<ServerAddress>,
     /// Directory of its repository, if that is on this host and may be read.
@@ -118,12 +129,21 @@ impl Kubo {
             let reason = "`false`: IPFS is the only storage of the registry; remove the setting";
             return Err(ConfigError::bad(ENABLED.env, reason));
         }
+        let cluster = source.read_optional(&CLUSTER_URL, ServerAddress::parser(9095))?;
         let gateway = source.read_optional(&GATEWAY_URL, ServerAddress::parser(8080))?;
         let repository = source.read_optional(&REPO_DIR, value::text)?.map(PathBuf::from);
         let authorities = source.read_optional(&CA_FILE, value::text)?.map(PathBuf::from);
         let login = login(source)?;
         let Some(api) = source.read_optional(&API_URL, ServerAddress::parser(5001))? else {
-            let idle = [&GATEWAY_URL, &REPO_DIR, &CA_FILE, &API_TOKEN, &API_USER, &API_PASSWORD];
+            let idle = [
+                &CLUSTER_URL,
+                &GATEWAY_URL,
+                &REPO_DIR,
+                &CA_FILE,
+                &API_TOKEN,
+                &API_USER,
+                &API_PASSWORD,
+            ];
             let idle = idle.iter().filter(|setting| source.is_given(setting));
             let idle: Vec<&str> = idle.map(|setting| setting.env).collect();
             if !idle.is_empty() {
@@ -142,12 +162,13 @@ impl Kubo {
             );
             return Err(ConfigError::bad(API_URL.env, reason));
         }
-        let plain = !api.https && gateway.as_ref().is_none_or(|gateway| !gateway.https);
+        let others = [&cluster, &gateway];
+        let plain = !api.https && others.into_iter().flatten().all(|address| !address.https);
         if plain && authorities.is_some() {
-            let reason = "neither the API nor the gateway is https://, so no certificate would be verified; remove the setting";
+            let reason = "none of the API, the gateway and the cluster is https://, so no certificate would be verified; remove the setting";
             return Err(ConfigError::bad(CA_FILE.env, reason));
         }
-        Ok(Some(Self { api, gateway, repository, authorities, login }))
+        Ok(Some(Self { api, cluster, gateway, repository, authorities, login }))
     }
 }
 

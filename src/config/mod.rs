@@ -180,6 +180,8 @@ impl Config {
         let (listen, postgres) = (Listen::read(&source)?, Postgres::read(&mut source)?);
         let (tls, proxies) = (Tls::read(&source)?, Proxies::read(&source)?);
         let acme = Acme::read(&mut source, &tls)?;
+        let kubo = Kubo::read(&mut source)?;
+        let clustered = kubo.as_ref().is_some_and(|kubo| kubo.cluster.is_some());
         let facts = Facts {
             asked: None,
             anonymous: false,
@@ -204,8 +206,8 @@ impl Config {
             limits: Limits::read(&source)?,
             review: Review::read(&source)?,
             postgres,
-            kubo: Kubo::read(&mut source)?,
-            collection: Collection::read(&source)?,
+            kubo,
+            collection: Collection::read(&source, clustered)?,
             kubo_may_be_public: kubo::may_be_public(&source)?,
             readable_secrets,
             data_dir: data_dir::read(&source)?,

@@ -409,6 +409,20 @@ fn several_hosts_of_postgresql_have_one_port_or_one_each() {
 }
 
 #[test]
+fn a_cluster_needs_the_kubo_of_a_peer_and_nobody_who_collects_it() {
+    let api = ("OPEN_REGISTRY_DFS_IPFS_API_URL", "http://127.0.0.1:5001");
+    let cluster = ("OPEN_REGISTRY_DFS_IPFS_CLUSTER_URL", "http://127.0.0.1");
+    let config = load(&[api, cluster]).unwrap();
+    assert_eq!(config.kubo.unwrap().cluster.unwrap().port, 9095);
+    let idle = load(&[cluster]).unwrap().warnings.concat();
+    assert!(idle.contains("CLUSTER_URL has no effect without"), "{idle}");
+    let collected = ("OPEN_REGISTRY_DFS_IPFS_GC", "true");
+    assert!(load(&[api, collected]).unwrap().collection.external);
+    let line = refusal(&[api, cluster, collected]);
+    assert!(line.starts_with("OPEN_REGISTRY_DFS_IPFS_GC: `true`, but"), "{line}");
+}
+
+#[test]
 fn credentials_for_kubo_must_be_complete_and_need_tls() {
     let api = |url: &'static str| ("OPEN_REGISTRY_DFS_IPFS_API_URL", url);
     let token = ("OPEN_REGISTRY_DFS_IPFS_API_TOKEN", "hunter2");

@@ -25,7 +25,7 @@ use super::kubo::Kubo;
 use super::multipart::{Envelope, Outgoing, Sender};
 use super::origin::{Connection, Origin};
 use super::patience::patient;
-use super::{answer, rpc};
+use super::{answer, rpc, way};
 use crate::ipld::dag::stored_size;
 use crate::ipld::profile::{CHUNKER, LEAF_BYTES, MAX_LINKS};
 use crate::ipld::{Cid, Codec};
@@ -80,8 +80,8 @@ pub struct Added {
 impl Kubo {
     /// Begins to add a file. Waits for a Kubo that is gone, since nothing is sent yet.
     pub async fn begin_add(&self) -> Result<Add, IpfsError> {
-        let call = metrics::kubo_call("add");
-        let origin = Arc::clone(&self.api);
+        let call = metrics::kubo_call(way::Call::Add.name());
+        let origin = Arc::clone(self.origin(way::Call::Add));
         let opened = patient(&origin, || origin.open(Close::Reset));
         let mut connection = match opened.await {
             Ok(connection) => connection,
@@ -89,7 +89,7 @@ impl Kubo {
         };
         let envelope = Envelope::new();
         let (sender, body) = Outgoing::arriving(&envelope);
-        let mut request = rpc::post(rpc::uri("add", &OPTIONS)?, body);
+        let mut request = rpc::post(rpc::uri(way::Call::Add.name(), &OPTIONS)?, body);
         if let Ok(content_type) = HeaderValue::try_from(envelope.content_type()) {
             request.headers_mut().insert(CONTENT_TYPE, content_type);
         }

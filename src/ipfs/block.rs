@@ -9,6 +9,7 @@ use super::answer;
 use super::error::IpfsError;
 use super::kubo::Kubo;
 use super::rpc::Rpc;
+use super::way::Call;
 use crate::ipld::dag::{Leaf, Node, parse_node};
 use crate::ipld::{Cid, Codec};
 use crate::outbound::Close;
@@ -69,7 +70,7 @@ impl Block {
             Codec::DagPb => "dag-pb",
         };
         let options = format!("mhtype=sha2-256&allow-big-block=false&cid-codec={codec}&pin={pin}");
-        Rpc::new("block/put").with(&options).file(self.frames.clone())
+        Rpc::new(Call::BlockPut).with(&options).file(self.frames.clone())
     }
 
     fn checked(&self, stored: Stored) -> Result<(), IpfsError> {
@@ -80,7 +81,7 @@ impl Block {
 impl Kubo {
     /// Stores a block without a pin.
     pub async fn put(&self, block: &Block) -> Result<(), IpfsError> {
-        block.checked(block.rpc(false).json(&self.api).await?)
+        block.checked(block.rpc(false).json(self).await?)
     }
 
     /// Stores and pins a block. The pin holds everything below the block but reads none of it, so the children must be
@@ -88,11 +89,18 @@ impl Kubo {
     ///
     /// Never pin what is pinned already: Kubo drops the pin first and sets it again last, and loses it when it dies or the
     /// caller goes away in between (boxo `pinning/pinner/dspinner/pin.go`). So the call is not sent again by itself.
+    ///
+    /// A cluster pins the block once it is stored.
     pub async fn put_pinned(&self, block: &Block) -> Result<(), IpfsError> {
+        if self.is_clustered() {
+            self.put(block).await?;
+            return self.pin(&block.cid).await;
+        }
         let call = metrics::kubo_call("block/put");
         let put = async {
-            let connection = self.api.open(Close::Reset).await?;
-            block.rpc(true).try_send_on(&self.api, connection).await??.json().await
+            let rpc = block.rpc(true);
+            let connection = rpc.open(self, Close::Reset).await?;
+            rpc.try_send_on(self, connection).await??.json().await
         };
         block.checked(call.run(put).await?)
     }
@@ -119,8 +127,8 @@ impl Kubo {
             if end <= range.start || start >= range.end {
                 continue;
             }
-            let rpc = Rpc::new("block/stat").about(&leaf.cid).with("offline=true");
-            let stat: Stored = rpc.json(&self.api).await?;
+            let rpc = Rpc::new(Call::BlockStat).about(&leaf.cid).local(self);
+            let stat: Stored = rpc.json(self).await?;
             if (stat.key, stat.size) != (leaf.cid, leaf.size) {
                 let Stored { key, size } = stat;
                 let message = format!("leaf {key} of {cid} has {size} bytes, not {}", leaf.size);
@@ -132,8 +140,8 @@ impl Kubo {
 
     /// Reads a block of at most 2 MiB, verifies it, and returns its bytes.
     pub async fn block(&self, cid: &Cid) -> Result<Bytes, IpfsError> {
-        let rpc = Rpc::new("block/get").about(cid).with("offline=true");
-        let block = rpc.bytes(&self.api, BLOCK).await?;
+        let rpc = Rpc::new(Call::BlockGet).about(cid).local(self);
+        let block = rpc.bytes(self, BLOCK).await?;
         let found = Cid::of_block(cid.codec(), &block);
         if found == *cid { Ok(block) } else { Err(other_cid(cid, &found)) }
     }
@@ -145,8 +153,8 @@ impl Kubo {
 
     /// Checks that Kubo holds a block. Reads only that block, and none below it.
     pub async fn holds(&self, cid: &Cid) -> Result<(), IpfsError> {
-        let stat = Rpc::new("block/stat").about(cid).with("offline=true");
-        stat.json::<Stored>(&self.api).await.map(drop)
+        let stat = Rpc::new(Call::BlockStat).about(cid).local(self);
+        stat.json::<Stored>(self).await.map(drop)
     }
 
     /// Finds the leaves of a file of `size` bytes, in order. Reads the nodes above the leaves, never the leaves.

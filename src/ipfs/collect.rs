@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::error::{IpfsError, text};
 use super::kubo::Kubo;
 use super::rpc::Rpc;
+use super::way::Call;
 use crate::ipld::{Cid, Codec};
 use crate::outbound::Close;
 use crate::telemetry::metrics;
@@ -72,10 +73,10 @@ impl Kubo {
             cid: String,
         }
         let call = metrics::kubo_call("pin/ls");
-        let rpc = Rpc::new("pin/ls").with("type=recursive&stream=true").within(LIST);
+        let rpc = Rpc::new(Call::Pins).with("type=recursive&stream=true").within(LIST);
         let mut keys = Vec::new();
         let listed = async {
-            let mut lines = rpc.send(&self.api).await?.lines(LINE);
+            let mut lines = rpc.send(self).await?.lines(LINE);
             while let Some(line) = lines.next().await? {
                 let line: Line = serde_json::from_slice(&line)
                     .map_err(|_| IpfsError::Broken(format!("pin/ls answered `{}`", text(&line))))?;
@@ -100,12 +101,12 @@ impl Kubo {
             error: String,
         }
         let call = metrics::kubo_call("repo/gc");
-        let rpc = Rpc::new("repo/gc").within(time + LATE);
+        let rpc = Rpc::new(Call::Collect).within(time + LATE);
         let rpc = rpc.with(&format!("stream-errors=true&timeout={}ms", time.as_millis()));
         let mut collected = Collected { whole: true, ..Collected::default() };
         let removed = async {
-            let connection = self.api.open(Close::Reset).await?;
-            let answer = rpc.try_send_on(&self.api, connection).await??;
+            let connection = rpc.open(self, Close::Reset).await?;
+            let answer = rpc.try_send_on(self, connection).await??;
             let mut lines = answer.lines(LINE);
             while let Some(line) = lines.next().await? {
                 match serde_json::from_slice::<Line>(&line) {

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::error::IpfsError;
 use super::kubo::Kubo;
 use super::rpc::Rpc;
+use super::way::Call;
 use crate::telemetry::metrics;
 
 /// Settings of a node. `None` means that the node does not say.
@@ -30,7 +31,7 @@ impl Kubo {
     pub async fn node_settings(&self) -> Result<Option<NodeSettings>, IpfsError> {
         let call = metrics::kubo_call("config/show");
         let asked = async {
-            match Rpc::new("config/show").try_send(&self.api).await? {
+            match Rpc::new(Call::Config).try_send(self).await? {
                 Ok(answer) => answer.json::<Value>().await.map(|config| Some(read(&config))),
                 Err(refusal) if refusal.status.is_client_error() => Ok(None),
                 Err(refusal) => Err(refusal.into()),

@@ -9,6 +9,7 @@ use super::error::IpfsError;
 use super::kubo::Kubo;
 use super::publicity::OFFLINE;
 use super::rpc::Rpc;
+use super::way::Call;
 use crate::telemetry::metrics;
 
 /// Time for the answer of a call that looks at the whole repository to begin.
@@ -43,23 +44,23 @@ struct Objects {
 }
 
 impl Kubo {
-    /// The size of the repository. The node keeps it, so asking costs little.
+    /// The size of the repository, or of those of all nodes of a cluster. A node keeps it, so asking costs little.
     pub async fn repository_size(&self) -> Result<RepositorySize, IpfsError> {
-        Rpc::new("repo/stat").with("size-only=true").json_at_once(&self.api).await
+        Rpc::new(Call::RepositorySize).with("size-only=true").json_at_once(self).await
     }
 
     /// The number of blocks. The node reads the keys of all of them.
     pub async fn count_objects(&self) -> Result<u64, IpfsError> {
-        let rpc = Rpc::new("repo/stat").within(WHOLE);
-        let answer: Objects = rpc.json_at_once(&self.api).await?;
+        let rpc = Rpc::new(Call::CountObjects).within(WHOLE);
+        let answer: Objects = rpc.json_at_once(self).await?;
         Ok(answer.objects)
     }
 
     /// The number of CIDs that are pinned recursively. The node holds a lock that delays new pins while it lists them.
     pub async fn count_pins(&self) -> Result<u64, IpfsError> {
         let call = metrics::kubo_call("pin/ls");
-        let rpc = Rpc::new("pin/ls").with("type=recursive&stream=true").within(WHOLE);
-        let counted = async { rpc.send(&self.api).await?.count_lines().await };
+        let rpc = Rpc::new(Call::Pins).with("type=recursive&stream=true").within(WHOLE);
+        let counted = async { rpc.send(self).await?.count_lines().await };
         call.run(counted).await
     }
 
@@ -67,7 +68,7 @@ impl Kubo {
     pub async fn bandwidth(&self) -> Result<Option<Bandwidth>, IpfsError> {
         let call = metrics::kubo_call("stats/bw");
         let asked = async {
-            match Rpc::new("stats/bw").try_send(&self.api).await? {
+            match Rpc::new(Call::Bandwidth).try_send(self).await? {
                 Ok(answer) => answer.json().await.map(Some),
                 Err(refusal) if refusal.status.is_client_error() => Ok(None),
                 Err(refusal) if refusal.message.contains(OFFLINE) => Ok(None),

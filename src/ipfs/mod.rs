@@ -4,7 +4,8 @@
 //! [`read`](Kubo::read) streams one out, the rest are small calls. What a blob or an upload is, and what a pin is for,
 //! may not live here.
 //!
-//! Reads are local: they fail at once when the node does not hold a block, and never wait for a network.
+//! Reads are local: they fail at once when the node does not hold a block, and never wait for a network. A node of an IPFS
+//! Cluster is another matter: it fetches what only the others hold. `way` says which calls go to its proxy.
 //!
 //! A node may restart: calls that do no harm twice wait for it (`patience`), and a read goes on from the byte that it has
 //! reached (`resume`). The bytes of an add are gone with the connection, so an add fails.
@@ -24,6 +25,7 @@ mod patience;
 mod pin;
 mod publicity;
 mod read;
+mod ready;
 mod resume;
 mod root;
 mod rpc;
@@ -31,6 +33,7 @@ mod source;
 mod spare;
 #[cfg(test)]
 mod tests;
+mod way;
 
 pub use add::{Add, Added};
 pub use block::Block;

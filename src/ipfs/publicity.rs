@@ -7,6 +7,7 @@ use serde::de::IgnoredAny;
 use super::error::IpfsError;
 use super::kubo::Kubo;
 use super::rpc::Rpc;
+use super::way::Call;
 use crate::telemetry::metrics;
 
 /// Longest list of peers that is read. A public node has some hundred peers, and each is about 200 bytes.
@@ -32,7 +33,7 @@ impl Kubo {
     pub async fn count_peers(&self) -> Result<u64, IpfsError> {
         let call = metrics::kubo_call("swarm/peers");
         let asked = async {
-            match Rpc::new("swarm/peers").try_send(&self.api).await? {
+            match Rpc::new(Call::Peers).try_send(self).await? {
                 Ok(answer) => count_peers(&answer.bytes(LIST).await?),
                 Err(refusal) if refusal.status.is_client_error() => Ok(0),
                 Err(refusal) if refusal.message.contains(OFFLINE) => Ok(0),

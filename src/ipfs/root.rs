@@ -7,6 +7,7 @@ use serde::de::IgnoredAny;
 use super::error::IpfsError;
 use super::kubo::Kubo;
 use super::rpc::Rpc;
+use super::way::Call;
 use crate::ipld::Cid;
 
 /// Time for the answer to come after the deadline that Kubo keeps itself.
@@ -26,7 +27,7 @@ impl Kubo {
     /// Pins a file and everything below it, and lets Kubo fetch from its peers what it does not hold.
     pub async fn fetch(&self, cid: &Cid, within: Duration) -> Result<(), IpfsError> {
         let limit = format!("recursive=true&progress=false&timeout={}ms", within.as_millis());
-        let rpc = Rpc::new("pin/add").about(cid).within(within + GRACE).with(&limit);
-        rpc.json::<IgnoredAny>(&self.api).await.map(drop)
+        let rpc = Rpc::new(Call::Pin).about(cid).within(within + GRACE).with(&limit);
+        rpc.json::<IgnoredAny>(self).await.map(drop)
     }
 }

@@ -1,7 +1,6 @@
 //! A small RPC: `POST /api/v0/<name>?<query>`, with at most one file.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,15 +11,18 @@ use serde::de::DeserializeOwned;
 use super::answer::Answer;
 use super::call::{FIRST_BYTE, call, send};
 use super::error::{IpfsError, Refusal};
+use super::kubo::Kubo;
 use super::multipart::{Envelope, Outgoing};
-use super::origin::{Connection, Origin};
+use super::origin::Connection;
 use super::patience::patient;
+use super::way::Call;
 use crate::ipld::Cid;
+use crate::outbound::Close;
 use crate::telemetry::metrics;
 
 /// A call. It is sent again while Kubo is gone, which does no harm to any of the calls that are made.
 pub(super) struct Rpc {
-    name: &'static str,
+    call: Call,
     query: String,
     about: Option<Cid>,
     content_type: Option<String>,
@@ -30,10 +32,10 @@ pub(super) struct Rpc {
 
 impl Rpc {
     /// A call without arguments.
-    pub(super) fn new(name: &'static str) -> Self {
+    pub(super) fn new(call: Call) -> Self {
         let frames = VecDeque::new();
         let query = String::new();
-        Self { name, query, about: None, content_type: None, frames, first_byte: FIRST_BYTE }
+        Self { call, query, about: None, content_type: None, frames, first_byte: FIRST_BYTE }
     }
 
     /// Adds options, `key=value&…`.
@@ -47,6 +49,16 @@ impl Rpc {
     pub(super) fn about(mut self, cid: &Cid) -> Self {
         self.about = Some(*cid);
         self.with(&format!("arg={cid}"))
+    }
+
+    /// Lets the node answer from its own blocks only. A node of a cluster may ask the others, which keep what it lacks.
+    pub(super) fn local(self, kubo: &Kubo) -> Self {
+        if kubo.is_clustered() { self } else { self.with("offline=true") }
+    }
+
+    /// Opens a connection for [`try_send_on`](Self::try_send_on).
+    pub(super) async fn open(&self, kubo: &Kubo, close: Close) -> Result<Connection, IpfsError> {
+        kubo.origin(self.call).open(close).await
     }
 
     /// Adds a file.
@@ -65,59 +77,55 @@ impl Rpc {
     }
 
     /// Makes the call and reads the answer as JSON.
-    pub(super) async fn json<T: DeserializeOwned>(
-        &self,
-        api: &Arc<Origin>,
-    ) -> Result<T, IpfsError> {
-        patient(api, || self.json_at_once(api)).await
+    pub(super) async fn json<T: DeserializeOwned>(&self, kubo: &Kubo) -> Result<T, IpfsError> {
+        patient(kubo.origin(self.call), || self.json_at_once(kubo)).await
     }
 
     /// As [`json`](Self::json), but does not wait for a Kubo that is gone.
     pub(super) async fn json_at_once<T: DeserializeOwned>(
         &self,
-        api: &Arc<Origin>,
+        kubo: &Kubo,
     ) -> Result<T, IpfsError> {
-        let call = metrics::kubo_call(self.name);
-        let result = async { self.send(api).await?.json().await };
+        let call = metrics::kubo_call(self.call.name());
+        let result = async { self.send(kubo).await?.json().await };
         call.run(result).await
     }
 
     /// Makes the call and reads an answer of at most `limit` bytes.
-    pub(super) async fn bytes(&self, api: &Arc<Origin>, limit: usize) -> Result<Bytes, IpfsError> {
+    pub(super) async fn bytes(&self, kubo: &Kubo, limit: usize) -> Result<Bytes, IpfsError> {
         let bytes = || async {
-            let call = metrics::kubo_call(self.name);
-            let result = async { self.send(api).await?.bytes(limit).await };
+            let call = metrics::kubo_call(self.call.name());
+            let result = async { self.send(kubo).await?.bytes(limit).await };
             call.run(result).await
         };
-        patient(api, bytes).await
+        patient(kubo.origin(self.call), bytes).await
     }
 
     /// Makes the call once. A refusal is an error. The caller times it for the metrics.
-    pub(super) async fn send(&self, api: &Arc<Origin>) -> Result<Answer, IpfsError> {
-        self.try_send(api).await?.map_err(|refusal| match &self.about {
+    pub(super) async fn send(&self, kubo: &Kubo) -> Result<Answer, IpfsError> {
+        self.try_send(kubo).await?.map_err(|refusal| match &self.about {
             Some(cid) => refusal.about(cid),
             None => refusal.into(),
         })
     }
 
     /// Makes the call once and returns a refusal as it is. The caller times it for the metrics.
-    pub(super) async fn try_send(
-        &self,
-        api: &Arc<Origin>,
-    ) -> Result<Result<Answer, Refusal>, IpfsError> {
-        let uri = uri(self.name, &self.query)?;
-        call(api, self.name, self.first_byte, || self.request(&uri)).await?.accepted().await
+    pub(super) async fn try_send(&self, kubo: &Kubo) -> Result<Result<Answer, Refusal>, IpfsError> {
+        let (origin, name) = (kubo.origin(self.call), self.call.name());
+        let uri = uri(name, &self.query)?;
+        call(origin, name, self.first_byte, || self.request(&uri)).await?.accepted().await
     }
 
     /// As [`try_send`](Self::try_send), on a connection that was opened with a reset as its end. So a call that is given up
     /// is not carried out later, and it is never sent twice.
     pub(super) async fn try_send_on(
         &self,
-        api: &Arc<Origin>,
+        kubo: &Kubo,
         connection: Connection,
     ) -> Result<Result<Answer, Refusal>, IpfsError> {
-        let request = self.request(&uri(self.name, &self.query)?);
-        send(api, self.name, self.first_byte, connection, request).await?.accepted().await
+        let (origin, name) = (kubo.origin(self.call), self.call.name());
+        let request = self.request(&uri(name, &self.query)?);
+        send(origin, name, self.first_byte, connection, request).await?.accepted().await
     }
 
     fn request(&self, uri: &Uri) -> Request<Outgoing> {

@@ -16,6 +16,7 @@ use super::kubo::Kubo;
 use super::multipart::Outgoing;
 use super::origin::Origin;
 use super::rpc::Rpc;
+use super::way::Call;
 use crate::ipld::Cid;
 use crate::telemetry::{metrics, trace};
 
@@ -58,8 +59,8 @@ impl Source {
         let expected = range.end - range.start;
         let part = Some(range).filter(|range| **range != (0..self.size));
         let (answer, length) = match &self.kubo.gateway {
-            Some(gateway) => (from_gateway(gateway, &self.cid, part).await?, CONTENT_LENGTH),
-            None => (cat(&self.kubo.api, &self.cid, part).await?, X_CONTENT_LENGTH),
+            Some(gateway) => (self.through_gateway(gateway, part).await?, CONTENT_LENGTH),
+            None => (self.through_cat(part).await?, X_CONTENT_LENGTH),
         };
         let announced = answer.head.headers.get(&length).and_then(|value| value.to_str().ok());
         if announced.and_then(|text| text.parse().ok()) == Some(expected) {
@@ -68,48 +69,47 @@ impl Source {
         let (cid, announced) = (&self.cid, announced.unwrap_or("none"));
         Err(IpfsError::Broken(format!("{cid}: {length} {announced}, expected {expected}")))
     }
-}
 
-async fn from_gateway(
-    origin: &Arc<Origin>,
-    cid: &Cid,
-    range: Option<&Range<u64>>,
-) -> Result<Answer, IpfsError> {
-    let path = format!("/ipfs/{cid}");
-    let uri: Uri =
-        path.parse().map_err(|_| IpfsError::Broken(format!("`{path}` is not a path")))?;
-    let range = range.map(|range| format!("bytes={}-{}", range.start, range.end - 1));
-    let request = || {
-        let mut request = Request::new(Outgoing::Whole([].into()));
-        *request.uri_mut() = uri.clone();
-        let headers = request.headers_mut();
-        // Even a gateway that may fetch from the network must not do so for this request.
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("only-if-cached"));
-        if let Some(Ok(range)) = range.as_deref().map(HeaderValue::from_str) {
-            headers.insert(RANGE, range);
+    async fn through_gateway(
+        &self,
+        origin: &Arc<Origin>,
+        range: Option<&Range<u64>>,
+    ) -> Result<Answer, IpfsError> {
+        let cid = &self.cid;
+        let path = format!("/ipfs/{cid}");
+        let uri: Uri =
+            path.parse().map_err(|_| IpfsError::Broken(format!("`{path}` is not a path")))?;
+        let range = range.map(|range| format!("bytes={}-{}", range.start, range.end - 1));
+        let request = || {
+            let mut request = Request::new(Outgoing::Whole([].into()));
+            *request.uri_mut() = uri.clone();
+            let headers = request.headers_mut();
+            // Even a gateway that may fetch from the network must not do so for this request, unless that is a cluster's.
+            if !self.kubo.is_clustered() {
+                headers.insert(CACHE_CONTROL, HeaderValue::from_static("only-if-cached"));
+            }
+            if let Some(Ok(range)) = range.as_deref().map(HeaderValue::from_str) {
+                headers.insert(RANGE, range);
+            }
+            request
+        };
+        let answer = call(origin, "gateway", FIRST_BYTE, request).await?.accepted().await?;
+        let answer = answer.map_err(|refusal| refusal.about(cid))?;
+        let expected = if range.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
+        match answer.head.status {
+            status if status == expected => Ok(answer),
+            status => Err(IpfsError::Broken(format!("gateway answered {status} for {cid}"))),
         }
-        request
-    };
-    let answer = call(origin, "gateway", FIRST_BYTE, request).await?.accepted().await?;
-    let answer = answer.map_err(|refusal| refusal.about(cid))?;
-    let expected = if range.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
-    match answer.head.status {
-        status if status == expected => Ok(answer),
-        status => Err(IpfsError::Broken(format!("gateway answered {status} for {cid}"))),
     }
-}
 
-async fn cat(
-    api: &Arc<Origin>,
-    cid: &Cid,
-    range: Option<&Range<u64>>,
-) -> Result<Answer, IpfsError> {
-    let rpc = Rpc::new("cat").about(cid).with("offline=true");
-    let rpc = match range {
-        Some(range) => {
-            rpc.with(&format!("offset={}&length={}", range.start, range.end - range.start))
-        }
-        None => rpc,
-    };
-    rpc.send(api).await
+    async fn through_cat(&self, range: Option<&Range<u64>>) -> Result<Answer, IpfsError> {
+        let rpc = Rpc::new(Call::Cat).about(&self.cid).local(&self.kubo);
+        let rpc = match range {
+            Some(range) => {
+                rpc.with(&format!("offset={}&length={}", range.start, range.end - range.start))
+            }
+            None => rpc,
+        };
+        rpc.send(&self.kubo).await
+    }
 }

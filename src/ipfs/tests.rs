@@ -32,6 +32,7 @@ async fn scripted(script: Vec<(&'static str, String)>) -> Kubo {
     let api = ServerAddress { https: false, host: "127.0.0.1".into(), port };
     Kubo::new(&config::Kubo {
         api,
+        cluster: None,
         gateway: None,
         repository: None,
         authorities: None,

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tracing::debug;
+
 use super::RegistryError;
 use super::blob::{Pulls, Suspicion};
 use super::collecting::Collecting;
@@ -93,11 +95,20 @@ struct Parts {
     pins: Nudge,
     traffic: Traffic,
     collecting: Collecting,
-    readiness: Remembered<Result<(), Arc<RegistryError>>>,
+    readiness: Remembered<Result<Readiness, Arc<RegistryError>>>,
     detached: Detached,
     suspicion: Suspicion,
     namespaces: Namespaces,
     bodies: Bodies,
+}
+
+/// What works while PostgreSQL and Kubo answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// Pushes and pulls both work.
+    Whole,
+    /// Pulls. The proxy of the IPFS Cluster does not answer, so nothing can be pinned.
+    WithoutPushes,
 }
 
 /// The operations on blobs: get, read, mount and delete.
@@ -164,18 +175,26 @@ impl Registry {
         Lists(self)
     }
 
-    /// Checks that both partners answer. The result is remembered for a second, so that probes cost them little.
+    /// Checks that the partners answer. The result is remembered for a second, so that probes cost them little.
     ///
     /// # Errors
     /// The failure of PostgreSQL, which is asked first, or that of Kubo.
-    pub async fn ready(&self) -> Result<(), Arc<RegistryError>> {
+    pub async fn ready(&self) -> Result<Readiness, Arc<RegistryError>> {
         self.0.readiness.get(|| async { self.ask_partners().await.map_err(Arc::new) }).await
     }
 
-    async fn ask_partners(&self) -> Result<(), RegistryError> {
+    async fn ask_partners(&self) -> Result<Readiness, RegistryError> {
         self.store().ping().await?;
-        self.ipfs().ready().await?;
-        Ok(())
+        // Both may hang, and a probe does not wait for one after the other.
+        let (kubo, cluster) = tokio::join!(self.ipfs().ready(), self.ipfs().cluster_ready());
+        kubo?;
+        Ok(match cluster {
+            Ok(()) => Readiness::Whole,
+            Err(error) => {
+                debug!(event = "cluster_gone", %error);
+                Readiness::WithoutPushes
+            }
+        })
     }
 
     /// Waits until the operations have ended whose callers went away, but at most a few seconds. Returns how many still

@@ -30,6 +30,6 @@ pub mod upload;
 pub use collector::Collector;
 pub use disk::FreeDisk;
 pub use error::{Fault, RegistryError};
-pub use handle::{Blobs, Limits, Lists, Manifests, Registry, Uploads};
+pub use handle::{Blobs, Limits, Lists, Manifests, Readiness, Registry, Uploads};
 pub use namespace::NamespaceLimits;
 pub use rules::EndRules;

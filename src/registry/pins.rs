@@ -1,7 +1,7 @@
 //! Pinning what rows are about to name.
 //!
 //! Pins are set under a claim (`store/uploads/pin.rs`) and only when there is none: Kubo pins what is pinned already by
-//! dropping the pin first.
+//! dropping the pin first. A cluster does not.
 
 use std::time::Duration;
 
@@ -70,7 +70,9 @@ impl Registry {
 
     async fn pin_claimed(&self, cid: &Cid, content: Content<'_>) -> Result<(), IpfsError> {
         let ipfs = self.ipfs();
-        match (content, ipfs.is_pinned(cid).await?) {
+        // A peer of a cluster may not know yet that another one has dropped the pin, and setting it again does no harm there.
+        let pinned = !ipfs.is_clustered() && ipfs.is_pinned(cid).await?;
+        match (content, pinned) {
             // Kubo may have lost the bytes of a pinned block.
             (Content::Block(block), true) => ipfs.put(block).await,
             (Content::Block(block), false) => ipfs.put_pinned(block).await,

@@ -9,6 +9,7 @@ mod blink;
 mod chaos;
 mod cli;
 mod clients;
+mod cluster;
 mod collect;
 mod conformance;
 mod edge;

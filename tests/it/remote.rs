@@ -30,6 +30,7 @@ fn certified(host: &str, port: u16, file: &Path) -> config::Kubo {
     let authorities = Some(file.to_owned());
     config::Kubo {
         api: https(host, port),
+        cluster: None,
         gateway: None,
         repository: None,
         authorities,
@@ -168,6 +169,7 @@ async fn credentials_are_sent_to_the_gateway_only_if_it_is_the_api() {
         let login = Some(token("hunter2"));
         let settings = config::Kubo {
             api,
+            cluster: None,
             gateway: Some(gateway),
             repository: None,
             authorities: None,

@@ -1,4 +1,4 @@
-//! Kubo: its version and settings, its peers, its space, and a sample of pins.
+//! Kubo: its version and settings, its cluster, its peers, its space, and a sample of pins.
 
 use std::path::Path;
 
@@ -40,7 +40,10 @@ pub(super) async fn look(
         if peers && config.kubo_may_be_public != Some(true) {
             findings.exposed(Exposure::Kubo);
         }
-        settings(ipfs.node_settings().await?.as_ref(), peers, findings);
+        settings(ipfs.node_settings().await?.as_ref(), peers, ipfs.is_clustered(), findings);
+        if !cluster(&ipfs, findings).await {
+            return Ok(());
+        }
         space(&ipfs, config.kubo.is_none(), findings).await?;
         if kubo.gateway.is_none() {
             findings.add(Level::Warning, "kubo", "no gateway is set").means(
@@ -83,7 +86,30 @@ fn version(version: &str, findings: &mut Findings) {
     }
 }
 
-fn settings(settings: Option<&NodeSettings>, peers: bool, findings: &mut Findings) {
+/// Looks whether the proxy of the cluster answers. Without it space and pins cannot be looked at.
+async fn cluster(ipfs: &Kubo, findings: &mut Findings) -> bool {
+    match ipfs.cluster_ready().await {
+        Ok(()) if ipfs.is_clustered() => findings.fine("cluster", "its proxy answers"),
+        Ok(()) => {}
+        Err(error) => {
+            findings
+                .add(Level::Broken, "cluster", format!("its proxy does not answer: {error}"))
+                .means(
+                    "the registry answers pushes with 503; pulls go on",
+                    "start ipfs-cluster-service, or correct OPEN_REGISTRY_DFS_IPFS_CLUSTER_URL",
+                );
+            return false;
+        }
+    }
+    true
+}
+
+fn settings(
+    settings: Option<&NodeSettings>,
+    peers: bool,
+    clustered: bool,
+    findings: &mut Findings,
+) {
     let Some(settings) = settings else {
         let says =
             "its settings cannot be read through this login or proxy, and were not looked at";
@@ -110,10 +136,16 @@ fn settings(settings: Option<&NodeSettings>, peers: bool, findings: &mut Finding
             "run `ipfs config --json Provide.Enabled false`, unless you want that",
         ),
         (
-            *gateway_fetches == Some(true) && peers,
+            *gateway_fetches == Some(true) && peers && !clustered,
             "Gateway.NoFetch is not true",
             "a pull of a lost block can wait for the network",
             "run `ipfs config --json Gateway.NoFetch true`, and start Kubo anew",
+        ),
+        (
+            *gateway_fetches == Some(false) && clustered,
+            "Gateway.NoFetch is true in a node of a cluster",
+            "a pull of a blob that only other nodes hold fails",
+            "run `ipfs config --json Gateway.NoFetch false`, and start Kubo anew",
         ),
     ] {
         if is_so {

@@ -1,4 +1,4 @@
-//! Measures PostgreSQL, Kubo and the disk for the metrics, so that a scrape does not have to.
+//! Measures PostgreSQL, Kubo, its cluster and the disk for the metrics, so that a scrape does not have to.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::jobs::{Done, Job, JobError, Scope};
 use crate::registry::Registry;
 use crate::telemetry::metrics::{self, Partner};
 
-/// Asks both partners how they are, and publishes what they answer. A partner that does not answer is a figure, too, and no
+/// Asks the partners how they are, and publishes what they answer. A partner that does not answer is a figure, too, and no
 /// failure of the job.
 #[derive(Clone)]
 pub struct WatchPartners(Registry);
@@ -23,7 +23,7 @@ impl WatchPartners {
     }
 
     async fn look(&self) {
-        tokio::join!(self.look_at_postgres(), self.look_at_kubo(), async {
+        tokio::join!(self.look_at_postgres(), self.look_at_kubo(), self.look_at_cluster(), async {
             if let Some(disk) = &self.0.limits().disk {
                 disk.publish().await;
             }
@@ -39,6 +39,13 @@ impl WatchPartners {
         match self.0.store().measure().await {
             Ok(figures) => metrics::database(&figures),
             Err(error) => debug!(event = "postgres_not_measured", %error),
+        }
+    }
+
+    async fn look_at_cluster(&self) {
+        let ipfs = self.0.ipfs();
+        if ipfs.is_clustered() {
+            metrics::partner_up(Partner::Cluster, ipfs.cluster_ready().await.is_ok());
         }
     }
 

@@ -38,6 +38,8 @@ pub enum Partner {
     Postgres,
     /// The node of IPFS.
     Kubo,
+    /// The proxy of the IPFS Cluster that the node belongs to.
+    Cluster,
 }
 
 /// Publishes whether a partner answered when it was last asked.
@@ -45,6 +47,7 @@ pub fn partner_up(partner: Partner, up: bool) {
     let name = match partner {
         Partner::Postgres => "postgres",
         Partner::Kubo => "kubo",
+        Partner::Cluster => "cluster",
     };
     gauge!(UP, "partner" => name).set(f64::from(u8::from(up)));
 }

@@ -12,6 +12,8 @@ use af_registry::ipld::Cid;
 use data_encoding::BASE32_NOPAD;
 use serde_json::json;
 
+use super::client::random;
+
 /// Runs the daemon until its own standard input ends, which also happens when the test process is killed.
 const GUARD: &str = r#"
 "$0" daemon $1 >"$IPFS_PATH/log" 2>&1 &
@@ -54,10 +56,32 @@ impl Node {
     /// Starts two nodes with a swarm of their own, each the other's only peer.
     pub(crate) fn pair() -> [Self; 2] {
         let nodes = [(); 2].map(|()| Self::launch(None, ""));
-        let addresses = nodes[0].ipfs(&["id", "-f", "<addrs>"]);
-        let address = addresses.lines().find(|line| line.contains("/ip4/127.0.0.1/tcp/"));
-        nodes[1].ipfs(&["swarm", "connect", address.unwrap()]);
+        nodes[1].ipfs(&["swarm", "connect", &nodes[0].address_in_swarm()]);
         nodes
+    }
+
+    /// Starts three nodes with a private swarm, in which each is the peer of the others.
+    pub(crate) fn swarm() -> [Self; 3] {
+        let key: String = random(1, 32).iter().map(|byte| format!("{byte:02x}")).collect();
+        let nodes = [(); 3].map(|()| {
+            Self::launch_with(None, "--routing=none", |repo| {
+                let text = format!("/key/swarm/psk/1.0.0/\n/base16/\n{key}\n");
+                std::fs::write(repo.join("swarm.key"), text).unwrap();
+                run(repo, &["config", "--json", "Gateway.NoFetch", "false"]);
+            })
+        });
+        for (node, others) in [(&nodes[0], &nodes[1..]), (&nodes[1], &nodes[2..])] {
+            for other in others {
+                node.ipfs(&["swarm", "connect", &other.address_in_swarm()]);
+            }
+        }
+        nodes
+    }
+
+    fn address_in_swarm(&self) -> String {
+        let addresses = self.ipfs(&["id", "-f", "<addrs>"]);
+        let address = addresses.lines().find(|line| line.contains("/ip4/127.0.0.1/tcp/"));
+        address.unwrap().to_owned()
     }
 
     /// Starts a node whose blocks are on a file system of their own with so much space and so many files. Only root can.
@@ -124,8 +148,14 @@ impl Node {
         let guards = vec![daemon(&repo, mode)];
         let address = |name| listening(&repo, name);
         let (api, gateway) = (address("api"), Some(address("gateway")));
-        let settings =
-            config::Kubo { api, gateway, repository: None, authorities: None, login: None };
+        let settings = config::Kubo {
+            api,
+            cluster: None,
+            gateway,
+            repository: None,
+            authorities: None,
+            login: None,
+        };
         Self { settings, repo, guards, secret }
     }
 

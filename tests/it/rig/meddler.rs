@@ -110,7 +110,7 @@ async fn answer(
 }
 
 /// Asks the real node.
-async fn ask(target: u16, request: Request<Vec<u8>>) -> io::Result<Response<Vec<u8>>> {
+pub(super) async fn ask(target: u16, request: Request<Vec<u8>>) -> io::Result<Response<Vec<u8>>> {
     let stream = TcpStream::connect(("127.0.0.1", target)).await?;
     let (mut sender, connection) =
         client::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;

@@ -7,6 +7,7 @@ pub(crate) mod authority;
 pub(crate) mod balance;
 pub(crate) mod cable;
 pub(crate) mod client;
+pub(crate) mod cluster;
 pub(crate) mod collector;
 pub(crate) mod daemon;
 pub(crate) mod dice;

@@ -51,8 +51,14 @@ impl Pins {
     /// A client of this fake.
     pub(crate) fn client(&self) -> Kubo {
         let api = ServerAddress { https: false, host: "127.0.0.1".into(), port: self.port };
-        let settings =
-            config::Kubo { api, gateway: None, repository: None, authorities: None, login: None };
+        let settings = config::Kubo {
+            api,
+            cluster: None,
+            gateway: None,
+            repository: None,
+            authorities: None,
+            login: None,
+        };
         Kubo::new(&settings).unwrap()
     }
 

@@ -7,6 +7,11 @@ use crate::config::Exposure;
 use crate::http::edge::answer::Answer;
 use crate::http::edge::respond;
 use crate::http::{Body, Edge, HttpError};
+use crate::registry::Readiness;
+
+/// Pulls go on without the proxy of a cluster, so a balancer must not take the server out.
+const CLUSTER_GONE: &str =
+    "The proxy of the IPFS Cluster does not answer. Pushes get a 503 until it does; pulls go on.";
 
 /// The process is alive. PostgreSQL and Kubo are not checked, because a restart of this process would not repair them.
 pub(in crate::http) fn health() -> Answer {
@@ -15,20 +20,24 @@ pub(in crate::http) fn health() -> Answer {
 
 /// PostgreSQL and Kubo answer, and the server is not shutting down. The answer also has the warnings of the start.
 pub(in crate::http) async fn ready(edge: &Edge) -> Result<Answer, HttpError> {
-    let warnings = warnings(edge.exposures());
-    let answer = |status, word: &str| {
+    let mut warnings = warnings(edge.exposures());
+    let answer = |status, word: &str, warnings: Vec<Value>| {
         Ok(respond::json(status, &json!({ "status": word, "warnings": warnings })).into())
     };
     if edge.is_draining() {
-        return answer(StatusCode::SERVICE_UNAVAILABLE, "draining");
+        return answer(StatusCode::SERVICE_UNAVAILABLE, "draining", warnings);
     }
     match edge.registry().ready().await {
-        Ok(()) => answer(StatusCode::OK, "ready"),
-        Err(error) => Err(HttpError::NotReady { error, warnings }),
+        Ok(Readiness::Whole) => answer(StatusCode::OK, "ready", warnings),
+        Ok(Readiness::WithoutPushes) => {
+            warnings.push(json!({ "code": "cluster_gone", "message": CLUSTER_GONE }));
+            answer(StatusCode::OK, "ready", warnings)
+        }
+        Err(error) => Err(HttpError::NotReady { error, warnings: warnings.into() }),
     }
 }
 
-fn warnings(exposures: &[Exposure]) -> Value {
+fn warnings(exposures: &[Exposure]) -> Vec<Value> {
     let warning =
         |exposure: &Exposure| json!({ "code": exposure.code(), "message": exposure.message() });
     exposures.iter().map(warning).collect()
