@@ -3,8 +3,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .NOTPARALLEL:
-.PHONY: help run run-three test chaos lint fuzz watch package release deploy-test compare flamegraph install-run install-test install-fuzz \
-	install-deploy install-release install-load clean
+.PHONY: help run run-three test chaos lint fuzz watch package release deploy-test kubernetes-test compare flamegraph install-run install-test install-fuzz \
+	install-deploy install-kubernetes install-release install-load clean
 
 # Programs that are built from source are kept outside the tree, so that all clones share them.
 export AF_REGISTRY_CACHE := $(abspath $(or $(AF_REGISTRY_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/af-registry))
@@ -60,6 +60,9 @@ deploy-test: install-deploy ## test what deploy/ holds, with the real programs
 	cargo build --locked
 	@for test in deploy/test/*; do [ ! -x "$$test" ] || "$$test" --server "$${CARGO_TARGET_DIR:-target}/debug/af-registry"; done
 
+kubernetes-test: install-kubernetes ## install the chart into a real API server of Kubernetes, whose build takes a quarter of an hour
+	@python3 deploy/test/kubernetes.py
+
 compare: install-run install-load ## measure beside distribution and Kubo (ARGS="--quick" takes 3 minutes instead of 20)
 	cargo build --locked --release
 	loadtest/compare --server "$${CARGO_TARGET_DIR:-target}/release/af-registry" $(ARGS)
@@ -80,6 +83,9 @@ install-fuzz: ## install what `make fuzz` needs: cargo-fuzz and a C++ compiler
 
 install-deploy: ## install what `make watch` and `make deploy-test` need
 	@.ci/install deploy
+
+install-kubernetes: ## install what `make kubernetes-test` needs
+	@.ci/install kubernetes
 
 install-release: ## install what `make package` and `make release` need
 	@.ci/install release
