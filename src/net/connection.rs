@@ -21,7 +21,8 @@ use super::watch::{CROSSING_TIME, End, Served, Stop, Watch};
 use super::watched::{Tracked, Watched};
 
 /// Size of the read and the write buffer of a connection. A frame of a body is at most as large as the buffer, and few
-/// large frames cost less than many small ones. Bodies of answers bound themselves to less (`stream/bounded`).
+/// large frames cost less than many small ones. Where many bodies come in, each read takes less (`inflow`). Bodies of answers
+/// bound themselves to less too (`stream/bounded`).
 const BUFFER_BYTES: usize = 512 * 1024;
 
 /// A connection that is ready for HTTP.
@@ -50,8 +51,10 @@ pub(super) async fn run<T, S>(
     let rate = limits.rate;
     let activity = Arc::new(if http2 { Activity::of_many(rate) } else { Activity::of_one(rate) });
     place.follow(&activity);
-    let io = TokioIo::new(Watched::new(stream, Arc::clone(&activity)));
-    let service = Tracked { service, peer, secured, activity: Arc::clone(&activity) };
+    let inflow = place.inflow();
+    let io = TokioIo::new(Watched::new(stream, Arc::clone(&activity), inflow.clone()));
+    let service =
+        Tracked { service, peer, secured, activity: Arc::clone(&activity), inflow: inflow.clone() };
     if http2 {
         let (streams, _ended) = Streams::new(Arc::clone(&activity), limits.idle_time);
         let mut connection = http2::builder(&limits, streams).serve_connection(io, service);

@@ -17,6 +17,7 @@ mod activity;
 mod connection;
 mod entrance;
 mod http2;
+mod inflow;
 mod inherited;
 mod limits;
 mod listener;

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::activity::{Activity, Claim};
+use super::inflow::Inflow;
 use super::yielding::{Candidate, Newcomer, choose};
 use crate::config::Network;
 use crate::telemetry::metrics::{self, Refusal};
@@ -25,7 +26,10 @@ const QUIET: Duration = Duration::from_secs(60);
 /// From nine tenths of the limit on, every new connection makes others give way: see [`choose`]. A connection that has to
 /// give way has lost its place at once, and its task ends it.
 #[derive(Clone, Debug)]
-pub(super) struct Places(Arc<Mutex<Table>>);
+pub(super) struct Places {
+    table: Arc<Mutex<Table>>,
+    inflow: Inflow,
+}
 
 /// Why a connection got no place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +66,7 @@ impl Places {
     pub(super) fn new(limit: usize) -> Self {
         let (seats, counts) = (HashMap::new(), HashMap::new());
         let table = Table { limit, next: 0, seats, counts, failed: None, warned: None };
-        Self(Arc::new(Mutex::new(table)))
+        Self { table: Arc::new(Mutex::new(table)), inflow: Inflow::default() }
     }
 
     /// Takes a place for a connection from `address`, which may have `most`. Without an address it is not known yet.
@@ -91,7 +95,7 @@ impl Places {
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -212,6 +216,11 @@ impl Place {
         if let Some(seat) = self.places.table().seats.get_mut(&self.id) {
             seat.activity = Some(Arc::clone(activity));
         }
+    }
+
+    /// The bodies that the connections with a place receive.
+    pub(super) fn inflow(&self) -> &Inflow {
+        &self.places.inflow
     }
 
     /// A token that is cancelled when the connection has to give way.

@@ -9,6 +9,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::activity::{Activity, Waiting};
+use super::inflow::{Flowing, Inflow};
 
 /// The body of a request. It notes when its reader waits for the client.
 #[derive(Debug)]
@@ -16,11 +17,14 @@ pub struct Received {
     inner: Incoming,
     activity: Arc<Activity>,
     waiting: Option<Waiting>,
+    /// `None` for a request without a body.
+    _flowing: Option<Flowing>,
 }
 
 impl Received {
-    pub(super) fn new(inner: Incoming, activity: &Arc<Activity>) -> Self {
-        Self { inner, activity: Arc::clone(activity), waiting: None }
+    pub(super) fn new(inner: Incoming, activity: &Arc<Activity>, inflow: &Inflow) -> Self {
+        let flowing = (!inner.is_end_stream()).then(|| inflow.begin());
+        Self { inner, activity: Arc::clone(activity), waiting: None, _flowing: flowing }
     }
 }
 

@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::activity::Activity;
+use super::inflow::Inflow;
 use super::watched::Watched;
 
 /// Time for a client to take a refusal.
@@ -55,7 +56,7 @@ impl Refusals {
         T: AsyncRead + AsyncWrite + Unpin,
     {
         let Ok(_permit) = self.0.try_acquire() else { return };
-        write(Watched::new(stream, Arc::new(Activity::of_one(0))), answer).await;
+        write(Watched::new(stream, Arc::new(Activity::of_one(0)), Inflow::default()), answer).await;
     }
 }
 

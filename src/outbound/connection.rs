@@ -18,8 +18,11 @@ use tokio::task::AbortHandle;
 /// ones, but a pull whose client stops reading keeps about two of them here.
 pub(super) const READING: usize = 64 << 10;
 
-/// Largest write buffer of a connection that sends a large body.
-pub(super) const WRITING: usize = 512 << 10;
+/// Write buffer of a connection that sends a large body. It takes one frame more once it holds less than this.
+pub(super) const WRITING: usize = 64 << 10;
+
+/// Buffer of the system for a connection that sends a large body: the size of a large frame.
+pub(super) const SENDING: usize = 512 << 10;
 
 /// Bodies of requests.
 pub trait Outgoing:

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::connection::{Connection, Outgoing, READING, WRITING};
+use super::connection::{Connection, Outgoing, READING, SENDING, WRITING};
 use super::error::OutboundError;
 use super::reach::Reach;
 use super::tls::ClientTls;
@@ -74,7 +74,7 @@ impl<B: Outgoing> Server<B> {
             if close == Close::Reset {
                 // The usual buffer takes less than half a frame, and each frame costs several system calls and switches to
                 // the reader then. Only a wish: the system may grant less.
-                let _ = set_socket_send_buffer_size(&stream, WRITING);
+                let _ = set_socket_send_buffer_size(&stream, SENDING);
             }
             return Connection::over(stream, buffer).await.map_err(http);
         }

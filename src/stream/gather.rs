@@ -8,40 +8,55 @@ use http_body::Body;
 use http_body_util::BodyExt;
 use thiserror::Error;
 
-/// Smallest frame that is kept as it came while it is the only one. A smaller frame may hold a much larger buffer of its
-/// connection in memory, so it is copied.
+/// Smallest frame that is kept as it came. A smaller frame may hold a much larger buffer of its connection in memory, so it
+/// is copied.
 const KEPT_BYTES: usize = 256 * 1024;
 
-/// Gathers frames in one buffer. The buffer has at most twice the size of its bytes.
+/// Bytes of a piece. Pieces are given back one by one while they are sent, and none is copied to make room for more.
+const PIECE: usize = 64 * 1024;
+
+/// Gathers frames. It takes at most twice the size of its bytes.
 ///
 /// A client chooses the size of its frames. A list of frames of one byte would cost sixty times their size, and each of
 /// them would keep the buffer of the connection that it was read into.
 #[derive(Debug, Default)]
 pub struct Gathered {
-    sole: Option<Bytes>,
-    buffer: Vec<u8>,
+    /// Bytes before those in `open`.
+    closed: Vec<Bytes>,
+    /// At most [`PIECE`] bytes.
+    open: Vec<u8>,
+    length: usize,
 }
 
 impl Gathered {
     /// Appends the bytes of a frame.
     pub fn push(&mut self, frame: Bytes) {
-        if frame.len() >= KEPT_BYTES && self.is_empty() {
-            self.sole = Some(frame);
+        self.length += frame.len();
+        if frame.len() >= KEPT_BYTES {
+            self.close();
+            self.closed.push(frame);
             return;
         }
-        if frame.is_empty() {
-            return;
+        let mut rest = &frame[..];
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(rest.len().min(PIECE - self.open.len()));
+            self.open.extend_from_slice(now);
+            if self.open.len() == PIECE {
+                self.close();
+            }
+            rest = later;
         }
-        if let Some(sole) = self.sole.take() {
-            self.buffer.reserve(sole.len() + frame.len());
-            self.buffer.extend_from_slice(&sole);
+    }
+
+    fn close(&mut self) {
+        if !self.open.is_empty() {
+            self.closed.push(std::mem::take(&mut self.open).into());
         }
-        self.buffer.extend_from_slice(&frame);
     }
 
     /// Number of gathered bytes.
     pub fn len(&self) -> usize {
-        self.sole.as_ref().map_or(self.buffer.len(), Bytes::len)
+        self.length
     }
 
     /// Whether no byte was gathered.
@@ -49,10 +64,20 @@ impl Gathered {
         self.len() == 0
     }
 
-    /// Returns the gathered bytes and begins anew.
+    /// Returns the gathered bytes in one piece and begins anew.
     pub fn take(&mut self) -> Bytes {
-        let buffer = std::mem::take(&mut self.buffer);
-        self.sole.take().unwrap_or_else(|| buffer.into())
+        let mut frames = self.take_frames();
+        match frames.len() {
+            0 | 1 => frames.pop().unwrap_or_default(),
+            _ => frames.concat().into(),
+        }
+    }
+
+    /// Returns the gathered bytes as they are and begins anew.
+    pub fn take_frames(&mut self) -> Vec<Bytes> {
+        self.close();
+        self.length = 0;
+        std::mem::take(&mut self.closed)
     }
 }
 
@@ -105,7 +130,9 @@ mod tests {
                 gathered.push(source.slice(at..=at));
             }
             assert_eq!(gathered.len(), size);
-            assert!(gathered.buffer.capacity() <= 2 * size, "{}", gathered.buffer.capacity());
+            let open = gathered.open.capacity();
+            let held = open + gathered.closed.len() * (PIECE + size_of::<Bytes>());
+            assert!(held <= 2 * size, "{held}");
             assert_eq!(gathered.take(), source);
             assert!(gathered.is_empty());
             // No gathered frame keeps the buffer that it was cut from.
@@ -114,20 +141,24 @@ mod tests {
     }
 
     #[test]
-    fn only_a_large_frame_that_stays_alone_is_kept() {
+    fn only_a_large_frame_is_kept() {
         let large = Bytes::from(vec![b'x'; KEPT_BYTES]);
         let mut gathered = Gathered::default();
         gathered.push(large.clone());
         gathered.push(Bytes::new());
         assert_eq!(gathered.len(), KEPT_BYTES);
         assert_eq!(gathered.take().as_ptr(), large.as_ptr());
+        gathered.push(Bytes::from_static(b"w"));
         gathered.push(large.clone());
         gathered.push(Bytes::from_static(b"y"));
-        let all = gathered.take();
-        assert!(all.starts_with(&large) && all.ends_with(b"y") && all.len() == KEPT_BYTES + 1);
+        let frames = gathered.take_frames();
+        assert_eq!((&frames[0][..], &frames[2][..]), (&b"w"[..], &b"y"[..]));
+        assert_eq!(frames[1].as_ptr(), large.as_ptr());
         let small = large.slice(1..);
         gathered.push(small.clone());
-        assert_ne!(gathered.take().as_ptr(), small.as_ptr());
+        let frames = gathered.take_frames();
+        assert!(frames.iter().all(|frame| frame.len() <= PIECE) && frames.concat() == small);
+        assert_ne!(frames[0].as_ptr(), small.as_ptr());
     }
 
     #[tokio::test]

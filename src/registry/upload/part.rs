@@ -146,7 +146,9 @@ impl OpenPart {
         self.epoch = Some(epoch);
         let mut add = ipfs.begin_add().await?;
         add.send(begun).await?;
-        add.send(self.fresh.take()).await?;
+        for frame in self.fresh.take_frames() {
+            add.send(frame).await?;
+        }
         self.add = Some(add);
         Ok(())
     }
@@ -166,8 +168,8 @@ impl OpenPart {
     }
 
     /// Takes the bytes that are only in memory.
-    pub(super) fn take_gathered(&mut self) -> Bytes {
-        self.fresh.take()
+    pub(super) fn take_gathered(&mut self) -> Vec<Bytes> {
+        self.fresh.take_frames()
     }
 
     /// Hands the last bytes over. The returned future waits for Kubo. `begun` are the bytes that were stored before; a
@@ -179,9 +181,10 @@ impl OpenPart {
                 Box::pin(async move { Ok(added.await?.cid) })
             }
             None => {
-                let (ipfs, fresh) = (ipfs.clone(), self.fresh.take());
+                let (ipfs, mut frames) = (ipfs.clone(), vec![begun]);
+                frames.extend(self.fresh.take_frames());
                 Box::pin(async move {
-                    let block = Block::raw(vec![begun, fresh]);
+                    let block = Block::raw(frames);
                     ipfs.put(&block).await.map(|()| block.cid())
                 })
             }

@@ -45,7 +45,7 @@ impl Uploads<'_> {
                 Next::Frame(frame) => head.push(frame),
                 Next::End => {
                     transfer.begin().await?;
-                    return self.commit_leaf(&repository, None, digest, vec![head.take()]).await;
+                    return self.commit_leaf(&repository, None, digest, head.take_frames()).await;
                 }
                 Next::Wanted => break,
             }
@@ -56,10 +56,7 @@ impl Uploads<'_> {
         let key = self.open(&repository, &subject, digest.algorithm()).await?;
         let mut locked = self.lock(&key).await?;
         let mut writer = Writer::new(self.0, &key, &mut locked, digest.algorithm(), transfer);
-        let written = match writer.write(head.take()).await {
-            Ok(()) => writer.write_all(&mut body).await,
-            Err(error) => Err(error),
-        };
+        let written = writer.write_after(head.take_frames(), &mut body).await;
         if let Err(error) = written {
             self.cancel(&key).await?;
             return Err(error);

@@ -73,6 +73,18 @@ impl<'r, 'l> Writer<'r, 'l> {
         self.upload.received
     }
 
+    /// Writes these frames and then those of the body.
+    pub(super) async fn write_after(
+        &mut self,
+        head: Vec<Bytes>,
+        body: &mut CountedBody<impl Incoming>,
+    ) -> Result<(), RegistryError> {
+        for frame in head {
+            self.write(frame).await?;
+        }
+        self.write_all(body).await
+    }
+
     /// Writes all frames of the body. When the body breaks off, everything that has come is stored.
     pub(super) async fn write_all(
         &mut self,
@@ -182,7 +194,9 @@ impl<'r, 'l> Writer<'r, 'l> {
             return Ok(None);
         }
         self.transfer.begin().await?;
-        Ok(Some(vec![self.begun().await?, self.open.take_gathered()]))
+        let mut frames = vec![self.begun().await?];
+        frames.extend(self.open.take_gathered());
+        Ok(Some(frames))
     }
 
     async fn store_open_part(&mut self) -> Result<(), RegistryError> {
@@ -233,7 +247,7 @@ impl<'r, 'l> Writer<'r, 'l> {
     }
 
     async fn append_piece(&mut self) -> Result<(), RegistryError> {
-        let bytes = self.open.take_gathered();
+        let bytes = self.open.take_gathered().concat();
         let received = self.upload.received;
         let uploads = self.registry.store().uploads();
         let hash = self.hasher.as_ref().map(saved);
