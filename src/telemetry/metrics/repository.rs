@@ -152,6 +152,6 @@ mod tests {
             "registry_repository_transfers_total{repository=\"b\",direction=\"push\"} 2",
         ];
         assert_eq!(lines, wanted);
-        assert_eq!(text.matches("# TYPE").count(), 2);
+        assert_eq!((text.matches("# HELP").count(), text.matches("# TYPE").count()), (2, 2));
     }
 }
