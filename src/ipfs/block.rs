@@ -12,7 +12,6 @@ use super::rpc::Rpc;
 use super::way::Call;
 use crate::ipld::dag::{Leaf, Node, parse_node};
 use crate::ipld::{Cid, Codec};
-use crate::outbound::Close;
 use crate::stream::hashing::sha256_of;
 use crate::telemetry::metrics;
 
@@ -88,7 +87,8 @@ impl Kubo {
     /// stored already.
     ///
     /// Never pin what is pinned already: Kubo drops the pin first and sets it again last, and loses it when it dies or the
-    /// caller goes away in between (boxo `pinning/pinner/dspinner/pin.go`). So the call is not sent again by itself.
+    /// caller goes away in between (boxo `pinning/pinner/dspinner/pin.go`). So the call is not sent again by itself. It waits
+    /// for a Kubo that is gone when it comes.
     ///
     /// A cluster pins the block once it is stored.
     pub async fn put_pinned(&self, block: &Block) -> Result<(), IpfsError> {
@@ -97,11 +97,7 @@ impl Kubo {
             return self.pin(&block.cid).await;
         }
         let call = metrics::kubo_call("block/put");
-        let put = async {
-            let rpc = block.rpc(true);
-            let connection = rpc.open(self, Close::Reset).await?;
-            rpc.try_send_on(self, connection).await??.json().await
-        };
+        let put = async { block.rpc(true).send_once(self).await?.json().await };
         block.checked(call.run(put).await?)
     }
 

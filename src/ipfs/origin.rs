@@ -73,9 +73,9 @@ impl Origin {
         &self.waiting
     }
 
-    /// Takes an idle connection.
-    pub(super) fn reuse(&self) -> Option<Connection> {
-        self.server.reuse()
+    /// Takes an idle connection that was opened to be closed in this way.
+    pub(super) fn reuse(&self, close: Close) -> Option<Connection> {
+        self.server.reuse(close)
     }
 
     /// Keeps a connection whose last answer was read to its end.

@@ -9,7 +9,7 @@ use hyper::{Method, Request, Uri};
 use serde::de::DeserializeOwned;
 
 use super::answer::Answer;
-use super::call::{FIRST_BYTE, call, send};
+use super::call::{FIRST_BYTE, call, call_once, send};
 use super::error::{IpfsError, Refusal};
 use super::kubo::Kubo;
 use super::multipart::{Envelope, Outgoing};
@@ -114,6 +114,14 @@ impl Rpc {
         let (origin, name) = (kubo.origin(self.call), self.call.name());
         let uri = uri(name, &self.query)?;
         call(origin, name, self.first_byte, || self.request(&uri)).await?.accepted().await
+    }
+
+    /// Makes the call, and never makes it twice. So a call that is given up is not carried out later. The caller times it
+    /// for the metrics.
+    pub(super) async fn send_once(&self, kubo: &Kubo) -> Result<Answer, IpfsError> {
+        let (origin, name) = (kubo.origin(self.call), self.call.name());
+        let request = self.request(&uri(name, &self.query)?);
+        Ok(call_once(origin, name, self.first_byte, request).await?.accepted().await??)
     }
 
     /// As [`try_send`](Self::try_send), on a connection that was opened with a reset as its end. So a call that is given up

@@ -7,7 +7,7 @@ use http_body_util::BodyExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{IpfsError, Kubo};
+use super::{Block, IpfsError, Kubo};
 use crate::config::{self, ServerAddress};
 use crate::ipld::Cid;
 
@@ -29,6 +29,10 @@ async fn scripted(script: Vec<(&'static str, String)>) -> Kubo {
             tokio::spawn(async move { tokio::io::copy(&mut stream, &mut tokio::io::sink()).await });
         }
     });
+    at(port)
+}
+
+fn at(port: u16) -> Kubo {
     let api = ServerAddress { https: false, host: "127.0.0.1".into(), port };
     Kubo::new(&config::Kubo {
         api,
@@ -129,6 +133,31 @@ async fn a_connection_that_went_stale_is_replaced() {
     kubo.version().await.unwrap();
     // The script has closed the first connection, or closes it while the second call is sent.
     assert_eq!(kubo.version().await.unwrap(), "0.43.0");
+}
+
+#[tokio::test]
+async fn a_pinned_block_goes_over_a_kept_connection_and_is_never_sent_twice() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let kubo = at(listener.local_addr().unwrap().port());
+    let body = format!("{{\"Key\":\"{HELLO}\",\"Size\":5}}");
+    let stored = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let serving = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        for _ in 0..2 {
+            wait_for(&mut stream, "--\r\n").await;
+            stream.write_all(stored.as_bytes()).await.unwrap();
+        }
+        wait_for(&mut stream, "--\r\n").await;
+        listener
+    });
+    let block = Block::raw(vec![Bytes::from_static(b"hello")]);
+    kubo.put_pinned(&block).await.unwrap();
+    kubo.put_pinned(&block).await.unwrap();
+    // The connection ends without an answer. Kubo may have set the pin.
+    assert!(matches!(kubo.put_pinned(&block).await, Err(IpfsError::Gone(_))));
+    let listener = serving.await.unwrap();
+    let second = tokio::time::timeout(Duration::ZERO, listener.accept()).await;
+    assert!(second.is_err(), "the block was sent again");
 }
 
 #[tokio::test]

@@ -72,7 +72,7 @@ impl Collector {
     }
 
     async fn exchange(&self, spans: &Bytes) -> Result<u64, SendError> {
-        let mut connection = match self.server.reuse() {
+        let mut connection = match self.server.reuse(Close::Usual) {
             Some(connection) => connection,
             None => self.server.open(Close::Usual).await?,
         };

@@ -12,10 +12,10 @@ use hyper::http::uri::{Authority, PathAndQuery, Scheme};
 use hyper::{Request, Response, Uri};
 use tokio::time::timeout;
 
-use super::connection::{Connection, Outgoing};
+use super::connection::{Close, Connection, Outgoing};
 use super::error::OutboundError;
 use super::reach::Reach;
-use super::server::{Close, Server};
+use super::server::Server;
 use super::tls::ClientTls;
 use crate::config::ServerAddress;
 use crate::stream::gather::{GatherError, gather};
@@ -82,7 +82,7 @@ async fn send<B: Outgoing>(
     mut request: Request<B>,
 ) -> Result<(Response<Incoming>, Connection<B>), OutboundError> {
     let failed = |source| OutboundError::Http { address: server.address().clone(), source };
-    if let Some(mut connection) = server.reuse() {
+    if let Some(mut connection) = server.reuse(Close::Usual) {
         match connection.try_send(request).await {
             Ok(response) => return Ok((response, connection)),
             Err(mut error) => match error.take_message() {

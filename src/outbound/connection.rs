@@ -16,13 +16,23 @@ use tokio::task::AbortHandle;
 
 /// Largest read buffer of a connection, and so the largest frame of an answer. Few large frames cost less than many small
 /// ones, but a pull whose client stops reading keeps about two of them here.
-pub(super) const READING: usize = 64 << 10;
+const READING: usize = 64 << 10;
 
 /// Write buffer of a connection that sends a large body. It takes one frame more once it holds less than this.
 pub(super) const WRITING: usize = 64 << 10;
 
 /// Buffer of the system for a connection that sends a large body: the size of a large frame.
 pub(super) const SENDING: usize = 512 << 10;
+
+/// The way in which a connection is closed when it is dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Close {
+    /// As usual: what was written is still sent.
+    Usual,
+    /// By a reset, and under TLS without a `close_notify`: the server sees an error, not an end. A unix socket has no reset,
+    /// and is closed as usual.
+    Reset,
+}
 
 /// Bodies of requests.
 pub trait Outgoing:
@@ -38,6 +48,7 @@ impl<B> Outgoing for B where
 /// One connection, for one request at a time.
 pub struct Connection<B> {
     requests: SendRequest<B>,
+    close: Close,
     _driver: Driver,
 }
 
@@ -51,16 +62,21 @@ impl Drop for Driver {
 }
 
 impl<B: Outgoing> Connection<B> {
-    /// Speaks HTTP over a stream, with read and write buffers of at most `buffer` bytes.
+    /// Speaks HTTP over a stream that was opened to be closed in this way.
     pub(super) async fn over(
         stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
-        buffer: usize,
+        close: Close,
     ) -> hyper::Result<Self> {
+        let buffer = match close {
+            Close::Usual => READING,
+            // Only large bodies need it.
+            Close::Reset => WRITING,
+        };
         let handshake = Builder::new().max_buf_size(buffer).handshake(TokioIo::new(stream));
         let (requests, connection) = handshake.await?;
         // Errors of the connection also reach the caller that waits for the answer.
         let driver = tokio::spawn(async { drop(connection.await) });
-        Ok(Self { requests, _driver: Driver(driver.abort_handle()) })
+        Ok(Self { requests, close, _driver: Driver(driver.abort_handle()) })
     }
 
     /// Sends a request. The future ends with the head of the answer, which may come before the body is sent.
@@ -72,12 +88,16 @@ impl<B: Outgoing> Connection<B> {
     }
 
     /// Sends a request as [`send`](Self::send) does; the error returns the request if nothing of it was sent.
-    pub(super) fn try_send(
+    pub fn try_send(
         &mut self,
         request: Request<B>,
     ) -> impl Future<Output = Result<Response<Incoming>, TrySendError<Request<B>>>> + Send + use<B>
     {
         self.requests.try_send_request(request)
+    }
+
+    pub(super) fn close(&self) -> Close {
+        self.close
     }
 
     pub(super) fn is_closed(&self) -> bool {

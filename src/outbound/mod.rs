@@ -16,10 +16,10 @@ mod trust;
 
 pub use back_off::BackOff;
 pub use client::Client;
-pub use connection::{Connection, Outgoing};
+pub use connection::{Close, Connection, Outgoing};
 pub use error::OutboundError;
 pub use patience::{AWAY, Patience, WAITING, Waiting};
 pub use reach::Reach;
-pub use server::{Close, Server};
+pub use server::Server;
 pub use tls::ClientTls;
 pub use trust::{Trust, TrustError, unverified};

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::connection::{Connection, Outgoing, READING, SENDING, WRITING};
+use super::connection::{Close, Connection, Outgoing, SENDING};
 use super::error::OutboundError;
 use super::reach::Reach;
 use super::tls::ClientTls;
@@ -21,16 +21,6 @@ use crate::config::ServerAddress;
 const IDLE: Duration = Duration::from_secs(30);
 /// Most idle connections that are kept.
 const KEPT: usize = 16;
-
-/// The way in which a connection is closed when it is dropped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Close {
-    /// As usual: what was written is still sent.
-    Usual,
-    /// By a reset, and under TLS without a `close_notify`: the server sees an error, not an end. A unix socket has no reset,
-    /// and is closed as usual.
-    Reset,
-}
 
 /// One server and the idle connections to it.
 pub struct Server<B> {
@@ -63,11 +53,6 @@ impl<B: Outgoing> Server<B> {
         let failed = |source| OutboundError::Connect { address: address(), source };
         let late = |_| OutboundError::NotAccepted(address());
         let http = |source| OutboundError::Http { address: address(), source };
-        let buffer = match close {
-            Close::Usual => READING,
-            // Only large bodies need it.
-            Close::Reset => WRITING,
-        };
         if let Some(path) = self.address.socket() {
             let stream = timeout(self.connect_time, UnixStream::connect(path)).await;
             let stream = stream.map_err(late)?.map_err(failed)?;
@@ -76,7 +61,7 @@ impl<B: Outgoing> Server<B> {
                 // the reader then. Only a wish: the system may grant less.
                 let _ = set_socket_send_buffer_size(&stream, SENDING);
             }
-            return Connection::over(stream, buffer).await.map_err(http);
+            return Connection::over(stream, close).await.map_err(http);
         }
         let stream = timeout(self.connect_time, self.connect()).await.map_err(late)??;
         stream.set_nodelay(true).map_err(failed)?;
@@ -84,9 +69,9 @@ impl<B: Outgoing> Server<B> {
             stream.set_zero_linger().map_err(failed)?;
         }
         let connection = if self.address.https {
-            Connection::over(self.encrypt(stream).await?, buffer).await
+            Connection::over(self.encrypt(stream).await?, close).await
         } else {
-            Connection::over(stream, buffer).await
+            Connection::over(stream, close).await
         };
         connection.map_err(http)
     }
@@ -126,11 +111,14 @@ impl<B: Outgoing> Server<B> {
         }
     }
 
-    /// Takes the connection that was used last, so that those that are not needed grow old. Drops those too old.
-    pub fn reuse(&self) -> Option<Connection<B>> {
+    /// Takes the connection with this end that was used last, so that those that are not needed grow old. Drops those too
+    /// old.
+    pub fn reuse(&self, close: Close) -> Option<Connection<B>> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         idle.retain(|(connection, since)| !connection.is_closed() && since.elapsed() < IDLE);
-        let at = idle.iter().rposition(|(connection, _)| connection.is_ready())?;
+        let fits =
+            |connection: &Connection<B>| connection.close() == close && connection.is_ready();
+        let at = idle.iter().rposition(|(connection, _)| fits(connection))?;
         Some(idle.remove(at).0)
     }
 }

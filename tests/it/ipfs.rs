@@ -388,12 +388,12 @@ async fn calls_wait_for_a_node_that_restarts() {
         let told = kubo.unpin(&[cid]).await.unwrap_err();
         assert!(matches!(told.error, IpfsError::Gone(_)) && !told.doubtful, "{told:?}");
         assert!(began.elapsed() < Duration::from_secs(3), "these do not wait");
-        let calls: Vec<_> = (0..35)
+        let calls: Vec<_> = (0..40)
             .map(|n| {
                 let (kubo, content) = (kubo.clone(), content.clone());
                 let fresh = bytes(1000 + n + 100 * round as u64, 500);
                 tokio::spawn(async move {
-                    match n % 7 {
+                    match n % 8 {
                         0 => {
                             assert_eq!(collect(kubo.read(&cid, size, None).await?).await?, content)
                         }
@@ -402,6 +402,7 @@ async fn calls_wait_for_a_node_that_restarts() {
                         3 => drop(kubo.leaves(&cid, size).await?),
                         4 => drop(kubo.is_pinned(&cid).await?),
                         5 => drop(add(&kubo, &content.slice(..2 * MIB)).await?),
+                        6 => kubo.put_pinned(&Block::raw(vec![fresh])).await?,
                         _ => kubo.examine(&cid, size).await?,
                     }
                     Ok::<_, IpfsError>(())
