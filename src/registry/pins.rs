@@ -1,13 +1,13 @@
 //! Pinning what rows are about to name.
 //!
-//! Pins are set under a claim (`store/uploads/pin.rs`) and only when there is none: Kubo pins what is pinned already by
-//! dropping the pin first. A cluster does not.
+//! Pins are set under a claim (`store/uploads/pin.rs`) and only when no row can need one that is there: Kubo pins what is
+//! pinned already by dropping the pin first, and loses it if it dies in between. A cluster does not.
 
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::{Registry, RegistryError};
+use super::{Collector, Registry, RegistryError};
 use crate::ipfs::{Block, IpfsError};
 use crate::ipld::Cid;
 use crate::seal::random;
@@ -45,7 +45,8 @@ impl Registry {
     ) -> Result<Claim, RegistryError> {
         let claim = self.claim(cid).await?;
         let late = |_| Err(IpfsError::Unavailable(format!("pinning {cid} took over {CALLS:?}")));
-        match timeout(CALLS, Box::pin(self.pin_claimed(cid, content))).await.unwrap_or_else(late) {
+        match timeout(CALLS, Box::pin(self.pin_claimed(&claim, content))).await.unwrap_or_else(late)
+        {
             Ok(()) => Ok(claim),
             Err(error) => {
                 // The claim ends by itself if this fails.
@@ -68,10 +69,15 @@ impl Registry {
         }
     }
 
-    async fn pin_claimed(&self, cid: &Cid, content: Content<'_>) -> Result<(), IpfsError> {
-        let ipfs = self.ipfs();
+    async fn pin_claimed(&self, claim: &Claim, content: Content<'_>) -> Result<(), IpfsError> {
+        let (ipfs, cid) = (self.ipfs(), &claim.cid());
+        // Only a Kubo that the registry has for itself has no pins of others.
+        let own = self.limits().collector == Collector::Registry;
         // A peer of a cluster may not know yet that another one has dropped the pin, and setting it again does no harm there.
-        let pinned = !ipfs.is_clustered() && ipfs.is_pinned(cid).await?;
+        let pinned = match ipfs.is_clustered() || (own && claim.is_first()) {
+            true => false,
+            false => ipfs.is_pinned(cid).await?,
+        };
         match (content, pinned) {
             // Kubo may have lost the bytes of a pinned block.
             (Content::Block(block), true) => ipfs.put(block).await,

@@ -1,10 +1,11 @@
 //! Collections of garbage: they free what no image needs, and lose nothing else.
 
 use std::pin::Pin;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use af_registry::config::Config;
+use af_registry::config::{self, Config};
 use af_registry::ipfs::{Block, Kubo};
 use af_registry::ipld::Cid;
 use af_registry::ipld::dag::Leaf;
@@ -21,10 +22,12 @@ use bytes::Bytes;
 use http_body::Body;
 use http_body::Frame;
 use http_body_util::{BodyExt, Full};
+use hyper::HeaderMap;
 use tokio::sync::mpsc;
 
 use crate::rig::client::random;
 use crate::rig::kubo::Node;
+use crate::rig::meddler::overhear;
 use crate::rig::server::builder;
 use crate::rig::{self, Database};
 
@@ -59,12 +62,16 @@ fn name() -> RepositoryName {
 impl Instance {
     /// An instance that may remove blocks from `node` if it `collects`.
     fn new(database: &Database, node: &Node, collects: bool) -> Self {
+        Self::over(database, &node.settings, collects)
+    }
+
+    fn over(database: &Database, kubo: &config::Kubo, collects: bool) -> Self {
         let env = [
             ("OPEN_REGISTRY_DFS_IPFS_API_URL".to_owned(), "http://127.0.0.1:1".to_owned()),
             ("OPEN_REGISTRY_DFS_IPFS_GC".to_owned(), collects.to_string()),
         ];
         let config = Config::load(["af-registry"], env).unwrap();
-        let (store, kubo) = (database.store.clone(), Kubo::new(&node.settings).unwrap());
+        let (store, kubo) = (database.store.clone(), Kubo::new(kubo).unwrap());
         let registry = Registry::new(store.clone(), kubo.clone(), Limits::of(&config, None));
         Self { registry, store, kubo }
     }
@@ -117,6 +124,35 @@ impl Instance {
     async fn leaves(&self, cid: &Cid, bytes: &Bytes) -> Vec<Leaf> {
         self.kubo.leaves(cid, bytes.len() as u64).await.unwrap()
     }
+}
+
+/// Pinning drops a pin for a moment that is there already, so Kubo is asked before, where a row or another user of this
+/// Kubo may need it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pin_is_looked_for_only_where_somebody_may_need_it() {
+    let (database, node) = (rig::database().await, Node::start());
+    let calls = Arc::new(Mutex::new(Vec::new()));
+    let (heard, mut settings) = (Arc::clone(&calls), node.settings.clone());
+    let hear = move |call: &str, _: &HeaderMap| {
+        let name = call.split('?').next().unwrap().trim_start_matches("/api/v0/");
+        heard.lock().unwrap().push(name.to_owned());
+    };
+    settings.api = overhear(&settings.api, hear).await;
+    let own = Instance::over(&database, &settings, true);
+    let shared = Instance::over(&database, &settings, false);
+    let calls_of = async |instance: &Instance, bytes: &Bytes| {
+        let cid = instance.push(bytes).await;
+        assert!(node.is_pinned(&cid.to_string()));
+        std::mem::take(&mut *calls.lock().unwrap())
+    };
+    let bytes = random(6101, 500);
+    assert_eq!(calls_of(&own, &bytes).await, ["block/put"]);
+    assert_eq!(calls_of(&own, &bytes).await, ["pin/ls", "block/put"], "a row names it");
+    let asked = calls_of(&shared, &random(6102, 500)).await;
+    assert_eq!(asked, ["pin/ls", "block/put"], "others may use this Kubo");
+    let left = random(6103, 500);
+    Kubo::new(&node.settings).unwrap().put_pinned(&Block::raw(vec![left.clone()])).await.unwrap();
+    assert_eq!(calls_of(&own, &left).await, ["block/put"], "no row knows this pin");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -118,6 +118,7 @@ queries! {
     PinClaim = "pin/claim",
     PinHold = "pin/hold",
     PinKeep = "pin/keep",
+    PinNamed = "pin/named",
     RecentPushForget = "recent_push/forget",
     ReferrerPage = "referrer/page",
     ReferrerPageOfTypes = "referrer/page_of_types",

@@ -53,6 +53,53 @@ async fn one_claim_of_a_cid_at_a_time() {
     assert!(store.pins().claim(&cid(1)).await.unwrap().is_some());
 }
 
+/// A claim is the first if no row can need a pin of its CID.
+#[tokio::test]
+async fn a_claim_is_the_first_if_no_row_names_its_cid_and_the_queue_has_it_not() {
+    let rig::Database { store, admin, .. } = rig::database().await;
+    let first = claim(&store, 1).await;
+    assert!(first.is_first());
+    assert_eq!(commit_claimed(&store, first, 1).await, Committed::Done { cid: cid(1) });
+    assert!(!claim(&store, 1).await.is_first(), "a blob has this CID");
+    let queued = claim(&store, 2).await;
+    assert!(queued.is_first());
+    store.pins().abandon(queued).await.unwrap();
+    assert!(!claim(&store, 2).await.is_first(), "a pin may be under way for the claim before");
+    end_claims(&admin).await;
+    assert!(!claim(&store, 2).await.is_first());
+    let id = start_upload(&store, &repository("a"), "ann").await;
+    let part = Part { offset: 0, size: 1, cid: cid(3) };
+    let pinned = stored(Some(claim(&store, 3).await));
+    let recorded = store.uploads().record_part(id, 0, part, pinned, None).await;
+    assert_eq!(recorded.unwrap(), Recorded::Done);
+    assert!(!claim(&store, 3).await.is_first(), "a part has this CID");
+}
+
+/// The commit that names the CID ends while another claim waits for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_claim_that_waits_for_a_commit_sees_what_it_names() {
+    let rig::Database { store, admin, settings } = rig::database().await;
+    let other = rig::postgres::connect(&settings).await;
+    let _held = claim(&store, 1).await;
+    let (text, digest) = (cid(1).to_string(), digest(1));
+    let commit = format!(
+        "BEGIN; INSERT INTO blobs (digest, ipfs_cid, size) VALUES ('{digest}', '{text}', 1);
+        DELETE FROM unpins WHERE ipfs_cid = '{text}'"
+    );
+    admin.batch_execute(&commit).await.unwrap();
+    let claiming = {
+        let store = store.clone();
+        tokio::spawn(async move { store.pins().claim(&cid(1)).await })
+    };
+    let waits = "SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    while other.query_one(waits, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    admin.batch_execute("COMMIT").await.unwrap();
+    assert!(!claiming.await.unwrap().unwrap().unwrap().is_first());
+}
+
 #[tokio::test]
 async fn what_was_claimed_and_never_named_is_unpinned() {
     let rig::Database { store, admin, .. } = rig::database().await;
