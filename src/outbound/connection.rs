@@ -15,11 +15,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::AbortHandle;
 
 /// Largest read buffer of a connection, and so the largest frame of an answer. Few large frames cost less than many small
-/// ones, but a pull whose client stops reading keeps about two of them here.
-const READING: usize = 64 << 10;
-
-/// Write buffer of a connection that sends a large body. It takes one frame more once it holds less than this.
-pub(super) const WRITING: usize = 64 << 10;
+/// ones, but a pull whose client stops reading keeps about two of them here. The write buffer takes one frame more once it
+/// holds less than this.
+const BUFFER: usize = 64 << 10;
 
 /// Buffer of the system for a connection that sends a large body: the size of a large frame.
 pub(super) const SENDING: usize = 512 << 10;
@@ -67,12 +65,7 @@ impl<B: Outgoing> Connection<B> {
         stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
         close: Close,
     ) -> hyper::Result<Self> {
-        let buffer = match close {
-            Close::Usual => READING,
-            // Only large bodies need it.
-            Close::Reset => WRITING,
-        };
-        let handshake = Builder::new().max_buf_size(buffer).handshake(TokioIo::new(stream));
+        let handshake = Builder::new().max_buf_size(BUFFER).handshake(TokioIo::new(stream));
         let (requests, connection) = handshake.await?;
         // Errors of the connection also reach the caller that waits for the answer.
         let driver = tokio::spawn(async { drop(connection.await) });
