@@ -24,11 +24,11 @@ pub struct CommandPartners {
     postgres: config::Postgres,
     kubo: Option<config::Kubo>,
     started: Option<Started>,
-    /// There was no cluster, and one was made for the command.
-    made: bool,
 }
 
 struct Started {
+    /// There was no cluster, and one was made for the command.
+    made: bool,
     postgres: Option<Postgres>,
     kubo: Option<Kubo>,
     /// The last field, so that the lock is released after the programs have been dropped.
@@ -62,7 +62,6 @@ impl CommandPartners {
                 postgres: postgres.clone(),
                 kubo: config.kubo.clone(),
                 started: None,
-                made: false,
             });
         }
         let deadline = Instant::now() + PATIENCE;
@@ -92,10 +91,10 @@ impl CommandPartners {
         data: DataDir,
     ) -> Result<Self, EmbeddedError> {
         let made = config.postgres.is_none() && Cluster::is_missing(&data);
-        let mut started = Started { postgres: None, kubo: None, data };
+        let mut started = Started { made, postgres: None, kubo: None, data };
         let settings = started.start(config, kubo_is_private).await;
         match settings {
-            Ok((postgres, kubo)) => Ok(Self { postgres, kubo, started: Some(started), made }),
+            Ok((postgres, kubo)) => Ok(Self { postgres, kubo, started: Some(started) }),
             Err(error) => {
                 started.stop().await;
                 Err(error)
@@ -111,15 +110,10 @@ impl CommandPartners {
         };
         let Some(postgres) = postgres else { return Ok(None) };
         if !kubo_is_private {
-            return Ok(Some(Self {
-                postgres,
-                kubo: config.kubo.clone(),
-                started: None,
-                made: false,
-            }));
+            return Ok(Some(Self { postgres, kubo: config.kubo.clone(), started: None }));
         }
         let kubo = kubo::running(&config.data_dir)?;
-        Ok(kubo.map(|kubo| Self { postgres, kubo: Some(kubo), started: None, made: false }))
+        Ok(kubo.map(|kubo| Self { postgres, kubo: Some(kubo), started: None }))
     }
 
     /// Whether a private partner was started for the command, because no server runs.
@@ -129,7 +123,7 @@ impl CommandPartners {
 
     /// Whether there was no database, so that the command works on an empty one. Its settings may be those of no server.
     pub fn were_made(&self) -> bool {
-        self.made
+        self.started.as_ref().is_some_and(|started| started.made)
     }
 
     /// How to reach PostgreSQL.
@@ -174,7 +168,7 @@ impl Started {
     }
 
     async fn stop(self) {
-        let Self { postgres, kubo, data: _held } = self;
+        let Self { postgres, kubo, data: _held, .. } = self;
         if let Some(kubo) = kubo {
             kubo.stop().await;
         }
