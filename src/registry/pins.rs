@@ -72,12 +72,9 @@ impl Registry {
     async fn pin_claimed(&self, claim: &Claim, content: Content<'_>) -> Result<(), IpfsError> {
         let (ipfs, cid) = (self.ipfs(), &claim.cid());
         // Only a Kubo that the registry has for itself has no pins of others.
-        let own = self.limits().collector == Collector::Registry;
+        let unneeded = self.limits().collector == Collector::Registry && claim.is_first();
         // A peer of a cluster may not know yet that another one has dropped the pin, and setting it again does no harm there.
-        let pinned = match ipfs.is_clustered() || (own && claim.is_first()) {
-            true => false,
-            false => ipfs.is_pinned(cid).await?,
-        };
+        let pinned = !ipfs.is_clustered() && !unneeded && ipfs.is_pinned(cid).await?;
         match (content, pinned) {
             // Kubo may have lost the bytes of a pinned block.
             (Content::Block(block), true) => ipfs.put(block).await,
