@@ -47,15 +47,8 @@ impl Mock {
     /// A client of this Kubo, which reads through the gateway or by `cat`.
     pub(crate) fn client(self, gateway: bool) -> Kubo {
         let address = ServerAddress { https: false, host: "127.0.0.1".into(), port: self.port };
-        Kubo::new(&config::Kubo {
-            api: address.clone(),
-            cluster: None,
-            gateway: gateway.then_some(address),
-            repository: None,
-            authorities: None,
-            login: None,
-        })
-        .unwrap()
+        let gateway = gateway.then(|| address.clone());
+        Kubo::new(&config::Kubo { gateway, ..config::Kubo::at(address) }).unwrap()
     }
 
     /// The CID of every file.

@@ -124,6 +124,11 @@ pub struct Kubo {
 }
 
 impl Kubo {
+    /// A Kubo of which nothing but its RPC API is known.
+    pub fn at(api: ServerAddress) -> Self {
+        Self { api, cluster: None, gateway: None, repository: None, authorities: None, login: None }
+    }
+
     pub(super) fn read(source: &mut Source) -> Result<Option<Self>, ConfigError> {
         if !source.read(&ENABLED, value::switch)? {
             let reason = "`false`: IPFS is the only storage of the registry; remove the setting";

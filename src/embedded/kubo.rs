@@ -87,7 +87,7 @@ fn settings(repository: &Path, sockets: &Path) -> Result<config::Kubo, EmbeddedE
     let socket = |name| config::ServerAddress::of_socket(&format!("{directory}/{name}"));
     let (api, gateway) = (socket("api.sock"), Some(socket("gateway.sock")));
     let repository = Some(repository.to_owned());
-    Ok(config::Kubo { api, cluster: None, gateway, repository, authorities: None, login: None })
+    Ok(config::Kubo { gateway, repository, ..config::Kubo::at(api) })
 }
 
 async fn end_orphans(directory: &Path) -> Result<(), EmbeddedError> {

@@ -34,15 +34,7 @@ async fn scripted(script: Vec<(&'static str, String)>) -> Kubo {
 
 fn at(port: u16) -> Kubo {
     let api = ServerAddress { https: false, host: "127.0.0.1".into(), port };
-    Kubo::new(&config::Kubo {
-        api,
-        cluster: None,
-        gateway: None,
-        repository: None,
-        authorities: None,
-        login: None,
-    })
-    .unwrap()
+    Kubo::new(&config::Kubo::at(api)).unwrap()
 }
 
 async fn wait_for(stream: &mut TcpStream, text: &str) {

@@ -28,14 +28,7 @@ fn https(host: &str, port: u16) -> ServerAddress {
 /// Settings of a Kubo without a gateway, behind TLS. Its certificate must be issued by the authority in `file`.
 fn certified(host: &str, port: u16, file: &Path) -> config::Kubo {
     let authorities = Some(file.to_owned());
-    config::Kubo {
-        api: https(host, port),
-        cluster: None,
-        gateway: None,
-        repository: None,
-        authorities,
-        login: None,
-    }
+    config::Kubo { authorities, ..config::Kubo::at(https(host, port)) }
 }
 
 async fn add(kubo: &Kubo, content: &Bytes) -> Result<Cid, IpfsError> {
@@ -167,14 +160,7 @@ async fn credentials_are_sent_to_the_gateway_only_if_it_is_the_api() {
         let api = if same { gateway.clone() } else { kubo().await.api };
         let told = tokio::spawn(record_head(listener));
         let login = Some(token("hunter2"));
-        let settings = config::Kubo {
-            api,
-            cluster: None,
-            gateway: Some(gateway),
-            repository: None,
-            authorities: None,
-            login,
-        };
+        let settings = config::Kubo { gateway: Some(gateway), login, ..config::Kubo::at(api) };
         let kubo = Kubo::new(&settings).unwrap();
         assert!(read(&kubo, &cid, 7).await.is_err());
         let told = told.await.unwrap();

@@ -148,14 +148,7 @@ impl Node {
         let guards = vec![daemon(&repo, mode)];
         let address = |name| listening(&repo, name);
         let (api, gateway) = (address("api"), Some(address("gateway")));
-        let settings = config::Kubo {
-            api,
-            cluster: None,
-            gateway,
-            repository: None,
-            authorities: None,
-            login: None,
-        };
+        let settings = config::Kubo { gateway, ..config::Kubo::at(api) };
         Self { settings, repo, guards, secret }
     }
 

@@ -51,15 +51,7 @@ impl Pins {
     /// A client of this fake.
     pub(crate) fn client(&self) -> Kubo {
         let api = ServerAddress { https: false, host: "127.0.0.1".into(), port: self.port };
-        let settings = config::Kubo {
-            api,
-            cluster: None,
-            gateway: None,
-            repository: None,
-            authorities: None,
-            login: None,
-        };
-        Kubo::new(&settings).unwrap()
+        Kubo::new(&config::Kubo::at(api)).unwrap()
     }
 
     /// The CIDs of all calls so far.
