@@ -18,8 +18,8 @@ use crate::net::Received;
 use crate::telemetry::metrics::{self, exemplar};
 use crate::telemetry::recent;
 
-/// Answers `GET /metrics` in Prometheus' text format or as OpenMetrics, `/` with a page of the last hour, and `/healthz` and `/readyz` as the
-/// port for clients does.
+/// Answers `GET /metrics` in Prometheus' text format or as OpenMetrics, `/` with a page of the last hour, and `/healthz` and
+/// `/readyz` as the port for clients does.
 #[derive(Clone)]
 pub struct OperatorService {
     metrics: PrometheusHandle,
