@@ -65,6 +65,24 @@ impl KeepCertificate {
     pub fn new(acme: Acme) -> Self {
         Self { acme, memory: Mutex::default() }
     }
+
+    /// Serves the certificate of the database, if there is one. Before the first client comes, because a client that finds
+    /// no certificate is refused. Orders nothing.
+    pub async fn show_stored(&self) {
+        let mut memory = self.memory.lock().await;
+        match self.acme.store.certificates().get(&self.acme.name).await {
+            Ok(stored) => {
+                if let Some(issued) = stored.and_then(|stored| stored.issued) {
+                    self.acme.try_out(&issued, &mut memory);
+                }
+            }
+            Err(error) => warn!(
+                event = Self::FAILED,
+                %error,
+                "the certificate could not be read from the database, and clients are refused until it is: {error}"
+            ),
+        }
+    }
 }
 
 impl Job for KeepCertificate {

@@ -5,7 +5,7 @@ use tokio::task::JoinHandle;
 
 use super::domain::Domain;
 use super::ending::wait_for;
-use crate::acme::{Acme, KeepCertificate};
+use crate::acme::KeepCertificate;
 use crate::jobs::{Jobs, TidyMetrics};
 use crate::registry::Collector;
 
@@ -19,7 +19,7 @@ impl Background {
     /// Starts every job that this server needs.
     pub(super) fn start(
         domain: &Domain,
-        acme: Option<Acme>,
+        keep: Option<KeepCertificate>,
         watches: Vec<JoinHandle<()>>,
         recorder: &PrometheusHandle,
     ) -> Self {
@@ -42,8 +42,8 @@ impl Background {
         if let Some(reload_keys) = auth.reload_keys() {
             jobs.start(reload_keys);
         }
-        if let Some(acme) = acme {
-            jobs.start(KeepCertificate::new(acme));
+        if let Some(keep) = keep {
+            jobs.start(keep);
         }
         Self { jobs, watches }
     }

@@ -6,7 +6,7 @@ use tracing::info;
 use super::error::AppError;
 use super::ports::open;
 use super::side_port::SidePort;
-use crate::acme::Acme;
+use crate::acme::{Acme, KeepCertificate};
 use crate::config::{self, Config};
 use crate::http::RedirectService;
 use crate::net::{
@@ -58,8 +58,8 @@ pub(super) struct Clients {
     pub(super) port: Listener,
     /// A port without TLS that redirects browsers to https.
     redirect: Option<Listener>,
-    /// The ACME client, with which a job orders the certificate.
-    pub(super) acme: Option<Acme>,
+    /// The job that serves and orders the certificate by ACME.
+    pub(super) keep: Option<KeepCertificate>,
     /// The tasks that watch the files of certificates.
     pub(super) watches: Vec<JoinHandle<()>>,
 }
@@ -73,10 +73,10 @@ impl Clients {
         store: &Store,
     ) -> Result<Self, AppError> {
         let Some(Https { certificate, client_roots, redirect }) = https else {
-            return Ok(Self { port, redirect: None, acme: None, watches: Vec::new() });
+            return Ok(Self { port, redirect: None, keep: None, watches: Vec::new() });
         };
         let mut watches = Vec::new();
-        let (shown, challenges, acme) = match certificate {
+        let (shown, challenges, keep) = match certificate {
             Certified::File(file) => {
                 let shown = file.shown();
                 watches.push(file.follow()?);
@@ -84,7 +84,7 @@ impl Clients {
             }
             Certified::Ordered(settings) => {
                 let acme = Acme::new(store.clone(), settings, &SigningSecret::of(config)?);
-                (acme.shown(), Some(acme.challenges()), Some(acme))
+                (acme.shown(), Some(acme.challenges()), Some(KeepCertificate::new(acme)))
             }
         };
         // All instances share the signing secret, so each can resume a TLS session that another one began.
@@ -94,7 +94,7 @@ impl Clients {
         let options = TlsOptions { http2, client_roots, challenges, tickets: Some(tickets) };
         let tls = ServerTls::new(shown, options)?;
         watches.extend(tls.follow_client_roots()?);
-        Ok(Self { port: port.secured(tls), redirect, acme, watches })
+        Ok(Self { port: port.secured(tls), redirect, keep, watches })
     }
 
     /// Opens the port that redirects browsers to https, if the configuration names one.

@@ -79,6 +79,9 @@ async fn run_on(
 ) -> Result<(), AppError> {
     let domain = Domain::connect(config, partners).await?;
     let clients = Clients::enter(ports.clients, https, config, &domain.store)?;
+    if let Some(keep) = &clients.keep {
+        keep.show_stored().await;
+    }
     serve_until_stopped(config, domain, clients, ports.operator, recorder, shutdown).await;
     Ok(())
 }

@@ -26,8 +26,8 @@ pub(super) async fn serve_until_stopped(
     shutdown: Shutdown,
 ) {
     let limits = connection_limits(config);
-    let (acme, watches) = (clients.acme.take(), mem::take(&mut clients.watches));
-    let background = Background::start(&domain, acme, watches, &recorder);
+    let (keep, watches) = (clients.keep.take(), mem::take(&mut clients.watches));
+    let background = Background::start(&domain, keep, watches, &recorder);
     let registry = domain.registry.clone();
     let edge = edge(config, domain, &shutdown);
     let service = EdgeService::new(edge.clone());

@@ -82,6 +82,10 @@ async fn two_instances_order_one_certificate_and_a_restart_none() {
     let second = second.restart().await;
     second.logged("certificate_renewed", |_| true).await;
     assert_eq!(shown(second.addr).await.unwrap(), certificate);
+    // No client meets a server that has not read its certificate yet.
+    let events: Vec<String> = second.log().iter().map(|line| line["event"].to_string()).collect();
+    let first_of = |event: &str| events.iter().position(|other| other.contains(event));
+    assert!(first_of("certificate_renewed") < first_of("\"listening"), "{events:?}");
     assert_eq!(count(&second, "certificate_ordering"), 0);
 
     let admin = &first.database().admin;
