@@ -19,7 +19,7 @@ use crate::telemetry::metrics::{self, exemplar};
 use crate::telemetry::recent;
 
 /// Answers `GET /metrics` in Prometheus' text format or as OpenMetrics, `/` with a page of the last hour, and `/healthz` and
-/// `/readyz` as the port for clients does.
+/// `/readyz` as the port for clients does, with the reason why the server is not ready.
 #[derive(Clone)]
 pub struct OperatorService {
     metrics: PrometheusHandle,
@@ -45,7 +45,7 @@ impl OperatorService {
             "/healthz" => health::health().response,
             "/readyz" => match health::ready(&self.edge).await {
                 Ok(Answer { response, .. }) => response,
-                Err(error) => error.render(),
+                Err(error) => health::explained(&error),
             },
             _ => respond::empty(StatusCode::NOT_FOUND),
         }

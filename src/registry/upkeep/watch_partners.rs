@@ -1,9 +1,12 @@
 //! Measures PostgreSQL, Kubo, its cluster and the disk for the metrics, so that a scrape does not have to.
 
+use std::fmt::Display;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
-use tracing::debug;
+use tracing::{debug, info, warn};
 
 use crate::jobs::{Done, Job, JobError, Scope};
 use crate::registry::Registry;
@@ -12,48 +15,63 @@ use crate::telemetry::metrics::{self, Partner};
 /// Asks the partners how they are, and publishes what they answer. A partner that does not answer is a figure, too, and no
 /// failure of the job.
 #[derive(Clone)]
-pub struct WatchPartners(Registry);
+pub struct WatchPartners {
+    registry: Registry,
+    gone: Arc<Gone>,
+}
+
+/// Which partners did not answer when they were last asked.
+#[derive(Default)]
+struct Gone {
+    postgres: AtomicBool,
+    kubo: AtomicBool,
+    cluster: AtomicBool,
+}
 
 impl WatchPartners {
     /// Time between two runs: as often as Prometheus usually asks.
     pub const PERIOD: Duration = Duration::from_secs(15);
 
     pub(super) fn new(registry: Registry) -> Self {
-        Self(registry)
+        Self { registry, gone: Arc::default() }
     }
 
     async fn look(&self) {
         tokio::join!(self.look_at_postgres(), self.look_at_kubo(), self.look_at_cluster(), async {
-            if let Some(disk) = &self.0.limits().disk {
+            if let Some(disk) = &self.registry.limits().disk {
                 disk.publish().await;
             }
         });
     }
 
     async fn look_at_postgres(&self) {
-        let up = self.0.store().ping().await;
+        let up = self.registry.store().ping().await;
         metrics::partner_up(Partner::Postgres, up.is_ok());
+        told(&self.gone.postgres, "PostgreSQL", &up);
         if up.is_err() {
             return;
         }
-        match self.0.store().measure().await {
+        match self.registry.store().measure().await {
             Ok(figures) => metrics::database(&figures),
             Err(error) => debug!(event = "postgres_not_measured", %error),
         }
     }
 
     async fn look_at_cluster(&self) {
-        let ipfs = self.0.ipfs();
+        let ipfs = self.registry.ipfs();
         if ipfs.is_clustered() {
-            metrics::partner_up(Partner::Cluster, ipfs.cluster_ready().await.is_ok());
+            let up = ipfs.cluster_ready().await;
+            metrics::partner_up(Partner::Cluster, up.is_ok());
+            told(&self.gone.cluster, "the proxy of the IPFS Cluster", &up);
         }
     }
 
     /// A figure that a node does not know keeps its last value. A proxy in front of Kubo may lack some of these calls.
     async fn look_at_kubo(&self) {
-        let ipfs = self.0.ipfs();
+        let ipfs = self.registry.ipfs();
         let up = ipfs.ready().await;
         metrics::partner_up(Partner::Kubo, up.is_ok());
+        told(&self.gone.kubo, "Kubo", &up);
         if up.is_err() {
             return;
         }
@@ -72,6 +90,22 @@ impl WatchPartners {
             }
             Err(error) => debug!(event = "kubo_not_measured", %error),
         }
+    }
+}
+
+/// Logs that a partner went away or came back, once each time: without a client nobody else would say so.
+fn told(gone: &AtomicBool, partner: &'static str, answer: &Result<(), impl Display>) {
+    match answer {
+        Err(error) if !gone.swap(true, Ordering::Relaxed) => warn!(
+            event = "partner_gone",
+            partner,
+            %error,
+            "{partner} does not answer, and requests that need it get a 503 until it does: {error}"
+        ),
+        Ok(()) if gone.swap(false, Ordering::Relaxed) => {
+            info!(event = "partner_back", partner, "{partner} answers again");
+        }
+        _ => {}
     }
 }
 

@@ -25,7 +25,8 @@ pub enum Cause {
 }
 
 impl Cause {
-    fn label(self) -> &'static str {
+    /// Its name in the metrics.
+    pub fn label(self) -> &'static str {
         match self {
             Self::PostgresUnavailable => "postgres_unavailable",
             Self::PostgresConflict => "postgres_conflict",

@@ -299,3 +299,19 @@ async fn the_base_answers_while_both_partners_are_down() {
         server.client().get("/readyz").await.refused(503, "UNAVAILABLE");
     }
 }
+
+#[tokio::test]
+async fn the_operator_learns_which_partner_is_gone() {
+    let node = Node::start();
+    let server = builder().await.on(&node).start().await;
+    let operator = Client { addr: server.metrics };
+    node.signal("-STOP");
+    let answer = operator.get("/readyz").await.expect(503).json();
+    assert!(answer["reasons"][0]["code"].as_str().unwrap().starts_with("kubo_"), "{answer}");
+    assert!(answer["reasons"][0]["message"].as_str().unwrap().contains("no answer"), "{answer}");
+    let gone = server.logged("partner_gone", |line| line["partner"] == "Kubo").await;
+    assert!(gone["message"].as_str().unwrap().contains("get a 503"), "{gone}");
+    node.signal("-CONT");
+    server.logged("partner_back", |line| line["partner"] == "Kubo").await;
+    operator.get("/readyz").await.expect(200);
+}

@@ -1,6 +1,6 @@
 //! `/healthz` and `/readyz`, for an orchestrator.
 
-use hyper::StatusCode;
+use hyper::{Response, StatusCode};
 use serde_json::{Value, json};
 
 use crate::config::Exposure;
@@ -35,6 +35,14 @@ pub(in crate::http) async fn ready(edge: &Edge) -> Result<Answer, HttpError> {
         }
         Err(error) => Err(HttpError::NotReady { error, warnings: warnings.into() }),
     }
+}
+
+/// What the operator gets instead of the error of [`ready`]: with the reason, which clients do not learn.
+pub(in crate::http) fn explained(error: &HttpError) -> Response<Body> {
+    let HttpError::NotReady { error: reason, warnings } = error else { return error.render() };
+    let reasons = [json!({ "code": reason.cause().label(), "message": reason.to_string() })];
+    let document = json!({ "status": "not ready", "reasons": reasons, "warnings": warnings });
+    respond::json(StatusCode::SERVICE_UNAVAILABLE, &document)
 }
 
 fn warnings(exposures: &[Exposure]) -> Vec<Value> {
