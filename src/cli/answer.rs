@@ -64,6 +64,15 @@ impl Answer {
         Self::new(rows.iter().map(line).collect::<Vec<_>>().join("\n"), json)
     }
 
+    /// The same answer with lines below its text. The JSON has what they say already.
+    pub(super) fn with_lines(mut self, lines: impl IntoIterator<Item = String>) -> Self {
+        for line in lines {
+            self.text.push('\n');
+            self.text += &line;
+        }
+        self
+    }
+
     /// The same answer with another exit code than 0.
     pub(super) fn with_code(self, code: u8) -> Self {
         Self { code, ..self }

@@ -303,7 +303,8 @@ async fn list(config: &Config, store: &Store) -> Result<Answer, CliError> {
             },
         ]
     });
-    Answer::table(head, rows, &jobs)
+    let failed = jobs.iter().filter_map(Listed::failure);
+    Ok(Answer::table(head, rows, &jobs)?.with_lines(failed))
 }
 
 impl Listed {
@@ -331,6 +332,14 @@ impl Listed {
             running: record.map(|record| record.running),
             next_run_at: record.map(|record| Timestamp::from(record.next_run_at)),
         }
+    }
+
+    /// A line that says why the last run failed.
+    fn failure(&self) -> Option<String> {
+        let (name, error) = (self.name, self.error.as_ref()?);
+        let failures = self.failures.filter(|failures| *failures > 1);
+        let times = failures.map_or_else(String::new, |times| format!(" {times} times in a row"));
+        Some(format!("{name} failed{times}: {error}"))
     }
 }
 

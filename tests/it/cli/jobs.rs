@@ -1,5 +1,7 @@
 //! The commands `jobs list` and `jobs run`.
 
+use af_registry::store::{JobOutcome, JobRun};
+
 use super::Operator;
 use crate::rig;
 use crate::rig::launch::{data_dir, search_path, with_kubo, working_below};
@@ -43,6 +45,22 @@ async fn jobs_are_listed_with_their_last_run() {
     admin.batch_execute(pass).await.unwrap();
     assert_eq!(operator.json("jobs run remove-empty", "")["items"], 1);
     assert_eq!(operator.json("repo list", ""), serde_json::json!([]));
+}
+
+#[tokio::test]
+async fn the_list_of_jobs_says_why_one_failed() {
+    let rig::Database { settings, store, .. } = rig::database().await;
+    let operator = Operator::on(&settings);
+    let (instance, second) = (uuid::Uuid::new_v4(), std::time::Duration::from_secs(1));
+    for times in ["", " 2 times in a row"] {
+        store.jobs().claim("drop-pins", instance, second, true).await.unwrap();
+        let error = Some("Kubo does not answer".to_owned());
+        let run = JobRun { outcome: JobOutcome::Failed, error, took: second, next_in: second };
+        store.jobs().finish("drop-pins", instance, &run).await.unwrap();
+        let table = operator.done("jobs list", "");
+        let last = table.trim_end().lines().last().unwrap();
+        assert_eq!(last, format!("drop-pins failed{times}: Kubo does not answer"));
+    }
 }
 
 #[tokio::test]
