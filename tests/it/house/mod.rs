@@ -5,7 +5,7 @@
 mod papers;
 mod source;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use source::{arrows, before_tests, cycle, files, root, sources};
@@ -249,6 +249,45 @@ fn the_papers_name_no_setting_that_does_not_exist() {
         }
     }
     assert!(stale.is_empty(), "no such setting: {stale:?}");
+}
+
+#[test]
+fn the_papers_name_no_metric_that_does_not_exist() {
+    let folder = files(&root().join("src/telemetry/metrics"), "rs");
+    let known: Vec<String> = folder
+        .iter()
+        .flat_map(|file| papers::metrics_in(&fs::read_to_string(file).unwrap()))
+        .collect();
+    let mut found = 0;
+    for (paper, text) in papers::papers() {
+        for named in papers::metrics_named(&text) {
+            found += 1;
+            // A histogram has suffixes, and a pattern for grep names the start only.
+            let known = known.iter().any(|name| name.starts_with(named) || named.starts_with(name));
+            assert!(known, "{paper}: no metric begins with {named}");
+        }
+    }
+    assert!(found > 20, "the search for metrics finds only {found}");
+}
+
+#[test]
+fn the_papers_name_no_command_that_does_not_exist() {
+    let mut helps = BTreeMap::new();
+    let mut found = 0;
+    for (paper, text) in papers::papers() {
+        for typed in papers::commands_in(&text) {
+            found += 1;
+            let words = typed.words.join(" ");
+            let help = helps.entry(words.clone()).or_insert_with(|| papers::help_of(&typed.words));
+            let Some(help) = help else {
+                panic!("{paper}: no such command: af-registry {words}");
+            };
+            for flag in typed.flags {
+                assert!(help.contains(flag), "{paper}: af-registry {words} has no {flag}");
+            }
+        }
+    }
+    assert!(found > 40, "the search for commands finds only {found}");
 }
 
 #[test]

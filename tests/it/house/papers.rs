@@ -117,3 +117,60 @@ pub(super) fn undescribed_metrics(metrics: &str) -> (usize, Vec<String>) {
     let missing = constants.iter().filter(|name| !words.contains(name.as_str())).cloned().collect();
     (constants.len(), missing)
 }
+
+/// Names of metrics that the constants of a file hold.
+pub(super) fn metrics_in(source: &str) -> Vec<String> {
+    let values = source.split("&str = \"").skip(1);
+    let values = values.filter_map(|rest| rest.split('"').next());
+    values.filter(|name| is_metric(name)).map(str::to_owned).collect()
+}
+
+/// Words of a text that look like names of metrics, each as far as it has no braces or brackets.
+pub(super) fn metrics_named(text: &str) -> BTreeSet<&str> {
+    let words = text.split(|c: char| !c.is_ascii_lowercase() && c != '_');
+    words.filter(|word| is_metric(word)).collect()
+}
+
+fn is_metric(name: &str) -> bool {
+    ["registry_", "process_"].iter().any(|start| name.starts_with(start))
+}
+
+/// A command of the program that a paper names: its words, and the flags that stand behind them.
+#[derive(Debug)]
+pub(super) struct Typed<'p> {
+    pub(super) words: Vec<&'p str>,
+    pub(super) flags: Vec<&'p str>,
+}
+
+/// Commands of the program in a text, in the form that a reader types them.
+pub(super) fn commands_in(text: &str) -> Vec<Typed<'_>> {
+    // `af` is the function that the papers of the unit define.
+    let begins = ["af-registry ", "\naf ", "`af "];
+    let found = begins.iter().flat_map(|begin| text.match_indices(begin));
+    found.filter_map(|(at, begin)| command(&text[at + begin.len()..])).collect()
+}
+
+/// The command at the start of a text. `None` where the name of the program is no command.
+fn command(rest: &str) -> Option<Typed<'_>> {
+    let end = rest.find(['\n', '`', '#', '|', ';', '&', '<', '\'']).unwrap_or(rest.len());
+    let typed: Vec<&str> = rest[..end].split(' ').filter(|word| !word.is_empty()).collect();
+    let name = |word: &&&str| word.chars().all(|c| c.is_ascii_lowercase() || c == '-');
+    let words: Vec<&str> = typed
+        .iter()
+        .take_while(name)
+        .take_while(|w| !w.starts_with('-'))
+        .take(2)
+        .copied()
+        .collect();
+    let flags: Vec<&str> = typed.iter().filter(|word| word.starts_with("--")).copied().collect();
+    // Behind the name of the user of the unit stands the program itself.
+    let first = words.first().filter(|first| **first != "af-registry");
+    first.is_some().then_some(Typed { words, flags })
+}
+
+/// What a command of the program prints for `--help`, or nothing if there is no such command.
+pub(super) fn help_of(words: &[&str]) -> Option<String> {
+    let program = env!("CARGO_BIN_EXE_af-registry");
+    let output = Command::new(program).args(words).arg("--help").env_clear().output().unwrap();
+    output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
+}
