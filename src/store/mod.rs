@@ -84,7 +84,7 @@ impl Store {
     pub async fn connect(settings: &Settings) -> Result<Self, StoreError> {
         Self::migrate(settings).await?;
         let store = Self(Arc::new(Database::new(settings)));
-        store.ping().await?;
+        store.0.open().await?;
         Ok(store)
     }
 

@@ -36,7 +36,7 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    /// Opens each connection when it is first needed.
+    /// No connection is open yet.
     pub(crate) fn new(settings: &Settings) -> Self {
         let (reads, waiting) = (Arc::new(Reads::new(settings)), Waiting::default());
         let gathered = Arc::new(Gathered::new(&reads));
@@ -54,6 +54,11 @@ impl Database {
     /// The database over the connections of background jobs, which thereby wait for no request, nor requests for them.
     pub(crate) fn for_jobs(self: &Arc<Self>) -> Arc<Self> {
         Arc::clone(self.jobs.as_ref().unwrap_or(self))
+    }
+
+    /// Opens the connections for reads, so that no request waits for that. The others are opened when they are first needed.
+    pub(crate) async fn open(&self) -> Result<(), StoreError> {
+        bounded(self.reads.open()).await
     }
 
     /// Checks that PostgreSQL answers, without waiting for one that is gone.

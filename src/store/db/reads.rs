@@ -1,5 +1,8 @@
 //! The two connections that all point reads share. Their requests are pipelined, so a slow statement delays all that
 //! come after it. Lists and cleanups use the pool instead.
+//!
+//! Opening a connection prepares all statements on it, which takes seconds on a busy machine. Meanwhile the other one has
+//! all reads.
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,6 +12,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 use tokio_postgres::{Error, Row};
+use tracing::warn;
 
 use super::connection::{Connection, Param};
 use super::settings::{Purpose, Settings};
@@ -24,15 +28,22 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
 pub(crate) struct Reads {
-    slots: [Slot; 2],
+    slots: [Arc<Slot>; 2],
     next: AtomicUsize,
 }
 
 impl Reads {
-    /// Opens each connection when it is first needed.
+    /// No connection is open yet. Each is opened by [`open`](Self::open), or else when it is first needed.
     pub(crate) fn new(settings: &Settings) -> Self {
         let settings = Arc::new(settings.clone());
-        Self { slots: [(); 2].map(|()| Slot::new(&settings)), next: AtomicUsize::new(0) }
+        Self { slots: [(); 2].map(|()| Arc::new(Slot::new(&settings))), next: AtomicUsize::new(0) }
+    }
+
+    /// Opens the connections. One of them is enough to read.
+    pub(crate) async fn open(&self) -> Result<(), StoreError> {
+        let [one, other] = &self.slots;
+        let (one, other) = tokio::join!(one.connection(), other.connection());
+        one.or(other).map(drop)
     }
 
     /// The row of a reading statement, if there is one.
@@ -58,21 +69,39 @@ impl Reads {
     where
         F: Future<Output = Result<T, Error>>,
     {
-        let slot = &self.slots[self.next.fetch_add(1, Ordering::Relaxed) % self.slots.len()];
-        let connection = slot.connection().await?;
+        let connection = self.connection().await?;
         match timeout(READ, read(Arc::clone(&connection))).await {
             Ok(read) => {
                 let read = read.map_err(StoreError::from);
                 if read.as_ref().is_err_and(StoreError::spoils_connection) {
-                    slot.discard(&connection);
+                    self.discard(&connection);
                 }
                 read
             }
             Err(_) => {
-                slot.discard(&connection);
+                self.discard(&connection);
                 Err(StoreError::timed_out("a read"))
             }
         }
+    }
+
+    /// Each connection in turn. Waits only if none is open.
+    async fn connection(&self) -> Result<Arc<Connection>, StoreError> {
+        let slot = &self.slots[self.next.fetch_add(1, Ordering::Relaxed) % self.slots.len()];
+        if let Some(connection) = slot.usable() {
+            return Ok(connection);
+        }
+        match self.slots.iter().find_map(|slot| slot.usable()) {
+            Some(other) => {
+                slot.open_aside();
+                Ok(other)
+            }
+            None => slot.connection().await,
+        }
+    }
+
+    fn discard(&self, connection: &Arc<Connection>) {
+        self.slots.iter().for_each(|slot| slot.discard(connection));
     }
 }
 
@@ -80,8 +109,12 @@ impl Reads {
 struct Slot {
     settings: Arc<Settings>,
     current: RwLock<Option<Arc<Connection>>>,
-    /// Locked while a call opens the connection. Holds the last failure and its time.
+    /// Locked while the connection is opened. Holds the last failure and its time.
     connecting: Mutex<Option<(Instant, StoreError)>>,
+}
+
+fn is_recent((at, _): &(Instant, StoreError)) -> bool {
+    at.elapsed() < PAUSE
 }
 
 impl Slot {
@@ -101,10 +134,8 @@ impl Slot {
         if let Some(connection) = self.usable() {
             return Ok(connection);
         }
-        if let Some((at, error)) = &*failure
-            && at.elapsed() < PAUSE
-        {
-            return Err(error.clone());
+        if let Some(recent) = failure.as_ref().filter(|failure| is_recent(failure)) {
+            return Err(recent.1.clone());
         }
         match Connection::open(&self.settings, Purpose::Read).await {
             Ok(connection) => {
@@ -119,6 +150,27 @@ impl Slot {
                 Err(error)
             }
         }
+    }
+
+    /// Opens the connection without waiting for it, unless that is under way or has just failed.
+    fn open_aside(self: &Arc<Self>) {
+        let first = match self.connecting.try_lock() {
+            Ok(failure) if failure.as_ref().is_some_and(is_recent) => return,
+            Ok(failure) => failure.is_none(),
+            Err(_) => return,
+        };
+        let slot = Arc::clone(self);
+        tokio::spawn(async move {
+            // No request fails by it, so that nothing else would say so.
+            if let Err(error) = slot.connection().await
+                && first
+            {
+                warn!(
+                    event = "postgres_connection_missing", %error,
+                    "one of the two connections for reads cannot be opened, and the other one has all reads; it is tried again: {error}"
+                );
+            }
+        });
     }
 
     fn usable(&self) -> Option<Arc<Connection>> {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpListener, UnixStream};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
 
 /// Time for which messages are gathered: a client that sends several without waiting for an answer makes one round trip.
 const GATHER: Duration = Duration::from_millis(10);
@@ -17,6 +17,11 @@ struct State {
     frozen: AtomicBool,
     /// Requests until the one whose answer is lost; none if negative.
     until_loss: AtomicI64,
+    /// Whether new connections get no answer.
+    silent: AtomicBool,
+    /// How many came since, and how many of them have not been given up.
+    ignored: AtomicU64,
+    waiting: AtomicU64,
 }
 
 /// A running relay. It ends with the runtime of the test.
@@ -35,6 +40,10 @@ impl Relay {
         let shared = Arc::clone(&state);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
+                if shared.silent.load(Ordering::SeqCst) {
+                    tokio::spawn(ignore(client, Arc::clone(&shared)));
+                    continue;
+                }
                 let Ok(server) = UnixStream::connect(&socket).await else { continue };
                 let (from_client, to_client) = client.into_split();
                 let (from_server, to_server) = server.into_split();
@@ -67,6 +76,24 @@ impl Relay {
     pub(crate) fn freeze(&self, frozen: bool) {
         self.state.frozen.store(frozen, Ordering::SeqCst);
     }
+
+    /// Accepts connections from now on, and says nothing to them.
+    pub(crate) fn ignore_new(&self) {
+        self.state.silent.store(true, Ordering::SeqCst);
+    }
+
+    /// How many connections came since [`Relay::ignore_new`], and how many of them still wait for an answer.
+    pub(crate) fn ignored(&self) -> (u64, u64) {
+        let State { ignored, waiting, .. } = &*self.state;
+        (ignored.load(Ordering::SeqCst), waiting.load(Ordering::SeqCst))
+    }
+}
+
+async fn ignore(mut client: TcpStream, state: Arc<State>) {
+    state.waiting.fetch_add(1, Ordering::SeqCst);
+    state.ignored.fetch_add(1, Ordering::SeqCst);
+    while let Ok(1..) = client.read(&mut [0; 1024]).await {}
+    state.waiting.fetch_sub(1, Ordering::SeqCst);
 }
 
 async fn forward(
