@@ -33,6 +33,10 @@ pub enum CliError {
     /// Standard output could not be written.
     #[error("cannot write the answer: {0}")]
     Write(io::Error),
+    /// Manual pages or completions could not be written.
+    #[error("cannot write the manual pages into {folder}: {source}")]
+    #[allow(missing_docs, reason = "the fields are their names")]
+    Manual { folder: String, source: io::Error },
     /// The certificate authorities to verify PostgreSQL by could not be read.
     #[error("OPEN_REGISTRY_DB_SSLROOTCERT: {0}")]
     Trust(#[from] TrustError),

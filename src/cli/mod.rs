@@ -15,6 +15,7 @@ mod grant;
 mod healthcheck;
 mod job;
 mod key;
+mod manual;
 mod password;
 mod progress;
 mod repository;
@@ -32,7 +33,7 @@ pub use error::CliError;
 use answer::{Answer, Form};
 
 use crate::accounts::Accounts;
-use crate::config::Config;
+use crate::config::{Config, command_line};
 use crate::embedded::CommandPartners;
 use crate::store::{Settings, Store};
 
@@ -67,6 +68,7 @@ pub fn commands() -> Vec<Command> {
         restore,
         healthcheck::command(),
         doctor::command(),
+        manual::command(),
     ]
 }
 
@@ -79,6 +81,9 @@ pub async fn run(
     // The probe asks the server and opens no database.
     if noun == healthcheck::NAME {
         return healthcheck::run(config, arguments);
+    }
+    if noun == manual::NAME {
+        return manual::run(command_line(commands()), arguments);
     }
     // Only the parser knows which commands have verbs.
     let (verb, arguments) = arguments.subcommand().unwrap_or(("", arguments));
