@@ -4,17 +4,26 @@
 
 use std::collections::HashMap;
 use std::fmt::Write;
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError, RwLock};
+use std::time::{Duration, SystemTime};
+
+use metrics::{Histogram, histogram};
 
 /// The exemplars of the process, by the first part of their bucket's line: the name, and all labels but `le`. There are as
 /// many as there are buckets.
-static EXEMPLARS: LazyLock<Mutex<HashMap<String, Buckets>>> = LazyLock::new(Mutex::default);
+static EXEMPLARS: LazyLock<RwLock<HashMap<String, Arc<Buckets>>>> = LazyLock::new(RwLock::default);
 
-/// The exemplars of one series, the last of them of the bucket without an upper bound.
+/// A series of a histogram of durations whose buckets have exemplars.
+pub(super) struct Exemplary {
+    histogram: Histogram,
+    buckets: Arc<Buckets>,
+}
+
+/// The exemplars of one series.
 struct Buckets {
     bounds: &'static [f64],
-    last: Vec<Option<Exemplar>>,
+    /// One for each bound, and one for the bucket without an upper bound. There are none before the first recorded trace.
+    last: OnceLock<Box<[Mutex<Option<Exemplar>>]>>,
 }
 
 /// A value that a histogram recorded, and the request it belongs to.
@@ -28,39 +37,47 @@ pub struct Exemplar {
     pub at: SystemTime,
 }
 
-/// Keeps `value` as the exemplar of its bucket, if the request has a recorded `trace`. `bounds` are the upper bounds of the
-/// histogram's buckets.
-pub(super) fn keep<const N: usize>(
-    histogram: &str,
-    labels: [(&str, &str); N],
-    bounds: &'static [f64],
-    value: f64,
-    trace: Option<u128>,
-) {
-    let Some(trace) = trace else { return };
-    let exemplar = Exemplar { trace, value, at: SystemTime::now() };
-    let mut exemplars = lock();
-    let buckets = exemplars.entry(series(histogram, labels)).or_insert_with(|| Buckets::of(bounds));
-    buckets.put(exemplar);
+impl Exemplary {
+    /// Asks the recorder for the series. `bounds` are the upper bounds of its buckets.
+    pub(super) fn find<const N: usize>(
+        name: &'static str,
+        labels: [(&'static str, &'static str); N],
+        bounds: &'static [f64],
+    ) -> Self {
+        let mut exemplars = EXEMPLARS.write().unwrap_or_else(PoisonError::into_inner);
+        let buckets = exemplars.entry(series(name, labels));
+        let buckets =
+            buckets.or_insert_with(|| Arc::new(Buckets { bounds, last: OnceLock::new() }));
+        Self { histogram: histogram!(name, &labels), buckets: Arc::clone(buckets) }
+    }
+
+    /// Records how long a request took, and keeps its recorded `trace` as the exemplar of its bucket.
+    pub(super) fn record(&self, took: Duration, trace: Option<u128>) {
+        self.histogram.record(took);
+        if let Some(trace) = trace {
+            let value = took.as_secs_f64();
+            self.buckets.put(Exemplar { trace, value, at: SystemTime::now() });
+        }
+    }
 }
 
 /// Whether a request has left an exemplar since the process began.
 pub fn any() -> bool {
-    !lock().is_empty()
+    let exemplars = EXEMPLARS.read().unwrap_or_else(PoisonError::into_inner);
+    exemplars.values().any(|buckets| buckets.last.get().is_some())
 }
 
 /// The exemplar of a bucket. `series` is the line of the bucket up to the label `le`, and `bound` is the value of that label.
 pub fn of(series: &str, bound: f64) -> Option<Exemplar> {
-    lock().get(series).and_then(|buckets| buckets.last[buckets.place(bound)])
-}
-
-fn lock() -> MutexGuard<'static, HashMap<String, Buckets>> {
-    EXEMPLARS.lock().unwrap_or_else(PoisonError::into_inner)
+    let exemplars = EXEMPLARS.read().unwrap_or_else(PoisonError::into_inner);
+    let buckets = exemplars.get(series)?;
+    let last = &buckets.last.get()?[buckets.place(bound)];
+    *last.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The line of a bucket up to the label `le`, as the recorder writes it. The values of `labels` need no escapes.
-fn series<const N: usize>(histogram: &str, labels: [(&str, &str); N]) -> String {
-    let mut series = format!("{histogram}_bucket{{");
+fn series<const N: usize>(name: &str, labels: [(&str, &str); N]) -> String {
+    let mut series = format!("{name}_bucket{{");
     for (name, value) in labels {
         let _ = write!(series, "{name}=\"{value}\",");
     }
@@ -68,18 +85,15 @@ fn series<const N: usize>(histogram: &str, labels: [(&str, &str); N]) -> String 
 }
 
 impl Buckets {
-    fn of(bounds: &'static [f64]) -> Self {
-        Self { bounds, last: vec![None; bounds.len() + 1] }
-    }
-
     /// The place of the first bucket that holds `value`.
     fn place(&self, value: f64) -> usize {
         self.bounds.partition_point(|bound| value > *bound)
     }
 
-    fn put(&mut self, exemplar: Exemplar) {
-        let place = self.place(exemplar.value);
-        self.last[place] = Some(exemplar);
+    fn put(&self, exemplar: Exemplar) {
+        let empty = || (0..=self.bounds.len()).map(|_| Mutex::default()).collect();
+        let last = &self.last.get_or_init(empty)[self.place(exemplar.value)];
+        *last.lock().unwrap_or_else(PoisonError::into_inner) = Some(exemplar);
     }
 }
 
@@ -89,15 +103,22 @@ mod tests {
 
     #[test]
     fn a_bucket_has_the_last_value_that_fell_into_it_and_no_other() {
+        let find = || {
+            let labels = [("a", "b"), ("c", "d")];
+            Exemplary::find("kept_seconds", labels, &[0.5, 1.0, 2.5, 5.0])
+        };
+        let kept = find();
         let values = [(1.0, Some(1)), (2.1, Some(2)), (2.2, Some(3)), (70.0, Some(4)), (2.0, None)];
         for (value, trace) in values {
-            keep("kept_seconds", [("a", "b"), ("c", "d")], &[0.5, 1.0, 2.5, 5.0], value, trace);
+            kept.record(Duration::from_secs_f64(value), trace);
         }
+        // Who finds the series again finds its exemplars.
+        find().record(Duration::from_secs(1), Some(5));
         assert!(any());
         let series = r#"kept_seconds_bucket{a="b",c="d","#;
         let traces = [0.5, 1.0, 2.5, 5.0, f64::INFINITY].map(|bound| of(series, bound));
         let traces = traces.map(|exemplar| exemplar.map(|exemplar| exemplar.trace));
-        assert_eq!(traces, [None, Some(1), Some(3), None, Some(4)]);
+        assert_eq!(traces, [None, Some(5), Some(3), None, Some(4)]);
         assert_eq!(of(r#"kept_seconds_bucket{a="b","#, 1.0), None);
     }
 }

@@ -44,10 +44,10 @@ pub use source::{local_block_missed, origin_read, read_resumed};
 pub use transfer::{Content, Direction, Transfer, TransferEnd, blob_pushed};
 
 use metrics::{
-    Counter, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge,
-    histogram,
+    Counter, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };
 
+use exemplar::Exemplary;
 use known::Known;
 
 use super::recent;
@@ -205,14 +205,12 @@ pub fn request(
     trace: Option<u128>,
 ) {
     static REQUESTS: Known<(&str, &str, &str), Counter> = Known::new();
-    static DURATIONS: Known<&str, Histogram> = Known::new();
+    static DURATIONS: Known<&str, Exemplary> = Known::new();
     let status_label = status_label(status);
     let find = || counter!(HTTP_REQUESTS, "method" => method, "endpoint" => endpoint, "status" => status_label);
     REQUESTS.record((method, endpoint, status_label), find, |counter| counter.increment(1));
-    let find = || histogram!(HTTP_DURATION, "endpoint" => endpoint);
-    DURATIONS.record(endpoint, find, |histogram| histogram.record(took));
-    let labels = [("endpoint", endpoint)];
-    exemplar::keep(HTTP_DURATION, labels, &DURATION_BUCKETS, took.as_secs_f64(), trace);
+    let find = || Exemplary::find(HTTP_DURATION, [("endpoint", endpoint)], &DURATION_BUCKETS);
+    DURATIONS.record(endpoint, find, |durations| durations.record(took, trace));
     recent::request(status >= 500);
 }
 

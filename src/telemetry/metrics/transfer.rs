@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use metrics::{Counter, Histogram, Unit, counter, describe_counter, describe_histogram, histogram};
+use metrics::{Counter, Unit, counter, describe_counter, describe_histogram, histogram};
 
-use super::exemplar;
+use super::exemplar::Exemplary;
 use super::known::Known;
 use crate::telemetry::recent;
 
@@ -127,12 +127,10 @@ impl Transfer {
     /// kept as an exemplar.
     pub fn first_byte(self, after: Duration, trace: Option<u128>) {
         if self.direction == Direction::Pull {
-            static TIMES: Known<&str, Histogram> = Known::new();
+            static TIMES: Known<&str, Exemplary> = Known::new();
             let content = self.content.label();
-            let find = || histogram!(FIRST_BYTE, "content" => content);
-            TIMES.record(content, find, |histogram| histogram.record(after));
-            let (labels, after) = ([("content", content)], after.as_secs_f64());
-            exemplar::keep(FIRST_BYTE, labels, &TRANSFER_BUCKETS, after, trace);
+            let find = || Exemplary::find(FIRST_BYTE, [("content", content)], &TRANSFER_BUCKETS);
+            TIMES.record(content, find, |times| times.record(after, trace));
         }
     }
 
@@ -141,15 +139,14 @@ impl Transfer {
     pub fn ended(self, end: TransferEnd, took: Duration, sent: u64, trace: Option<u128>) {
         let (direction, content) = (self.direction.label(), self.content.label());
         static ENDS: Known<(&str, &str, &str), Counter> = Known::new();
-        static DURATIONS: Known<(&str, &str), Histogram> = Known::new();
+        static DURATIONS: Known<(&str, &str), Exemplary> = Known::new();
         let outcome = end.label();
         let find = || counter!(TRANSFERS, "direction" => direction, "content" => content, "outcome" => outcome);
         ENDS.record((direction, content, outcome), find, |counter| counter.increment(1));
         if end == TransferEnd::Ok {
-            let find = || histogram!(DURATION, "direction" => direction, "content" => content);
-            DURATIONS.record((direction, content), find, |histogram| histogram.record(took));
             let labels = [("direction", direction), ("content", content)];
-            exemplar::keep(DURATION, labels, &TRANSFER_BUCKETS, took.as_secs_f64(), trace);
+            let find = || Exemplary::find(DURATION, labels, &TRANSFER_BUCKETS);
+            DURATIONS.record((direction, content), find, |durations| durations.record(took, trace));
             if self.direction == Direction::Pull {
                 rate(direction, sent, took);
                 recent::pull(took);
