@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -15,8 +15,6 @@ use crate::outbound::{BackOff, TrustError};
 use crate::telemetry::metrics::{self, SpansLost};
 use crate::telemetry::trace::{self, Ended, Record};
 
-/// Most spans of one request.
-const BATCH: usize = 1024;
 /// How long spans are gathered for a request.
 const GATHER: Duration = Duration::from_secs(1);
 /// How often a request is made before its spans are given up.
@@ -79,31 +77,26 @@ struct Sending {
 
 impl Sending {
     async fn run(mut self) {
-        let mut batch = Vec::with_capacity(BATCH);
         while !self.stop.is_cancelled() {
-            self.gather(&mut batch).await;
-            self.send(&mut batch).await;
+            self.gather().await;
+            let batch = self.ended.take();
+            self.send(batch).await;
         }
         loop {
-            self.ended.take_ready(&mut batch, BATCH);
+            let batch = self.ended.take();
             if batch.is_empty() {
                 return;
             }
-            self.send(&mut batch).await;
+            self.send(batch).await;
         }
     }
 
     /// Waits for a span, and then for more.
-    async fn gather(&mut self, batch: &mut Vec<Record>) {
+    async fn gather(&self) {
         let gather = async {
-            self.ended.take(batch, BATCH).await;
-            let end = Instant::now() + GATHER;
-            while batch.len() < BATCH {
-                let more = BATCH - batch.len();
-                if timeout_at(end, self.ended.take(batch, more)).await.is_err() {
-                    return;
-                }
-            }
+            self.ended.any().await;
+            // A batch that is not full by then is sent as it is.
+            let _ = timeout(GATHER, self.ended.batch()).await;
         };
         tokio::select! {
             () = gather => {}
@@ -112,7 +105,7 @@ impl Sending {
     }
 
     /// Sends the batch, and counts what becomes of its spans.
-    async fn send(&mut self, batch: &mut Vec<Record>) {
+    async fn send(&mut self, mut batch: Vec<Record>) {
         let lost = self.ended.lost();
         if lost > 0 {
             metrics::spans_lost(SpansLost::Queue, lost);
@@ -121,7 +114,7 @@ impl Sending {
         if count == 0 {
             return;
         }
-        let spans = encode::request(&self.resource, batch);
+        let spans = encode::request(&self.resource, &mut batch);
         match self.persist(&spans).await {
             Ok(refused) => {
                 metrics::spans_lost(SpansLost::Refused, refused.min(count));
