@@ -7,11 +7,10 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use hyper::{Method, Request, StatusCode, Uri};
-use prost::Message;
 use thiserror::Error;
 use tokio::time::timeout;
 
-use super::wire::ExportResponse;
+use super::wire;
 use crate::config::Traces;
 use crate::outbound::{ClientTls, Close, OutboundError, Reach, Server, Trust, TrustError};
 use crate::stream::gather::gather;
@@ -83,7 +82,7 @@ impl Collector {
         let body = body.map_err(|error| SendError::Passing(error.to_string()))?;
         self.server.keep(connection);
         match head.status {
-            status if status.is_success() => Ok(refused(&body)),
+            status if status.is_success() => Ok(wire::refused(&body)),
             StatusCode::TOO_MANY_REQUESTS
             | StatusCode::BAD_GATEWAY
             | StatusCode::SERVICE_UNAVAILABLE
@@ -123,10 +122,4 @@ fn headers(traces: &Traces) -> HeaderMap {
         }
     }
     headers
-}
-
-/// How many spans the collector refused, by its answer.
-fn refused(body: &[u8]) -> u64 {
-    let partial = ExportResponse::decode(body).ok().and_then(|answer| answer.partial_success);
-    partial.map_or(0, |partial| u64::try_from(partial.rejected_spans).unwrap_or_default())
 }

@@ -105,7 +105,7 @@ impl Sending {
     }
 
     /// Sends the batch, and counts what becomes of its spans.
-    async fn send(&mut self, mut batch: Vec<Record>) {
+    async fn send(&mut self, batch: Vec<Record>) {
         let lost = self.ended.lost();
         if lost > 0 {
             metrics::spans_lost(SpansLost::Queue, lost);
@@ -114,7 +114,8 @@ impl Sending {
         if count == 0 {
             return;
         }
-        let spans = encode::request(&self.resource, &mut batch);
+        let spans = encode::request(&self.resource, &batch);
+        drop(batch);
         match self.persist(&spans).await {
             Ok(refused) => {
                 metrics::spans_lost(SpansLost::Refused, refused.min(count));

@@ -1,5 +1,6 @@
 //! The log line and the metrics of one request, written when its response has ended: sent, cut or dropped.
 
+use std::mem::take;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -160,6 +161,7 @@ impl Record {
         }
     }
 
+    /// Ends the span of the request. It takes what the log line and the metrics needed before it.
     fn end_trace(&mut self) {
         let outcome = match self.ending {
             _ if self.status.is_server_error() => "error",
@@ -171,10 +173,10 @@ impl Record {
             id: self.request_id.to_string(),
             method: self.method,
             endpoint: self.endpoint,
-            path: self.path.clone(),
+            path: take(&mut self.path),
             status: self.status.as_u16(),
-            repository: self.repository.clone(),
-            digest: self.facts.digest.clone(),
+            repository: self.repository.take(),
+            digest: self.facts.digest.take(),
             sent: self.sent,
         });
     }
