@@ -8,7 +8,6 @@ use af_registry::config::{Config, ConfigError, Invocation};
 use af_registry::net::Inherited;
 use af_registry::telemetry::log;
 use af_registry::{app, cli};
-use tokio::runtime::{Builder, Runtime};
 
 /// Links jemalloc, which takes the place of the C library's allocator. It gives memory that is no longer used back to the
 /// system after ten seconds; the C library keeps what a thousand readers needed for ever.
@@ -38,7 +37,9 @@ fn run() -> Result<ExitCode, Box<dyn Error>> {
     match command {
         None => serve(config).map(|()| ExitCode::SUCCESS),
         // A command writes no log. It prints its answer or its error.
-        Some((noun, arguments)) => Ok(runtime()?.block_on(cli::run(&config, &noun, &arguments))?),
+        Some((noun, arguments)) => {
+            Ok(app::runtime::start()?.block_on(cli::run(&config, &noun, &arguments))?)
+        }
     }
 }
 
@@ -46,10 +47,5 @@ fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     // Dropped last, also after a panic, so that every line is written.
     let _log = log::init(config.log.format, &config.log.filter)?;
     let inherited = Inherited::of_process()?;
-    Ok(runtime()?.block_on(app::run(config, inherited))?)
-}
-
-/// A runtime that polls its sockets after each task, so that a large body does not keep small requests waiting.
-fn runtime() -> std::io::Result<Runtime> {
-    Builder::new_multi_thread().enable_all().event_interval(1).build()
+    Ok(app::runtime::start()?.block_on(app::run(config, inherited))?)
 }

@@ -12,6 +12,7 @@ mod notify;
 mod own_collection;
 mod ports;
 mod recorder;
+pub mod runtime;
 mod serve;
 mod side_port;
 
