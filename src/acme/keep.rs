@@ -14,7 +14,7 @@ use crate::jobs::{Done, Job, JobError, Scope};
 use crate::net::Certificate;
 use crate::outbound::BackOff;
 use crate::seal::random;
-use crate::store::IssuedCertificate;
+use crate::store::{IssuedCertificate, StoreError};
 use crate::telemetry::metrics;
 
 /// Longest time between two polls of the database.
@@ -64,6 +64,14 @@ impl KeepCertificate {
     /// Orders nothing yet.
     pub fn new(acme: Acme) -> Self {
         Self { acme, memory: Mutex::default() }
+    }
+
+    /// Lets the next run order, if an order is due, however long the pause after the last one still is.
+    ///
+    /// # Errors
+    /// PostgreSQL fails.
+    pub async fn end_pause(&self) -> Result<(), StoreError> {
+        self.acme.store.certificates().end_pause(&self.acme.name).await
     }
 
     /// Serves the certificate of the database, if there is one. Before the first client comes, because a client that finds

@@ -231,7 +231,10 @@ impl Name {
             Self::KeepCertificate => {
                 let settings = config.acme.clone().ok_or(CliError::NoOrders)?;
                 let acme = Acme::new(store.clone(), settings, &SigningSecret::of(config)?);
-                run(&KeepCertificate::new(acme), store).await
+                let keep = KeepCertificate::new(acme);
+                // Who types this has mended what the last order failed of.
+                keep.end_pause().await?;
+                run(&keep, store).await
             }
             Self::FindUntagged => run(&FindUntagged::new(store.clone(), ends), store).await,
             Self::ForgetExpired => {

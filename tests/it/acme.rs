@@ -155,6 +155,10 @@ async fn a_refused_order_is_logged_and_not_repeated_at_once() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert_eq!(count(&server, "certificate_ordering"), 1);
+    // The operator need not wait for the end of the pause, and sees what the directory answers.
+    let ran = server.command(&["jobs", "run", "keep-certificate"]).output().unwrap();
+    let said = String::from_utf8_lossy(&ran.stderr);
+    assert!(!ran.status.success() && said.contains("tls-alpn-01"), "{said}");
 }
 
 #[tokio::test]

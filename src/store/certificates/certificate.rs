@@ -74,6 +74,11 @@ impl Certificates<'_> {
         Ok(self.0.count(Query::CertificateClaim, params).await? > 0)
     }
 
+    /// Ends the pause after the last order. Changes nothing while an instance orders.
+    pub async fn end_pause(self, of: &CertificateName) -> Result<(), StoreError> {
+        self.0.count(Query::CertificateEndPause, [&of.directory, &of.names]).await.map(drop)
+    }
+
     /// Stores a certificate that is to be renewed after the time `renew_in`, and releases the right to order. Returns
     /// `false`, and stores nothing, when another instance has the right by now.
     pub async fn put(

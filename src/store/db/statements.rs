@@ -64,6 +64,7 @@ queries! {
     BlobQuarantine = "blob/quarantine",
     BlobUnlink = "blob/unlink",
     CertificateClaim = "certificate/claim",
+    CertificateEndPause = "certificate/end_pause",
     CertificateForget = "certificate/forget",
     CertificateGet = "certificate/get",
     CertificatePut = "certificate/put",
