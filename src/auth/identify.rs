@@ -17,13 +17,14 @@ impl Auth {
             return Ok(Caller::everyone());
         }
         let authority = self.authority()?;
+        // A login is large, and every request has a place for it.
         match credentials {
             Credentials::None => Ok(Caller::anonymous()),
             Credentials::Basic { user, password } => {
-                let account = authority.logins.login(user, password, client).await?;
+                let account = Box::pin(authority.logins.login(user, password, client)).await?;
                 Ok(Caller::account(account.name.clone(), account.revision))
             }
-            Credentials::Bearer(token) => authority.tokens.caller(token).await,
+            Credentials::Bearer(token) => Box::pin(authority.tokens.caller(token)).await,
         }
     }
 

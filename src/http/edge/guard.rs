@@ -153,7 +153,9 @@ impl<'a> Guard<'a> {
         let header = self.authorization.as_ref().map(HeaderValue::as_bytes);
         let credentials = Credentials::parse(header)?;
         match (&credentials, &self.certified) {
-            (Credentials::None, Some(certified)) => auth.identify_certified(&certified.user).await,
+            (Credentials::None, Some(certified)) => {
+                Box::pin(auth.identify_certified(&certified.user)).await
+            }
             _ => auth.identify(&credentials, self.origin.address).await,
         }
     }

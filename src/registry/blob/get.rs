@@ -27,7 +27,7 @@ impl Blobs<'_> {
         let quiet = self.0.limits().ends.nearly_over();
         let mut found = self.0.store().blobs().head(access, digest, quiet).await?;
         if let Some((_, true)) = found
-            && !self.0.store().reviews().save(access, digest).await?
+            && !Box::pin(self.0.store().reviews().save(access, digest)).await?
         {
             // The caller may only pull, or a review came first.
             found = self.0.store().blobs().head(access, digest, quiet).await?;

@@ -62,7 +62,7 @@ impl Manifests<'_> {
         let (store, quiet) = (self.0.store(), self.0.limits().ends.nearly_over());
         let mut found = store.manifests().head_expiring(access, digest, quiet).await?;
         if let Some((_, true)) = found
-            && !store.reviews().save_manifest(access, digest).await?
+            && !Box::pin(store.reviews().save_manifest(access, digest)).await?
         {
             // The caller may only pull, or a review came first.
             found = store.manifests().head_expiring(access, digest, quiet).await?;

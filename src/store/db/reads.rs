@@ -96,7 +96,8 @@ impl Reads {
                 slot.open_aside();
                 Ok(other)
             }
-            None => slot.connection().await,
+            // Boxed, because every read has a place for it, and hardly any needs it.
+            None => Box::pin(slot.connection()).await,
         }
     }
 
