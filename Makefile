@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .NOTPARALLEL:
 .PHONY: help run run-three test chaos lint fuzz watch package release deploy-test kubernetes-test compare flamegraph install-run install-test install-fuzz \
-	install-deploy install-kubernetes install-release install-load clean
+	install-watch install-deploy install-kubernetes install-release install-load clean
 
 # Programs that are built from source are kept outside the tree, so that all clones share them.
 export AF_REGISTRY_CACHE := $(abspath $(or $(AF_REGISTRY_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/af-registry))
@@ -43,7 +43,7 @@ lint: install-test ## check format, lints, docs, dependencies and scripts
 fuzz: install-fuzz ## search for inputs that break a parser (SECONDS=60 for each parser)
 	.ci/fuzz $(or $(SECONDS),60)
 
-watch: install-deploy ## watch the registry of `make run`: a Prometheus with the rules and alerts of deploy/
+watch: install-watch ## watch the registry of `make run`: a Prometheus with the rules and alerts of deploy/
 	@echo "watch: graphs on http://127.0.0.1:9090/graph, alerts on http://127.0.0.1:9090/alerts,"
 	@echo "watch: the registry's own figures on http://127.0.0.1:9464/metrics; stop with Ctrl-C"
 	@exec prometheus --config.file=deploy/prometheus/prometheus.yml --storage.tsdb.path="$(AF_REGISTRY_CACHE)/watch" \
@@ -81,7 +81,10 @@ install-test: ## install what `make test` and `make lint` need
 install-fuzz: ## install what `make fuzz` needs: cargo-fuzz and a C++ compiler
 	@.ci/install fuzz
 
-install-deploy: ## install what `make watch` and `make deploy-test` need
+install-watch: ## install what `make watch` needs: Prometheus
+	@.ci/install watch
+
+install-deploy: ## install what `make deploy-test` needs
 	@.ci/install deploy
 
 install-kubernetes: ## install what `make kubernetes-test` needs
