@@ -39,10 +39,12 @@ fn write(mut program: Command, folder: &Path) -> io::Result<()> {
     let (pages, completions) = (folder.join("man"), folder.join("completions"));
     create_dir_all(&pages)?;
     create_dir_all(&completions)?;
+    // First, because completions add the commands `help` to what they are given.
+    clap_mangen::generate_to(with_title(without_help(program.clone())), &pages)?;
     for shell in [Shell::Bash, Shell::Fish, Shell::Zsh] {
         clap_complete::generate_to(shell, &mut program, env!("CARGO_PKG_NAME"), &completions)?;
     }
-    clap_mangen::generate_to(with_title(without_help(program)), &pages)
+    Ok(())
 }
 
 /// Leaves out the command `help`, whose pages would say what the others say.
@@ -59,7 +61,7 @@ fn with_title(command: Command) -> Command {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::read_to_string;
+    use std::fs::{read_dir, read_to_string};
 
     use super::*;
     use crate::config::command_line;
@@ -67,7 +69,15 @@ mod tests {
     #[test]
     fn every_setting_is_in_the_page_and_every_command_has_one() {
         let folder = tempfile::tempdir().unwrap();
-        write(command_line([command()]), folder.path()).unwrap();
+        let noun = Command::new("noun").subcommand(Command::new("verb"));
+        write(command_line([command(), noun]), folder.path()).unwrap();
+        let mut pages: Vec<_> = read_dir(folder.path().join("man"))
+            .unwrap()
+            .map(|page| page.unwrap().file_name().into_string().unwrap())
+            .collect();
+        pages.sort_unstable();
+        let names = ["-manual", "-noun-verb", "-noun", ""];
+        assert_eq!(pages, names.map(|name| format!("af-registry{name}.1")));
         let page = read_to_string(folder.path().join("man/af-registry.1")).unwrap();
         assert!(page.contains("OPEN_REGISTRY_DB_HOST"), "{page}");
         let page = read_to_string(folder.path().join("man/af-registry-manual.1")).unwrap();
