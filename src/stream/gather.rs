@@ -40,11 +40,20 @@ impl Gathered {
         let mut rest = &frame[..];
         while !rest.is_empty() {
             let (now, later) = rest.split_at(rest.len().min(PIECE - self.open.len()));
+            self.reserve(now.len());
             self.open.extend_from_slice(now);
             if self.open.len() == PIECE {
                 self.close();
             }
             rest = later;
+        }
+    }
+
+    /// Makes room in the open piece. It doubles, but never beyond a whole piece.
+    fn reserve(&mut self, bytes: usize) {
+        let length = self.open.len() + bytes;
+        if length > self.open.capacity() {
+            self.open.reserve_exact(length.next_power_of_two().min(PIECE) - self.open.len());
         }
     }
 
@@ -137,6 +146,20 @@ mod tests {
             assert!(gathered.is_empty());
             // No gathered frame keeps the buffer that it was cut from.
             assert!(source.try_into_mut().is_ok());
+        }
+    }
+
+    #[test]
+    fn frames_of_any_size_make_pieces_of_one_size() {
+        for size in [PIECE - 1, PIECE * 2 / 3, PIECE + 1] {
+            let mut gathered = Gathered::default();
+            for _ in 0..10 {
+                gathered.push(Bytes::from(vec![b'x'; size]));
+                assert!(gathered.open.capacity() <= PIECE);
+            }
+            let frames = gathered.take_frames();
+            let (last, whole) = frames.split_last().unwrap();
+            assert!(whole.iter().all(|piece| piece.len() == PIECE) && last.len() <= PIECE);
         }
     }
 
