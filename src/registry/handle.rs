@@ -17,7 +17,7 @@ use super::remembered::Remembered;
 use super::rules::EndRules;
 use super::traffic::{Moving, Traffic};
 use super::transfers::Transfers;
-use super::upload::Turns;
+use super::upload::{Gathering, Turns};
 use crate::config::Config;
 use crate::content::Content;
 use crate::ipfs::Kubo;
@@ -90,6 +90,7 @@ struct Parts {
     content: Content,
     limits: Limits,
     turns: Turns,
+    gathering: Gathering,
     transfers: Transfers,
     pulls: Pulls,
     pins: Nudge,
@@ -140,6 +141,7 @@ impl Registry {
             transfers: Transfers::new(limits.uploads, limits.account_uploads, Queue::UploadSlots),
             pulls: Pulls::new(limits.pulls, limits.account_pulls),
             turns: Turns::default(),
+            gathering: Gathering::default(),
             pins: Nudge::default(),
             traffic: Traffic::default(),
             collecting: Collecting::new(&store, limits.collector),
@@ -237,6 +239,11 @@ impl Registry {
     /// Turns of the requests that write to one upload.
     pub(super) fn turns(&self) -> &Turns {
         &self.0.turns
+    }
+
+    /// Bytes of uploads that are only in memory.
+    pub(super) fn gathering(&self) -> &Gathering {
+        &self.0.gathering
     }
 
     /// Slots of the pulls that move bytes to clients.

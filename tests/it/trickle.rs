@@ -6,6 +6,7 @@ use af_registry::stream::hashing::sha256;
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use crate::rig::client::{Client, full, nothing, random, request};
 use crate::rig::kubo::Node;
@@ -138,6 +139,40 @@ async fn a_small_blob_in_pieces_is_one_block() {
         let blob = client.get(&format!("/v2/small/blobs/{digest}")).await.expect(200);
         assert_eq!(blob.body, bytes);
     }
+}
+
+#[tokio::test]
+async fn small_blobs_of_a_crowd_are_streamed_and_get_the_same_cids() {
+    let node = Node::start();
+    let server = builder().await.on(&node).start().await;
+    let client = server.client();
+    // Together more than all uploads may gather, though each is shorter than a leaf.
+    let length = MIB - 1;
+    let mut patches = Vec::new();
+    for seed in 540..572 {
+        let bytes = random(seed, length);
+        let session = client.start_upload("crowd").await;
+        let mut patch = Patch::begin(client, &session, length).await;
+        patch.send(&bytes[..length - 1]).await;
+        patches.push((session, bytes, patch));
+    }
+    let all = (patches.len() * (length - 1)) as f64;
+    let received = async || {
+        while server.metric("registry_blob_received_bytes_total", "").await < all {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(Duration::from_secs(60), received()).await.expect("the server reads all");
+    for (session, bytes, mut patch) in patches {
+        patch.send(&bytes[length - 1..]).await;
+        assert!(patch.status().await.contains("202"));
+        close(client, &session, &bytes).await;
+        assert!(node.is_pinned(&node.cid_of(&bytes)));
+    }
+    let calls = "registry_kubo_call_duration_seconds_count";
+    let (streamed, blocks) =
+        (server.metric(calls, "\"add\"").await, server.metric(calls, "\"block/put\"").await);
+    assert!(streamed > 0.0 && blocks > 0.0, "{streamed} streamed, {blocks} blocks");
 }
 
 #[tokio::test]

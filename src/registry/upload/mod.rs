@@ -12,6 +12,7 @@ mod cancel;
 mod commit;
 mod compose;
 mod finish;
+mod gathered;
 mod incoming;
 mod key;
 mod leaf;
@@ -27,6 +28,7 @@ mod turns;
 mod write;
 
 pub use commit::Stored;
+pub(super) use gathered::Gathering;
 pub use incoming::Incoming;
 pub use key::{UploadKey, UploadState};
 pub use part::PART_BYTES;

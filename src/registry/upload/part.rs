@@ -6,12 +6,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
+use super::gathered::{Fresh, Gathering};
 use crate::ipfs::{Add, Block, IpfsError, Kubo};
 use crate::ipld::Cid;
 use crate::ipld::profile::LEAF_BYTES;
 use crate::registry::Collector;
 use crate::store::Epoch;
-use crate::stream::gather::Gathered;
 
 /// Largest size of a part. The root over its 64 leaves is one small node, and Kubo does not hold its lock for long.
 /// Parts begin at leaf borders, so that an upload has the leaves that one `ipfs add` of the whole would make.
@@ -27,13 +27,13 @@ const SHORT_PART_TIME: Duration = Duration::from_secs(2);
 const LEAF_TIME: Duration = Duration::from_secs(1);
 
 /// A part that takes bytes. Its first leaf is gathered in memory, since a part of one leaf is stored as a raw block in a
-/// single short call. When the second leaf begins, the bytes go to Kubo as they come.
+/// single short call. When the second leaf begins, or too many uploads gather, the bytes go to Kubo as they come.
 ///
 /// Dropping an open part resets its connection, so that Kubo never takes the bytes for a whole file.
 pub(super) struct OpenPart {
     /// Bytes at the beginning that were stored before. They are not in `fresh`.
     begun: u64,
-    fresh: Gathered,
+    fresh: Fresh,
     size: u64,
     since: Option<Instant>,
     add: Option<Add>,
@@ -63,10 +63,10 @@ pub(super) type StoringPart = Pin<Box<dyn Future<Output = Result<Cid, IpfsError>
 
 impl OpenPart {
     /// A part that begins at a leaf border, `begun` bytes before the bytes that will be appended.
-    pub(super) fn new(begun: u64, length: PartLength) -> Self {
+    pub(super) fn new(begun: u64, length: PartLength, gathering: &Gathering) -> Self {
         Self {
             begun,
-            fresh: Gathered::default(),
+            fresh: Fresh::new(gathering),
             size: begun,
             since: None,
             add: None,
@@ -77,7 +77,7 @@ impl OpenPart {
 
     /// The part that takes the bytes from offset `begun` of this one's last leaf on.
     pub(super) fn next(&self, begun: u64) -> Self {
-        Self::new(begun, self.length)
+        Self::new(begun, self.length, self.fresh.gathering())
     }
 
     /// Bytes of the part, from its beginning.
@@ -92,7 +92,7 @@ impl OpenPart {
 
     /// Bytes that are only in memory.
     pub(super) fn gathered(&self) -> u64 {
-        self.fresh.len() as u64
+        self.fresh.len()
     }
 
     /// How many bytes the next frame may have.
@@ -126,6 +126,11 @@ impl OpenPart {
         !self.is_streaming() && self.size == LEAF_BYTES
     }
 
+    /// Whether the bytes should go to Kubo before they are a leaf, since too many are gathered.
+    pub(super) fn is_in_a_crowd(&self) -> bool {
+        !self.is_streaming() && self.fresh.is_in_a_crowd()
+    }
+
     /// Whether the client took longer than [`LEAF_TIME`] for the bytes so far.
     pub(super) fn is_slow(&self) -> bool {
         self.since.is_some_and(|since| since.elapsed() > LEAF_TIME)
@@ -146,7 +151,8 @@ impl OpenPart {
         self.epoch = Some(epoch);
         let mut add = ipfs.begin_add().await?;
         add.send(begun).await?;
-        for frame in self.fresh.take_frames() {
+        let mut fresh = self.fresh.take();
+        for frame in fresh.take_frames() {
             add.send(frame).await?;
         }
         self.add = Some(add);
@@ -167,7 +173,7 @@ impl OpenPart {
         }
     }
 
-    /// Takes the bytes that are only in memory.
+    /// Takes the bytes that are only in memory. They count as gathered as long as this part lives.
     pub(super) fn take_gathered(&mut self) -> Vec<Bytes> {
         self.fresh.take_frames()
     }
@@ -182,8 +188,9 @@ impl OpenPart {
             }
             None => {
                 let (ipfs, mut frames) = (ipfs.clone(), vec![begun]);
-                frames.extend(self.fresh.take_frames());
+                let mut fresh = self.fresh.take();
                 Box::pin(async move {
+                    frames.extend(fresh.take_frames());
                     let block = Block::raw(frames);
                     ipfs.put(&block).await.map(|()| block.cid())
                 })

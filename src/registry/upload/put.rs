@@ -2,13 +2,13 @@
 
 use super::UploadKey;
 use super::commit::Stored;
+use super::gathered::Fresh;
 use super::incoming::{CountedBody, Incoming};
 use super::transfer::{Next, Transfer};
 use super::write::Writer;
 use crate::ipld::profile::LEAF_BYTES;
 use crate::oci::{Algorithm, Digest, RepositoryName};
 use crate::registry::{RegistryError, Uploads};
-use crate::stream::gather::Gathered;
 
 impl Uploads<'_> {
     /// Stores a whole blob. A small blob needs no upload. A large one gets an upload that ends with this call. Runs to
@@ -39,9 +39,9 @@ impl Uploads<'_> {
         self.0.check_disk().await?;
         let mut body = CountedBody::new(body, None);
         let mut transfer = Transfer::new(self.0, &subject);
-        let mut head = Gathered::default();
+        let mut head = Fresh::new(self.0.gathering());
         loop {
-            match transfer.next(&mut body, head.len() as u64).await? {
+            match transfer.next(&mut body, head.len()).await? {
                 Next::Frame(frame) => head.push(frame),
                 Next::End => {
                     transfer.begin().await?;
@@ -49,7 +49,7 @@ impl Uploads<'_> {
                 }
                 Next::Wanted => break,
             }
-            if head.len() as u64 > LEAF_BYTES {
+            if head.len() > LEAF_BYTES || head.is_in_a_crowd() {
                 break;
             }
         }

@@ -63,7 +63,8 @@ impl<'r, 'l> Writer<'r, 'l> {
         let hasher = hasher_at(upload, algorithm);
         let begun = upload.received % LEAF_BYTES;
         let length = PartLength::of(registry.limits().collector);
-        let (offset, open) = (upload.received - begun, OpenPart::new(begun, length));
+        let (offset, open) =
+            (upload.received - begun, OpenPart::new(begun, length, registry.gathering()));
         let touched = Instant::now();
         Self { registry, key, upload, transfer, hasher, offset, open, closed: None, touched }
     }
@@ -131,8 +132,8 @@ impl<'r, 'l> Writer<'r, 'l> {
         let size = self.offset + self.open.size() + frame.len() as u64;
         self.registry.uploads().check_size(size)?;
         while !frame.is_empty() {
-            if self.open.is_leaf() {
-                self.go_on_after_leaf().await?;
+            if self.open.is_leaf() || self.open.is_in_a_crowd() {
+                self.begin_to_stream().await?;
             }
             let piece = frame.split_to(self.open.room().min(frame.len()));
             if let Some(hasher) = &mut self.hasher {
@@ -147,10 +148,10 @@ impl<'r, 'l> Writer<'r, 'l> {
         Ok(())
     }
 
-    /// Begins to stream the open part, whose first leaf is full. If the client is slow, closes the part instead.
-    async fn go_on_after_leaf(&mut self) -> Result<(), RegistryError> {
+    /// Begins to stream the open part. If it is a leaf and its client is slow, closes it instead.
+    async fn begin_to_stream(&mut self) -> Result<(), RegistryError> {
         self.transfer.begin().await?;
-        if self.open.is_slow() {
+        if self.open.is_leaf() && self.open.is_slow() {
             return self.close_part().await;
         }
         let begun = self.begun().await?;
