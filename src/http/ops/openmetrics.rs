@@ -20,18 +20,27 @@ pub(super) fn accepted<'a>(mut accepts: impl Iterator<Item = &'a HeaderValue>) -
     })
 }
 
-/// Renders metrics that come in Prometheus' text format. `exemplar` finds the exemplar of a bucket by the line of the bucket
-/// up to the label `le` and by its bound.
-pub(super) fn render(text: &str, exemplar: impl Fn(&str, f64) -> Option<Exemplar>) -> String {
+/// Renders metrics that come in Prometheus' text format. `of` finds the exemplars of a series by the line of its buckets up to
+/// the label `le`, and then that of a bucket by its bound.
+pub(super) fn render<F: Fn(f64) -> Option<Exemplar>>(
+    text: &str,
+    of: impl Fn(&str) -> Option<F>,
+) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 8);
+    // The buckets of a series follow each other.
+    let (mut last, mut exemplars) = ("", None);
     for line in text.lines().filter(|line| !line.is_empty()) {
         if let Some((series, bound, count)) = bucket(line) {
-            // `Debug` writes 1 as 1.0, as OpenMetrics wants it, and `Display` does not.
-            let _ = match bound.is_finite() {
-                true => write!(out, "{series}le=\"{bound:?}\"}} {count}"),
-                false => write!(out, "{series}le=\"+Inf\"}} {count}"),
-            };
-            if let Some(exemplar) = exemplar(series, bound) {
+            // OpenMetrics wants 1.0 where the text format has 1.
+            let point = if bound.bytes().all(|byte| byte.is_ascii_digit()) { ".0" } else { "" };
+            for part in [series, "le=\"", bound, point, "\"} ", count] {
+                out.push_str(part);
+            }
+            if series != last {
+                (last, exemplars) = (series, of(series));
+            }
+            let exemplar = exemplars.as_ref().and_then(|exemplar| exemplar(bound.parse().ok()?));
+            if let Some(exemplar) = exemplar {
                 append(&mut out, exemplar);
             }
         } else if let Some((kind, name, rest)) = comment(line) {
@@ -51,12 +60,12 @@ pub(super) fn render(text: &str, exemplar: impl Fn(&str, f64) -> Option<Exemplar
 }
 
 /// Takes the line of a bucket apart: up to the label `le`, its bound, and its count.
-fn bucket(line: &str) -> Option<(&str, f64, &str)> {
+fn bucket(line: &str) -> Option<(&str, &str, &str)> {
     let at = line.find("le=\"").filter(|_| !line.starts_with('#'))?;
     let (series, rest) = line.split_at(at);
     series.contains("_bucket{").then_some(())?;
     let (bound, count) = rest.strip_prefix("le=\"")?.split_once("\"} ")?;
-    Some((series, bound.parse().ok()?, count))
+    Some((series, bound, count))
 }
 
 /// Takes a comment apart: its kind, the name that it is about, and the rest.
@@ -82,9 +91,9 @@ mod tests {
             # TYPE took_seconds histogram\ntook_seconds_bucket{a=\"b\",le=\"0.5\"} 1\ntook_seconds_bucket{a=\"b\",le=\"1\"} 2\n\
             took_seconds_bucket{a=\"b\",le=\"+Inf\"} 2\ntook_seconds_sum{a=\"b\"} 1.2\ntook_seconds_count{a=\"b\"} 2\n\n";
         let at = UNIX_EPOCH + Duration::from_millis(1_500);
-        let find = |series: &str, bound: f64| {
+        let find = |series: &str| {
             assert_eq!(series, "took_seconds_bucket{a=\"b\",");
-            (bound == 1.0).then_some(Exemplar { trace: 0xabc, value: 0.75, at })
+            Some(|bound| (bound == 1.0).then_some(Exemplar { trace: 0xabc, value: 0.75, at }))
         };
         let wanted = "# HELP pulls Pulls, by le=\\\"no label\\\"\n# TYPE pulls counter\npulls_total{a=\"b\"} 3\n\
             # TYPE took_seconds histogram\ntook_seconds_bucket{a=\"b\",le=\"0.5\"} 1\n\

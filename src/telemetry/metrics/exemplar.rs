@@ -67,12 +67,16 @@ pub fn any() -> bool {
     exemplars.values().any(|buckets| buckets.last.get().is_some())
 }
 
-/// The exemplar of a bucket. `series` is the line of the bucket up to the label `le`, and `bound` is the value of that label.
-pub fn of(series: &str, bound: f64) -> Option<Exemplar> {
+/// The exemplars of a series, if it has any, by the bounds of its buckets. `series` is the line of each bucket up to the label
+/// `le`, whose value is the bound.
+pub fn of(series: &str) -> Option<impl Fn(f64) -> Option<Exemplar> + use<>> {
     let exemplars = EXEMPLARS.read().unwrap_or_else(PoisonError::into_inner);
-    let buckets = exemplars.get(series)?;
-    let last = &buckets.last.get()?[buckets.place(bound)];
-    *last.lock().unwrap_or_else(PoisonError::into_inner)
+    let buckets = Arc::clone(exemplars.get(series)?);
+    buckets.last.get()?;
+    Some(move |bound| {
+        let last = &buckets.last.get()?[buckets.place(bound)];
+        *last.lock().unwrap_or_else(PoisonError::into_inner)
+    })
 }
 
 /// The line of a bucket up to the label `le`, as the recorder writes it. The values of `labels` need no escapes.
@@ -116,9 +120,9 @@ mod tests {
         find().record(Duration::from_secs(1), Some(5));
         assert!(any());
         let series = r#"kept_seconds_bucket{a="b",c="d","#;
-        let traces = [0.5, 1.0, 2.5, 5.0, f64::INFINITY].map(|bound| of(series, bound));
+        let traces = [0.5, 1.0, 2.5, 5.0, f64::INFINITY].map(of(series).unwrap());
         let traces = traces.map(|exemplar| exemplar.map(|exemplar| exemplar.trace));
         assert_eq!(traces, [None, Some(5), Some(3), None, Some(4)]);
-        assert_eq!(of(r#"kept_seconds_bucket{a="b","#, 1.0), None);
+        assert!(of(r#"kept_seconds_bucket{a="b","#).is_none());
     }
 }
