@@ -28,7 +28,8 @@
 //! - [`rights`]: actions, roles, patterns of repositories, scopes of tokens.
 //! - [`policy`]: rules that decide: how long untagged manifests stay.
 //! - [`seal`]: the signing secret, encryption under it, random bytes.
-//! - [`stream`]: `http_body::Body` wrappers that hash, verify, pace and time a body, and the buffer that gathers one.
+//! - [`stream`]: `http_body::Body` wrappers that hash, verify, pace and time a body, the buffer that gathers one, and turns of
+//!   the tasks that do so.
 //! - [`store`]: PostgreSQL. One file of `sql/queries` is one statement and one function.
 //! - [`ipfs`]: the client of Kubo's RPC API and gateway.
 //! - [`outbound`]: connections to other servers: TLS, trusted authorities, idle connections, time limits, and waiting for

@@ -29,7 +29,6 @@ mod refusal;
 mod serve;
 mod shutdown;
 mod tls;
-mod turns;
 mod watch;
 mod watched;
 mod yielding;

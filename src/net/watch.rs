@@ -12,10 +12,13 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 use super::activity::{Activity, Overdue, Phase};
 use super::limits::ConnectionLimits;
 use super::shutdown::Shutdown;
-use super::turns::Turns;
+use crate::stream::turns::Turns;
 
 /// How long an idle connection is kept after a shutdown began. Its next request may be on the wire already.
 pub(super) const CROSSING_TIME: Duration = Duration::from_millis(100);
+
+/// Bytes in one poll from which on a connection needs a turn for the next one.
+const MANY: u64 = 128 << 10;
 
 /// Time to which the timer is set while no time limit runs: later than any limit, and within the range of a timer.
 const NEVER: Duration = Duration::from_secs(24 * 60 * 60);
@@ -65,6 +68,7 @@ pin_project! {
         begun: WaitForCancellationFuture<'a>,
         stopping: Stopping,
         turns: Turns,
+        moved: u64,
     }
 }
 
@@ -85,7 +89,8 @@ impl<'a, C: Served> Watch<'a, C> {
             leave: leave.cancelled(),
             begun: stop.shutdown.begun(),
             stopping: Stopping::No,
-            turns: Turns::new(),
+            turns: Turns::default(),
+            moved: 0,
         }
     }
 }
@@ -104,7 +109,9 @@ impl<C: Served> Future for Watch<'_, C> {
         loop {
             if let Poll::Ready(_turn) = this.turns.poll(cx) {
                 let polled = Pin::new(&mut **this.connection).poll(cx);
-                this.turns.polled(this.activity);
+                let moved = this.activity.moved();
+                this.turns.worked(moved.wrapping_sub(*this.moved) >= MANY);
+                *this.moved = moved;
                 if let Poll::Ready(result) = polled {
                     return Poll::Ready(End::Closed(result));
                 }

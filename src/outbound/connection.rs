@@ -14,6 +14,8 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::AbortHandle;
 
+use crate::stream::turns::InTurns;
+
 /// Largest read buffer of a connection, and so the largest frame of an answer. Few large frames cost less than many small
 /// ones, but a pull whose client stops reading keeps about two of them here. The write buffer takes one frame more once it
 /// holds less than this.
@@ -68,7 +70,7 @@ impl<B: Outgoing> Connection<B> {
         let handshake = Builder::new().max_buf_size(BUFFER).handshake(TokioIo::new(stream));
         let (requests, connection) = handshake.await?;
         // Errors of the connection also reach the caller that waits for the answer.
-        let driver = tokio::spawn(async { drop(connection.await) });
+        let driver = tokio::spawn(async { drop(InTurns::new(connection).await) });
         Ok(Self { requests, close, _driver: Driver(driver.abort_handle()) })
     }
 
