@@ -46,8 +46,7 @@ impl WatchPartners {
 
     async fn look_at_postgres(&self) {
         let up = self.registry.store().ping().await;
-        metrics::partner_up(Partner::Postgres, up.is_ok());
-        told(&self.gone.postgres, "PostgreSQL", &up);
+        self.gone.note(Partner::Postgres, &up);
         if up.is_err() {
             return;
         }
@@ -61,8 +60,7 @@ impl WatchPartners {
         let ipfs = self.registry.ipfs();
         if ipfs.is_clustered() {
             let up = ipfs.cluster_ready().await;
-            metrics::partner_up(Partner::Cluster, up.is_ok());
-            told(&self.gone.cluster, "the proxy of the IPFS Cluster", &up);
+            self.gone.note(Partner::Cluster, &up);
         }
     }
 
@@ -70,8 +68,7 @@ impl WatchPartners {
     async fn look_at_kubo(&self) {
         let ipfs = self.registry.ipfs();
         let up = ipfs.ready().await;
-        metrics::partner_up(Partner::Kubo, up.is_ok());
-        told(&self.gone.kubo, "Kubo", &up);
+        self.gone.note(Partner::Kubo, &up);
         if up.is_err() {
             return;
         }
@@ -93,19 +90,28 @@ impl WatchPartners {
     }
 }
 
-/// Logs that a partner went away or came back, once each time: without a client nobody else would say so.
-fn told(gone: &AtomicBool, partner: &'static str, answer: &Result<(), impl Display>) {
-    match answer {
-        Err(error) if !gone.swap(true, Ordering::Relaxed) => warn!(
-            event = "partner_gone",
-            partner,
-            %error,
-            "{partner} does not answer, and requests that need it get a 503 until it does: {error}"
-        ),
-        Ok(()) if gone.swap(false, Ordering::Relaxed) => {
-            info!(event = "partner_back", partner, "{partner} answers again");
+impl Gone {
+    /// Publishes whether a partner answers. Logs that it went away or came back, once each time: without a client nobody else
+    /// would say so.
+    fn note(&self, partner: Partner, answer: &Result<(), impl Display>) {
+        metrics::partner_up(partner, answer.is_ok());
+        let (gone, partner) = match partner {
+            Partner::Postgres => (&self.postgres, "PostgreSQL"),
+            Partner::Kubo => (&self.kubo, "Kubo"),
+            Partner::Cluster => (&self.cluster, "the proxy of the IPFS Cluster"),
+        };
+        match answer {
+            Err(error) if !gone.swap(true, Ordering::Relaxed) => warn!(
+                event = "partner_gone",
+                partner,
+                %error,
+                "{partner} does not answer, and requests that need it get a 503 until it does: {error}"
+            ),
+            Ok(()) if gone.swap(false, Ordering::Relaxed) => {
+                info!(event = "partner_back", partner, "{partner} answers again");
+            }
+            _ => {}
         }
-        _ => {}
     }
 }
 
