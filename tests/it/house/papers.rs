@@ -154,15 +154,11 @@ pub(super) fn commands_in(text: &str) -> Vec<Typed<'_>> {
 fn command(rest: &str) -> Option<Typed<'_>> {
     let end = rest.find(['\n', '`', '#', '|', ';', '&', '<', '\'']).unwrap_or(rest.len());
     let typed: Vec<&str> = rest[..end].split(' ').filter(|word| !word.is_empty()).collect();
-    let name = |word: &&&str| word.chars().all(|c| c.is_ascii_lowercase() || c == '-');
-    let words: Vec<&str> = typed
-        .iter()
-        .take_while(name)
-        .take_while(|w| !w.starts_with('-'))
-        .take(2)
-        .copied()
-        .collect();
-    let flags: Vec<&str> = typed.iter().filter(|word| word.starts_with("--")).copied().collect();
+    let name = |word: &&str| {
+        !word.starts_with('-') && word.chars().all(|c| c.is_ascii_lowercase() || c == '-')
+    };
+    let words: Vec<&str> = typed.iter().copied().take_while(name).take(2).collect();
+    let flags: Vec<&str> = typed.iter().copied().filter(|word| word.starts_with("--")).collect();
     // Behind the name of the user of the unit stands the program itself.
     let first = words.first().filter(|first| **first != "af-registry");
     first.is_some().then_some(Typed { words, flags })
