@@ -9,7 +9,7 @@ use crate::ipld::profile::LEAF_BYTES;
 use crate::stream::gather::Gathered;
 
 /// Bytes that all uploads together gather before each of them gathers less than a leaf.
-const CROWD: usize = 16 << 20;
+const CROWD: usize = 8 << 20;
 
 /// Bytes that an upload gathers nevertheless. To store a few bytes as a file costs Kubo much more than as a block.
 const LEAST: u64 = LEAF_BYTES / 8;
