@@ -55,7 +55,7 @@ impl Record {
             request_id: RequestId::of(request.headers()),
             trace: Root::begin(parent(request.headers())),
             method: bounded(request.method()),
-            path: request.uri().path().chars().take(256).collect(),
+            path: shortened(request.uri().path()).to_owned(),
             endpoint: "unknown",
             is_probe: false,
             transfer: None,
@@ -196,6 +196,11 @@ impl Drop for Record {
         self.write();
         self.end_trace();
     }
+}
+
+/// The beginning of a path, which a client may make as long as a head.
+fn shortened(path: &str) -> &str {
+    &path[..path.floor_char_boundary(256)]
 }
 
 /// The span of the caller, from the only header `traceparent`.
