@@ -4,6 +4,7 @@ use std::error::Error;
 use std::ffi::c_void;
 use std::process::ExitCode;
 
+use af_registry::app::runtime::Threads;
 use af_registry::config::{Config, ConfigError, Invocation};
 use af_registry::net::Inherited;
 use af_registry::telemetry::log;
@@ -38,7 +39,7 @@ fn run() -> Result<ExitCode, Box<dyn Error>> {
         None => serve(config).map(|()| ExitCode::SUCCESS),
         // A command writes no log. It prints its answer or its error.
         Some((noun, arguments)) => {
-            Ok(app::runtime::start()?.block_on(cli::run(&config, &noun, &arguments))?)
+            Ok(Threads::start()?.block_on(cli::run(&config, &noun, &arguments))?)
         }
     }
 }
@@ -47,5 +48,5 @@ fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     // Dropped last, also after a panic, so that every line is written.
     let _log = log::init(config.log.format, &config.log.filter)?;
     let inherited = Inherited::of_process()?;
-    Ok(app::runtime::start()?.block_on(app::run(config, inherited))?)
+    Ok(Threads::start()?.block_on(app::run(config, inherited))?)
 }

@@ -11,6 +11,7 @@ use super::cycle::drive;
 use super::job::Job;
 use super::turn::Instance;
 use crate::store::Store;
+use crate::stream::bulk;
 
 /// Time that a job gets to return after it was told to stop. Then its future is dropped.
 pub const GRACE: Duration = Duration::from_secs(1);
@@ -37,7 +38,7 @@ impl Jobs {
     pub fn start<J: Job>(&mut self, job: J) {
         let stop = self.stop.clone();
         let driven = drive(job, self.instance.clone(), stop.clone());
-        let task = tokio::spawn(async move {
+        let task = tokio::spawn(bulk::Task::new(async move {
             tokio::select! {
                 biased;
                 () = driven => {}
@@ -49,7 +50,7 @@ impl Jobs {
                     GRACE.as_secs()
                 ),
             }
-        });
+        }));
         self.tasks.push((J::NAME, task));
     }
 

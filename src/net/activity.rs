@@ -1,12 +1,12 @@
 //! The state of a connection on which its time limits depend, and its claim to its place.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
 use super::limits::ConnectionLimits;
+use crate::stream::bulk;
 use crate::stream::lag::Lag;
 
 /// How long a connection that was fast may pause before it counts as one that moves no bytes.
@@ -19,8 +19,6 @@ const CREDIT: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct Activity {
     state: Mutex<State>,
-    /// Bytes that came in and went out.
-    moved: AtomicU64,
     /// Whether the connection has many requests at once. Bytes then belong to no single request, and may be a mere ping.
     many: bool,
 }
@@ -110,7 +108,7 @@ impl Activity {
             blocked: None,
             newest: None,
         };
-        Self { state: Mutex::new(state), moved: AtomicU64::new(0), many }
+        Self { state: Mutex::new(state), many }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -120,7 +118,7 @@ impl Activity {
 
     /// Notes that bytes came in.
     pub(super) fn read(&self, bytes: usize) {
-        self.moved.fetch_add(bytes as u64, Ordering::Relaxed);
+        bulk::moved(bytes);
         let mut state = self.state();
         let now = Instant::now();
         state.lag.moved_at(bytes, now);
@@ -131,7 +129,7 @@ impl Activity {
 
     /// Notes that bytes went out.
     pub(super) fn wrote(&self, bytes: usize) {
-        self.moved.fetch_add(bytes as u64, Ordering::Relaxed);
+        bulk::moved(bytes);
         let mut state = self.state();
         state.lag.moved_at(bytes, Instant::now());
         state.blocked = None;
@@ -139,11 +137,6 @@ impl Activity {
         if let (Phase::Idle(_), false) = (state.phase, self.many) {
             state.phase = Phase::Idle(Instant::now());
         }
-    }
-
-    /// Bytes that came in and went out.
-    pub(super) fn moved(&self) -> u64 {
-        self.moved.load(Ordering::Relaxed)
     }
 
     /// Notes that the client does not take bytes.

@@ -24,6 +24,7 @@ use super::shutdown::Shutdown;
 use super::tls::ServerTls;
 use super::watch::Stop;
 use crate::config::Proxies;
+use crate::stream::bulk;
 use crate::telemetry::metrics::{self, Refusal};
 
 /// Most connections that wait in the kernel to be accepted.
@@ -199,10 +200,10 @@ impl<S: Serve + Clone + Send + 'static> Admission<S> {
         let _ = stream.set_nodelay(true);
         unpace(&stream, peer);
         let (entrance, service) = (self.entrance.clone(), self.service.clone());
-        self.tasks.spawn(async move {
+        self.tasks.spawn(bulk::Task::new(async move {
             let _open = metrics::connection_open();
             entrance.serve(stream, peer, service, place).await;
-        });
+        }));
     }
 
     /// Answers 503, except under TLS: there an answer would need the handshake, whose cost the limit is to save.

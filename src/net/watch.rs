@@ -12,13 +12,9 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 use super::activity::{Activity, Overdue, Phase};
 use super::limits::ConnectionLimits;
 use super::shutdown::Shutdown;
-use crate::stream::turns::Turns;
 
 /// How long an idle connection is kept after a shutdown began. Its next request may be on the wire already.
 pub(super) const CROSSING_TIME: Duration = Duration::from_millis(100);
-
-/// Bytes in one poll from which on a connection needs a turn for the next one.
-const MANY: u64 = 128 << 10;
 
 /// Time to which the timer is set while no time limit runs: later than any limit, and within the range of a timer.
 const NEVER: Duration = Duration::from_secs(24 * 60 * 60);
@@ -67,8 +63,6 @@ pin_project! {
         #[pin]
         begun: WaitForCancellationFuture<'a>,
         stopping: Stopping,
-        turns: Turns,
-        moved: u64,
     }
 }
 
@@ -89,8 +83,6 @@ impl<'a, C: Served> Watch<'a, C> {
             leave: leave.cancelled(),
             begun: stop.shutdown.begun(),
             stopping: Stopping::No,
-            turns: Turns::default(),
-            moved: 0,
         }
     }
 }
@@ -107,14 +99,8 @@ impl<C: Served> Future for Watch<'_, C> {
             return Poll::Ready(End::GaveWay);
         }
         loop {
-            if let Poll::Ready(_turn) = this.turns.poll(cx) {
-                let polled = Pin::new(&mut **this.connection).poll(cx);
-                let moved = this.activity.moved();
-                this.turns.worked(moved.wrapping_sub(*this.moved) >= MANY);
-                *this.moved = moved;
-                if let Poll::Ready(result) = polled {
-                    return Poll::Ready(End::Closed(result));
-                }
+            if let Poll::Ready(result) = Pin::new(&mut **this.connection).poll(cx) {
+                return Poll::Ready(End::Closed(result));
             }
             if *this.stopping == Stopping::No && this.begun.as_mut().poll(cx).is_ready() {
                 *this.stopping = Stopping::Since(Instant::now());

@@ -13,8 +13,9 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::AbortHandle;
+use tokio_util::io::{InspectReader, InspectWriter};
 
-use crate::stream::turns::InTurns;
+use crate::stream::bulk;
 
 /// Largest read buffer of a connection, and so the largest frame of an answer. Few large frames cost less than many small
 /// ones, but a pull whose client stops reading keeps about two of them here. The write buffer takes one frame more once it
@@ -67,10 +68,12 @@ impl<B: Outgoing> Connection<B> {
         stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
         close: Close,
     ) -> hyper::Result<Self> {
+        let stream = InspectWriter::new(stream, |bytes| bulk::moved(bytes.len()));
+        let stream = InspectReader::new(stream, |bytes| bulk::moved(bytes.len()));
         let handshake = Builder::new().max_buf_size(BUFFER).handshake(TokioIo::new(stream));
         let (requests, connection) = handshake.await?;
         // Errors of the connection also reach the caller that waits for the answer.
-        let driver = tokio::spawn(async { drop(InTurns::new(connection).await) });
+        let driver = tokio::spawn(bulk::Task::new(async { drop(connection.await) }));
         Ok(Self { requests, close, _driver: Driver(driver.abort_handle()) })
     }
 

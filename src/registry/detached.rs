@@ -6,7 +6,7 @@ use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use super::RegistryError;
-use crate::stream::turns::InTurns;
+use crate::stream::bulk;
 use crate::telemetry::trace;
 
 /// How long a shutdown waits for work whose caller has gone. It only has to store bytes that have arrived, so a healthy
@@ -29,7 +29,7 @@ impl Detached {
         &self,
         work: impl Future<Output = Result<T, RegistryError>> + Send + 'static,
     ) -> Result<T, RegistryError> {
-        match self.0.spawn(InTurns::new(trace::within(trace::current(), work))).await {
+        match self.0.spawn(bulk::Task::new(trace::within(trace::current(), work))).await {
             Ok(result) => result,
             Err(error) => Err(RegistryError::Cut(error.to_string())),
         }

@@ -6,6 +6,7 @@ use sha2::digest::Digest as _;
 use sha2::digest::common::hazmat::SerializableState;
 use sha2::{Sha256, Sha512};
 
+use super::bulk;
 use crate::oci::{Algorithm, Digest};
 
 /// A running hash. A clone copies its state, which takes a hundred nanoseconds.
@@ -68,6 +69,7 @@ impl Hasher {
 
     /// Appends bytes to the input.
     pub fn update(&mut self, bytes: &[u8]) {
+        bulk::moved(bytes.len());
         match &mut self.state {
             State::Ring(context) => context.update(bytes),
             State::Sha256(hash) => hash.update(bytes),

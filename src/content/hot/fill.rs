@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::JoinHandle;
 use tracing::{debug, info, warn};
 
 use super::checked::Checked;
@@ -24,6 +24,7 @@ use crate::content::pages::TOGETHER;
 use crate::content::wanted::Wanted;
 use crate::ipfs::IpfsError;
 use crate::ipld::profile::LEAF_BYTES;
+use crate::stream::bulk::spawn_blocking;
 use crate::telemetry::metrics::{self, FillEnd};
 
 /// Bytes that are hashed and written at once, while the next ones are read.

@@ -7,7 +7,6 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use tokio::task::spawn_blocking;
 
 use super::cache::{Hot, View};
 use super::flights::Failure;
@@ -18,6 +17,7 @@ use crate::content::rest::Rest;
 use crate::content::wanted::Wanted;
 use crate::ipfs::IpfsError;
 use crate::stream::StreamError;
+use crate::stream::bulk::spawn_blocking;
 use crate::telemetry::metrics::{self, BlobSource};
 
 type Error = StreamError<IpfsError>;

@@ -5,7 +5,6 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::task::spawn_blocking;
 
 use super::miss::{Miss, compare_length};
 use super::repository::Repository;
@@ -14,6 +13,7 @@ use crate::content::pages::{TOGETHER, expect, read_now};
 use crate::ipld::Cid;
 use crate::ipld::dag::Leaf;
 use crate::oci::{Algorithm, Digest};
+use crate::stream::bulk::spawn_blocking;
 use crate::stream::hashing::Hasher;
 
 /// A leaf whose file is open.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::JoinHandle;
 
 use super::leaf::OpenLeaf;
 use super::miss::Miss;
@@ -11,6 +11,7 @@ use super::repository::Repository;
 use super::walk::Walk;
 use crate::content::buffers::Buffers;
 use crate::ipld::Cid;
+use crate::stream::bulk::spawn_blocking;
 
 /// Reads a file, or a range of it. While one leaf is read, the next one is opened.
 pub(in crate::content) struct Reader {
