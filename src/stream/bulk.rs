@@ -59,7 +59,7 @@ pub struct Task<F: Future> {
     there: Option<AbortOnDropHandle<Ended<F>>>,
 }
 
-/// Why the threads for bulk work have stopped to poll a task.
+/// Why the threads for bulk work have stopped polling a task.
 #[derive(Debug)]
 enum Ended<F: Future> {
     Done(F::Output),
