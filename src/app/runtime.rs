@@ -8,8 +8,8 @@ use tokio::runtime::{Builder, Runtime};
 use crate::stream::bulk;
 
 /// Of so many tasks that a thread runs, one comes from the queue that all threads share. What other threads have woken waits
-/// in it, such as a pull whose file was read. By default the number is up to 127, for a queue that is seldom used, and a
-/// small request waits as many times longer in it.
+/// in it, such as a task that is no bulk work any more. By default the number is up to 127, for a queue that is seldom used,
+/// and a small request waits as many times longer in it.
 const SHARED: u32 = 2;
 
 /// By so many steps of nice(1) the threads for bulk work have a lower priority than the others.
